@@ -1,0 +1,138 @@
+import type { Duplex } from 'node:stream';
+
+/**
+ * The contract between hostd and one hypervisor. A driver has no opinion about what should exist: it carries out one
+ * idempotent effect at a time and tells what it sees. It keeps no memory besides what the hypervisor (or the VM's own
+ * folder) holds, so a driver object may be thrown away and made anew at any moment.
+ *
+ * Every method may be called again after a crash in the middle of itself and then finishes the work.
+ * Failures are `Fault`s whose `code` is one of `DriverFaultCode`; anything else is a bug and is retried.
+ */
+export interface Driver {
+  readonly capabilities: DriverCapabilities;
+
+  /** What this node is and how it runs VMs; cheap enough to ask every ten seconds. */
+  facts(): Promise<NodeFacts>;
+
+  /**
+   * Every VM in our range, with or without an owner marker, half-made ones too.
+   * @throws Fault `list_incomplete` rather than a list that may lack one.
+   */
+  list(): Promise<VmSeen[]>;
+
+  /** One VM, or undefined when it is absent for certain. */
+  look(vmRef: string): Promise<VmSeen | undefined>;
+
+  /**
+   * Makes disks and owner marker; the marker is durable before anything else exists. Does not start it.
+   * A half-made clone of the same owner is finished. @throws Fault `not_ours` when another owner holds the name.
+   */
+  clone(spec: VmSpec): Promise<void>;
+
+  /**
+   * Starts a VM that is off and resolves when the hypervisor runs it (the guest may still boot).
+   * The first start of a clone is warm where a warm state fits; `boot` is kept and told by `look`.
+   */
+  start(vmRef: string, start: StartOptions): Promise<void>;
+
+  /** Asks the guest to power off and returns at once. */
+  requestStop(vmRef: string): Promise<void>;
+
+  /** Cuts the power. Resolves when the VM is off. Off already is success. */
+  kill(vmRef: string): Promise<void>;
+
+  /** Removes the VM and everything of it. Absent already is success. @throws Fault `not_ours` when `owner` differs. */
+  delete(vmRef: string, owner: string): Promise<void>;
+
+  /** Opens the channel to the resident init process. One open channel a VM; opening again closes the former. */
+  openInit(vmRef: string): Promise<Duplex>;
+
+  /** Where an RFB client connects. The caller logs in with `password` where there is one. */
+  openDisplay(vmRef: string): Promise<{ stream: Duplex; password?: string }>;
+
+  /** A TCP connection to this port of the guest. */
+  openPort(vmRef: string, port: number): Promise<Duplex>;
+}
+
+export interface DriverCapabilities {
+  name: 'qemu' | 'proxmox' | 'fake';
+  /** A clone can start where the template's memory stopped. */
+  warmStart: boolean;
+  snapshotsWithMemory: boolean;
+  migration: boolean;
+}
+
+export interface NodeFacts {
+  /** `tcg`, `kvm` or `none` (fake), and the sentence that says why. */
+  accelerator: string;
+  acceleratorReason: string;
+  hypervisorVersion: string;
+  vcpus: number;
+  memoryMiB: number;
+  diskFreeMiB: number;
+  /** `isolated`: each guest has its own network namespace with internet; `none`: guests have no network, and why. */
+  network: 'isolated' | 'none';
+  networkReason: string;
+  templates: TemplateSeen[];
+}
+
+export interface TemplateSeen {
+  /** `tpl_` + 26 characters made of the hash of recipe and suite. */
+  id: string;
+  name: string;
+  /** Sizes that start warm here, as `${vcpus}x${memoryMiB}`. */
+  warmSizes: string[];
+  diskMiB: number;
+  builtAtMs: number;
+}
+
+export interface VmSpec {
+  vmRef: string;
+  /** The assignment's id: the owner marker. */
+  owner: string;
+  templateId: string;
+  vcpus: number;
+  memoryMiB: number;
+  diskGiB: number;
+  network: 'internet' | 'none';
+}
+
+export interface StartOptions {
+  /** The assignment's boot counter that this start carries out. */
+  boot: number;
+  /** Locally administered address, `52:54:00:…`. */
+  mac: string;
+}
+
+export interface VmSeen {
+  vmRef: string;
+  /** The owner marker; undefined: something in our range that carries no marker. */
+  owner?: string;
+  /** False while a clone is half-made. */
+  complete: boolean;
+  power: 'off' | 'running' | 'paused' | 'broken';
+  /** The `boot` of the last start, 0 before the first. */
+  boot: number;
+  startMode?: 'warm' | 'cold';
+  /** Why it is off: asked for, by the guest itself, or the hypervisor process died. Only when power is `off` and boot > 0. */
+  offBecause?: 'requested' | 'guest' | 'crashed';
+  /** When power is `broken`: what is wrong, for people. */
+  trouble?: string;
+}
+
+/**
+ * not_ours: another owner's VM. · vm_missing: no such VM. · template_missing · list_incomplete
+ * disk_full, memory_full: the node lacks room (retried with back-off, shown to the user).
+ * hypervisor_failed: it refused or died; retried. · guest_unreachable: no channel yet or any more; retried.
+ * needs_operator: no retry helps.
+ */
+export type DriverFaultCode =
+  | 'not_ours'
+  | 'vm_missing'
+  | 'template_missing'
+  | 'list_incomplete'
+  | 'disk_full'
+  | 'memory_full'
+  | 'hypervisor_failed'
+  | 'guest_unreachable'
+  | 'needs_operator';

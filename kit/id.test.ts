@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { idBody, isId, newId } from './id.ts';
+
+test('ids of one process grow even when the clock stands still or goes back', () => {
+  const ids = [5000, 5000, 4000, 5001].flatMap((ms) => Array.from({ length: 3000 }, () => newId('dsk', ms)));
+  expect(ids.toSorted()).toEqual(ids);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('an id is checked at the border', () => {
+  const id = newId('dsk', 1_790_000_000_000);
+  expect(isId('dsk', id)).toBe(true);
+  expect(isId('tpl', id)).toBe(false);
+  for (const bad of ['dsk_', `${id}0`, id.toUpperCase(), 'dsk_../../etc', `dsk_8${idBody(id).slice(1)}`]) {
+    expect(isId('dsk', bad)).toBe(false);
+  }
+});

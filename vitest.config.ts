@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// `threads` because the default `forks` dies under Bun; whole-system tests have a configuration of their own in test/.
+export default defineConfig({
+  test: {
+    pool: 'threads',
+    maxWorkers: 2,
+    include: ['{api,openapi,sdk-ts,mcp,hostd,kit,launch}/**/*.test.ts', 'test/house/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/*.vm.test.ts'],
+    testTimeout: 10_000,
+  },
+});
