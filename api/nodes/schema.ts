@@ -1,0 +1,114 @@
+import { t } from 'elysia';
+import { idPattern } from '@lebureau/kit/id';
+
+/** Wire shapes of the node contract (`openapi/node.json`): what hostd and the API say to each other about VMs. */
+
+const seconds = (about: string) => t.Integer({ minimum: 0, description: about });
+
+export const AssignmentId = t.String({ pattern: idPattern('asg'), examples: ['asg_01k9x3v6m8e9t2q4r6s8v0w2y4'] });
+export const VmRef = t.String({
+  pattern: '^lb-[0-7][0-9a-hjkmnp-tv-z]{25}$',
+  description: 'Name of the VM in the hypervisor: `lb-` and the body of the assignment id.',
+});
+
+export const Hardware = t.Object({
+  vcpus: t.Integer({ minimum: 1, maximum: 64 }),
+  memoryMiB: t.Integer({ minimum: 512, maximum: 262_144 }),
+  diskGiB: t.Integer({ minimum: 8, maximum: 4096 }),
+});
+
+/** One order: what the API wants of one VM. The list of them is the whole truth for a node; what is not in it is not wanted to run. */
+export const Assignment = t.Object({
+  assignmentId: AssignmentId,
+  desktopId: t.Nullable(t.String({ description: 'Null for a machine that no desktop owns yet.' })),
+  vmRef: VmRef,
+  templateId: t.String({ pattern: idPattern('tpl') }),
+  hardware: Hardware,
+  network: t.Union([t.Literal('internet'), t.Literal('none')]),
+  hostName: t.String({ pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
+  timeZone: t.String({ maxLength: 64 }),
+  desired: t.Union([t.Literal('running'), t.Literal('stopped'), t.Literal('deleted')]),
+  desiredBoot: t.Integer({
+    minimum: 1,
+    description: 'Counter. A restart raises it: a VM whose last start carried a smaller number is stopped and started again.',
+  }),
+  generation: t.Integer({ minimum: 1, description: 'Raised with every change of this order; an observation names the one it is about.' }),
+  cloneSeen: t.Boolean({
+    description: 'True once a complete clone was reported. From then on its absence is `vm_missing` and nothing is ever cloned in its place.',
+  }),
+  gracefulStopSeconds: seconds('How long a stop waits for the guest before the power is cut.'),
+  config: t.String({ maxLength: 65_536, description: 'JSON text for the init program of the guest.' }),
+});
+
+export const AssignmentList = t.Object({
+  epoch: t.Integer({ minimum: 1 }),
+  revision: t.String({ maxLength: 64, description: 'Opaque. Give it back as `after` to wait for a change.' }),
+  assignments: t.Array(Assignment, { maxItems: 5000 }),
+});
+
+export const ObservedFault = t.Object({
+  code: t.String({ maxLength: 64, description: 'vm_missing, not_ours, template_missing, disk_full, memory_full, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator' }),
+  message: t.String({ maxLength: 1000 }),
+  class: t.Union([t.Literal('retry'), t.Literal('fail'), t.Literal('operator')]),
+});
+
+/** What hostd saw of one VM. */
+export const Observation = t.Object({
+  assignmentId: AssignmentId,
+  generation: t.Integer({ minimum: 1 }),
+  presence: t.Union([t.Literal('absent'), t.Literal('cloning'), t.Literal('present')]),
+  power: t.Union([t.Literal('off'), t.Literal('booting'), t.Literal('running'), t.Literal('stopping'), t.Literal('paused')]),
+  boot: t.Integer({ minimum: 0 }),
+  ready: t.Boolean({ description: 'A frame was taken and a command answered since this boot.' }),
+  agentReady: t.Boolean(),
+  startMode: t.Nullable(t.Union([t.Literal('warm'), t.Literal('cold')])),
+  ipAddress: t.Nullable(t.String({ maxLength: 45 })),
+  fault: t.Nullable(ObservedFault),
+  atMs: t.Integer({ description: 'Clock of the node, for people only.' }),
+});
+
+export const ObservationReport = t.Object({
+  epoch: t.Integer({ minimum: 1 }),
+  seq: t.Integer({ minimum: 1, description: 'Counts up within one epoch; an older one than the last accepted is refused.' }),
+  observations: t.Array(Observation, { maxItems: 1000 }),
+  strangers: t.Array(t.Object({ vmRef: t.String({ maxLength: 64 }), owner: t.Nullable(t.String({ maxLength: 64 })) }), {
+    maxItems: 1000,
+    description: 'VMs in our range for which there is no assignment: quarantined, reclaimed later.',
+  }),
+});
+
+export const ObservationReceipt = t.Object({
+  refused: t.Array(t.Object({ assignmentId: AssignmentId, reason: t.String({ description: 'unknown_assignment, other_node, older_generation' }) })),
+});
+
+export const NodeTemplate = t.Object({
+  id: t.String({ pattern: idPattern('tpl') }),
+  name: t.String({ maxLength: 100 }),
+  warmSizes: t.Array(t.String({ description: '`${vcpus}x${memoryMiB}`' }), { maxItems: 50 }),
+  diskMiB: t.Integer(),
+  builtAtMs: t.Integer(),
+});
+
+/** Sent at start and every ten seconds; starts a new epoch when `epoch` is absent. */
+export const NodeHello = t.Object({
+  nodeName: t.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' }),
+  epoch: t.Optional(t.Integer({ minimum: 1 })),
+  version: t.String({ maxLength: 50 }),
+  guestAddress: t.String({ maxLength: 200, description: 'Where hostd serves the guest contract: `unix:/path` or `https://…`.' }),
+  driver: t.Union([t.Literal('qemu'), t.Literal('proxmox'), t.Literal('fake')]),
+  accelerator: t.String({ maxLength: 30 }),
+  acceleratorReason: t.String({ maxLength: 500 }),
+  hypervisorVersion: t.String({ maxLength: 100 }),
+  vcpus: t.Integer({ minimum: 0 }),
+  memoryMiB: t.Integer({ minimum: 0 }),
+  diskFreeMiB: t.Integer({ minimum: 0 }),
+  network: t.Union([t.Literal('isolated'), t.Literal('none')]),
+  networkReason: t.String({ maxLength: 500 }),
+  templates: t.Array(NodeTemplate, { maxItems: 100 }),
+});
+
+export const NodeWelcome = t.Object({
+  nodeId: t.String({ pattern: idPattern('nod') }),
+  epoch: t.Integer({ minimum: 1, description: 'Names this run of hostd. Calls with an older one get 409 `epoch_superseded`: stop at once.' }),
+  reclaimAfterSeconds: seconds('How long a stranger is quarantined before it may be reclaimed.'),
+});
