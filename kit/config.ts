@@ -55,7 +55,8 @@ function textOf(environment: Record<string, string | undefined>, name: string, v
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max) throw new Error(`wants a whole number ${min} to ${max}`);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new Error(`wants a whole number ${min} to ${max}`);
     return value;
   };
 }

@@ -13,9 +13,7 @@ export interface Log {
 type Level = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** Values under these names never reach the log, at any of the first three depths. */
-const secretNames = [
-  'authorization', 'cookie', 'secret', 'apiKey', 'token', 'password', 'privateKey', 'ticket', 'env',
-];
+const secretNames = ['authorization', 'cookie', 'secret', 'apiKey', 'token', 'password', 'privateKey', 'ticket', 'env'];
 
 export function createLog(component: string, level: Level = 'info'): Log {
   const paths = secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);

@@ -4,10 +4,19 @@ import { t } from 'elysia';
 
 const x = t.Number({ description: 'Horizontal, in the space that `coordinates` names.' });
 const y = t.Number({ description: 'Vertical, +y is down.' });
-const modifiers = t.Optional(t.Array(t.String({ maxLength: 32 }), { maxItems: 8, description: 'Keys held during the action, e.g. ["ctrl"].' }));
-const keys = t.Array(t.String({ minLength: 1, maxLength: 64 }), { minItems: 1, maxItems: 8, description: 'One chord: all are pressed in order, then released. ["ctrl","a"] or ["ctrl+a"].' });
+const modifiers = t.Optional(
+  t.Array(t.String({ maxLength: 32 }), { maxItems: 8, description: 'Keys held during the action, e.g. ["ctrl"].' }),
+);
+const keys = t.Array(t.String({ minLength: 1, maxLength: 64 }), {
+  minItems: 1,
+  maxItems: 8,
+  description: 'One chord: all are pressed in order, then released. ["ctrl","a"] or ["ctrl+a"].',
+});
 
-export const Button = t.Union(['left', 'middle', 'right', 'back', 'forward'].map((name) => t.Literal(name)), { description: 'Default left.' });
+export const Button = t.Union(
+  ['left', 'middle', 'right', 'back', 'forward'].map((name) => t.Literal(name)),
+  { description: 'Default left.' },
+);
 const button = t.Optional(Button);
 
 export const Region = t.Object({
@@ -22,7 +31,13 @@ const fields = {
   screenshot: {},
   zoom: { region: Region, maxEdge: t.Optional(t.Integer({ minimum: 16, maximum: 4096 })) },
   move: { x, y, modifiers },
-  click: { x: t.Optional(x), y: t.Optional(y), button, count: t.Optional(t.Integer({ minimum: 1, maximum: 3, description: 'Default 1.' })), modifiers },
+  click: {
+    x: t.Optional(x),
+    y: t.Optional(y),
+    button,
+    count: t.Optional(t.Integer({ minimum: 1, maximum: 3, description: 'Default 1.' })),
+    modifiers,
+  },
   mouseDown: { x: t.Optional(x), y: t.Optional(y), button },
   mouseUp: { x: t.Optional(x), y: t.Optional(y), button },
   drag: {
@@ -36,14 +51,18 @@ const fields = {
     y: t.Optional(y),
     dx: t.Optional(t.Number({ minimum: -10_000, maximum: 10_000, description: 'Default 0; positive is right.' })),
     dy: t.Optional(t.Number({ minimum: -10_000, maximum: 10_000, description: 'Default 0; positive is down.' })),
-    unit: t.Optional(t.Union([t.Literal('wheel'), t.Literal('pixel')], { description: 'Default wheel: clicks of the wheel.' })),
+    unit: t.Optional(
+      t.Union([t.Literal('wheel'), t.Literal('pixel')], { description: 'Default wheel: clicks of the wheel.' }),
+    ),
     modifiers,
   },
   type: {
     text: t.String({ maxLength: 100_000 }),
     pressEnter: t.Optional(t.Boolean()),
     clearFirst: t.Optional(t.Boolean({ description: 'Selects all (ctrl+a) and deletes before typing.' })),
-    method: t.Optional(t.Union([t.Literal('auto'), t.Literal('keys'), t.Literal('paste')], { description: 'Default auto.' })),
+    method: t.Optional(
+      t.Union([t.Literal('auto'), t.Literal('keys'), t.Literal('paste')], { description: 'Default auto.' }),
+    ),
     delayMs: t.Optional(t.Integer({ minimum: 0, maximum: 1000, description: 'Pause between characters, default 0.' })),
   },
   key: { keys, repeat: t.Optional(t.Integer({ minimum: 1, maximum: 100, description: 'Default 1.' })) },
@@ -53,35 +72,76 @@ const fields = {
   wait: { durationMs: t.Integer({ minimum: 0, maximum: 30_000 }) },
   waitUntil: {
     until: t.Union([t.Literal('stable'), t.Literal('window'), t.Literal('text')]),
-    text: t.Optional(t.String({ minLength: 1, maxLength: 500, description: 'Part of the window title, or text of the accessibility tree; case does not matter.' })),
-    quietMs: t.Optional(t.Integer({ minimum: 50, maximum: 10_000, description: 'For `stable`: how long nothing may change. Default 300.' })),
+    text: t.Optional(
+      t.String({
+        minLength: 1,
+        maxLength: 500,
+        description: 'Part of the window title, or text of the accessibility tree; case does not matter.',
+      }),
+    ),
+    quietMs: t.Optional(
+      t.Integer({
+        minimum: 50,
+        maximum: 10_000,
+        description: 'For `stable`: how long nothing may change. Default 300.',
+      }),
+    ),
     timeoutMs: t.Optional(t.Integer({ minimum: 1, maximum: 45_000, description: 'Default 10,000.' })),
   },
   cursorPosition: {},
-  openUrl: { url: t.String({ minLength: 1, maxLength: 8192, format: 'uri', description: 'http, https, file or about.' }) },
+  openUrl: {
+    url: t.String({ minLength: 1, maxLength: 8192, format: 'uri', description: 'http, https, file or about.' }),
+  },
 } as const;
 
 export type ActionName = keyof typeof fields;
 
 function action<Name extends ActionName>(name: Name) {
-  return t.Object({ action: t.Literal(name), ...fields[name] }, { additionalProperties: false, title: `${name} action` });
+  return t.Object(
+    { action: t.Literal(name), ...fields[name] },
+    { additionalProperties: false, title: `${name} action` },
+  );
 }
 
 export const Action = t.Union([
-  action('screenshot'), action('zoom'), action('move'), action('click'), action('mouseDown'), action('mouseUp'),
-  action('drag'), action('scroll'), action('type'), action('key'), action('holdKey'), action('keyDown'),
-  action('keyUp'), action('wait'), action('waitUntil'), action('cursorPosition'), action('openUrl'),
+  action('screenshot'),
+  action('zoom'),
+  action('move'),
+  action('click'),
+  action('mouseDown'),
+  action('mouseUp'),
+  action('drag'),
+  action('scroll'),
+  action('type'),
+  action('key'),
+  action('holdKey'),
+  action('keyDown'),
+  action('keyUp'),
+  action('wait'),
+  action('waitUntil'),
+  action('cursorPosition'),
+  action('openUrl'),
 ]);
 
 export const Coordinates = t.Union(
   [
-    t.Object({ frameId: t.String({ pattern: '^fr_[0-7][0-9a-hjkmnp-tv-z]{25}$' }) }, { additionalProperties: false, description: 'Pixels of that screenshot.' }),
     t.Object(
-      { space: t.Literal('pixels'), width: t.Integer({ minimum: 1, maximum: 16_384 }), height: t.Integer({ minimum: 1, maximum: 16_384 }) },
+      { frameId: t.String({ pattern: '^fr_[0-7][0-9a-hjkmnp-tv-z]{25}$' }) },
+      { additionalProperties: false, description: 'Pixels of that screenshot.' },
+    ),
+    t.Object(
+      {
+        space: t.Literal('pixels'),
+        width: t.Integer({ minimum: 1, maximum: 16_384 }),
+        height: t.Integer({ minimum: 1, maximum: 16_384 }),
+      },
       { additionalProperties: false, description: 'Pixels of a picture of this size.' },
     ),
     t.Object(
-      { space: t.Literal('normalized'), max: t.Optional(t.Integer({ minimum: 1, maximum: 100_000, description: 'Default 1000.' })) },
+      {
+        space: t.Literal('normalized'),
+        max: t.Optional(t.Integer({ minimum: 1, maximum: 100_000, description: 'Default 1000.' })),
+      },
       { additionalProperties: false, description: '0 to max-1 in both directions.' },
     ),
   ],
@@ -93,9 +153,16 @@ export const ImageFormat = t.Union([t.Literal('png'), t.Literal('jpeg'), t.Liter
 export const ScreenshotWish = t.Object({
   format: t.Optional(ImageFormat),
   quality: t.Optional(t.Integer({ minimum: 1, maximum: 100, description: 'Of jpeg and webp. Default 75.' })),
-  maxEdge: t.Optional(t.Integer({ minimum: 16, maximum: 4096, description: 'The longer edge is scaled down to this.' })),
+  maxEdge: t.Optional(
+    t.Integer({ minimum: 16, maximum: 4096, description: 'The longer edge is scaled down to this.' }),
+  ),
   region: t.Optional(Region),
-  since: t.Optional(t.String({ pattern: '^fr_[0-7][0-9a-hjkmnp-tv-z]{25}$', description: 'Answer only what changed since that frame.' })),
+  since: t.Optional(
+    t.String({
+      pattern: '^fr_[0-7][0-9a-hjkmnp-tv-z]{25}$',
+      description: 'Answer only what changed since that frame.',
+    }),
+  ),
 });
 
 export const ActionBatch = t.Object(
@@ -104,13 +171,20 @@ export const ActionBatch = t.Object(
     coordinates: t.Optional(Coordinates),
     onError: t.Optional(t.Literal('stop', { description: 'The first failure ends the batch.' })),
     settle: t.Optional(
-      t.Object({
-        quietMs: t.Optional(t.Integer({ minimum: 0, maximum: 10_000, description: 'Default 150.' })),
-        timeoutMs: t.Optional(t.Integer({ minimum: 0, maximum: 30_000, description: 'Default 2,000. Reaching it is no failure.' })),
-        region: t.Optional(Region),
-      }, { description: 'Wait after the last action until the screen was quiet.' }),
+      t.Object(
+        {
+          quietMs: t.Optional(t.Integer({ minimum: 0, maximum: 10_000, description: 'Default 150.' })),
+          timeoutMs: t.Optional(
+            t.Integer({ minimum: 0, maximum: 30_000, description: 'Default 2,000. Reaching it is no failure.' }),
+          ),
+          region: t.Optional(Region),
+        },
+        { description: 'Wait after the last action until the screen was quiet.' },
+      ),
     ),
-    screenshot: t.Optional(t.Union([t.Boolean(), ScreenshotWish], { description: 'Default true: a webp of the whole screen. False: none.' })),
+    screenshot: t.Optional(
+      t.Union([t.Boolean(), ScreenshotWish], { description: 'Default true: a webp of the whole screen. False: none.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -122,7 +196,10 @@ export const Frame = t.Object({
   scale: t.Number({ description: 'Picture pixels for one screen pixel.' }),
   screenWidth: t.Integer(),
   screenHeight: t.Integer(),
-  region: t.Object({ x: t.Integer(), y: t.Integer(), width: t.Integer(), height: t.Integer() }, { description: 'The part of the screen that it shows, screen pixels.' }),
+  region: t.Object(
+    { x: t.Integer(), y: t.Integer(), width: t.Integer(), height: t.Integer() },
+    { description: 'The part of the screen that it shows, screen pixels.' },
+  ),
   hash: t.String({ description: 'Equal pixels have an equal hash.' }),
   takenAt: t.String({ format: 'date-time' }),
 });
@@ -138,20 +215,26 @@ export const Image = t.Object({
 
 export const Screenshot = t.Object({
   frame: Frame,
-  unchanged: t.Boolean({ description: 'True: nothing differs from the frame named in `since`, and `images` is empty.' }),
-  images: t.Array(Image, { description: 'One image of the whole frame, or with `since` those of the parts that changed.' }),
+  unchanged: t.Boolean({
+    description: 'True: nothing differs from the frame named in `since`, and `images` is empty.',
+  }),
+  images: t.Array(Image, {
+    description: 'One image of the whole frame, or with `since` those of the parts that changed.',
+  }),
 });
 
 export const ActionResult = t.Object({
   action: t.String(),
   ok: t.Boolean(),
   durationMs: t.Number(),
-  result: t.Optional(t.Object({
-    x: t.Optional(t.Integer()),
-    y: t.Optional(t.Integer()),
-    screenshot: t.Optional(Screenshot),
-    matched: t.Optional(t.String()),
-  })),
+  result: t.Optional(
+    t.Object({
+      x: t.Optional(t.Integer()),
+      y: t.Optional(t.Integer()),
+      screenshot: t.Optional(Screenshot),
+      matched: t.Optional(t.String()),
+    }),
+  ),
   error: t.Optional(t.Object({ code: t.String(), detail: t.String(), hint: t.Optional(t.String()) })),
 });
 
@@ -177,14 +260,21 @@ export const ActionBatchResult = t.Object({
   activeWindow: t.Nullable(Window),
 });
 
-const follow = { coordinates: t.Optional(Coordinates), settle: ActionBatch.properties.settle, screenshot: ActionBatch.properties.screenshot };
+const follow = {
+  coordinates: t.Optional(Coordinates),
+  settle: ActionBatch.properties.settle,
+  screenshot: ActionBatch.properties.screenshot,
+};
 /** The thin verbs: one action each, the answer of a batch. `screenshot` defaults to false there. */
 export const ClickBody = t.Object({ ...fields.click, ...follow }, { additionalProperties: false });
 export const DragBody = t.Object(
   {
     ...fields.drag,
     path: t.Optional(fields.drag.path),
-    startX: t.Optional(x), startY: t.Optional(y), endX: t.Optional(x), endY: t.Optional(y),
+    startX: t.Optional(x),
+    startY: t.Optional(y),
+    endX: t.Optional(x),
+    endY: t.Optional(y),
     ...follow,
   },
   { additionalProperties: false, description: 'Either `path`, or `startX`, `startY`, `endX` and `endY`.' },
@@ -192,6 +282,17 @@ export const DragBody = t.Object(
 export const ScrollBody = t.Object({ ...fields.scroll, ...follow }, { additionalProperties: false });
 export const TypeBody = t.Object({ ...fields.type, ...follow }, { additionalProperties: false });
 export const KeyBody = t.Object(
-  { key: t.Optional(t.String({ minLength: 1, maxLength: 200, description: 'A key or chord by its xdotool name: `Return`, `ctrl+a`.' })), keys: t.Optional(keys), repeat: fields.key.repeat, ...follow },
+  {
+    key: t.Optional(
+      t.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'A key or chord by its xdotool name: `Return`, `ctrl+a`.',
+      }),
+    ),
+    keys: t.Optional(keys),
+    repeat: fields.key.repeat,
+    ...follow,
+  },
   { additionalProperties: false, description: 'Either `key` or `keys`.' },
 );

@@ -1,6 +1,10 @@
 import { t } from 'elysia';
 
-export const Path = t.String({ minLength: 1, maxLength: 4096, description: 'Absolute, or relative to the home folder of `agent`. `~/` is the home folder.' });
+export const Path = t.String({
+  minLength: 1,
+  maxLength: 4096,
+  description: 'Absolute, or relative to the home folder of `agent`. `~/` is the home folder.',
+});
 
 export const FileEntry = t.Object({
   name: t.String(),
@@ -12,12 +16,34 @@ export const FileEntry = t.Object({
   gid: t.Integer(),
   modifiedAt: t.String({ format: 'date-time' }),
   linkTarget: t.Nullable(t.String()),
-  nameBase64: t.Optional(t.String({ description: 'Only where the name is not UTF-8: its bytes. `path` then cannot be used to reach it; the shell can.' })),
+  nameBase64: t.Optional(
+    t.String({
+      description:
+        'Only where the name is not UTF-8: its bytes. `path` then cannot be used to reach it; the shell can.',
+    }),
+  ),
 });
 export const FileList = t.Object({
   data: t.Array(FileEntry),
   nextCursor: t.Nullable(t.String()),
 });
-export const DirectoryBody = t.Object({ path: Path, parents: t.Optional(t.Boolean({ description: 'Make missing parents, and accept that it exists. Default true.' })), mode: t.Optional(t.String({ pattern: '^0?[0-7]{3}$' })) }, { additionalProperties: false });
-export const MoveBody = t.Object({ from: Path, to: Path, overwrite: t.Optional(t.Boolean({ description: 'Replace a file that is in the way. Default false.' })) }, { additionalProperties: false });
-export const WriteReceipt = t.Object({ entry: FileEntry, sha256: t.String({ description: 'Hexadecimal, of the bytes that were written.' }) });
+export const DirectoryBody = t.Object(
+  {
+    path: Path,
+    parents: t.Optional(t.Boolean({ description: 'Make missing parents, and accept that it exists. Default true.' })),
+    mode: t.Optional(t.String({ pattern: '^0?[0-7]{3}$' })),
+  },
+  { additionalProperties: false },
+);
+export const MoveBody = t.Object(
+  {
+    from: Path,
+    to: Path,
+    overwrite: t.Optional(t.Boolean({ description: 'Replace a file that is in the way. Default false.' })),
+  },
+  { additionalProperties: false },
+);
+export const WriteReceipt = t.Object({
+  entry: FileEntry,
+  sha256: t.String({ description: 'Hexadecimal, of the bytes that were written.' }),
+});

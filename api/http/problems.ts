@@ -11,43 +11,92 @@ export interface Problem {
   retryable: boolean;
 }
 
-const problem = (status: number, title: string, hint: string, retryable = false): Problem => ({ status, title, hint, retryable });
+const problem = (status: number, title: string, hint: string): Problem => ({ status, title, hint, retryable: false });
+const passing = (status: number, title: string, hint: string): Problem => ({ status, title, hint, retryable: true });
 
 export const problems = {
-  invalid_request: problem(400, 'The request is malformed', 'Read `errors`: each names the place and what is wanted there.'),
-  out_of_bounds: problem(400, 'A coordinate lies outside the screen', 'Take a screenshot and use coordinates inside it.'),
+  invalid_request: problem(
+    400,
+    'The request is malformed',
+    'Read `errors`: each names the place and what is wanted there.',
+  ),
+  out_of_bounds: problem(
+    400,
+    'A coordinate lies outside the screen',
+    'Take a screenshot and use coordinates inside it.',
+  ),
   unknown_key: problem(400, 'No such key', 'Use one of the near matches, or the `type` action for text.'),
-  invalid_path: problem(400, 'The path cannot be used', 'Use an absolute path, or one relative to the home folder, without NUL.'),
-  unauthenticated: problem(401, 'No valid API key', 'Send `Authorization: Bearer lb_live_…` with a key that is neither revoked nor expired.'),
-  capability_missing: problem(403, 'The key lacks a capability', 'Use a key that has the capability named in `capability`.'),
-  permission_denied: problem(403, 'The guest refused', 'Choose a path that the user `agent` may use, or run the command as root.'),
+  invalid_path: problem(
+    400,
+    'The path cannot be used',
+    'Use an absolute path, or one relative to the home folder, without NUL.',
+  ),
+  unauthenticated: problem(
+    401,
+    'No valid API key',
+    'Send `Authorization: Bearer lb_live_…` with a key that is neither revoked nor expired.',
+  ),
+  capability_missing: problem(
+    403,
+    'The key lacks a capability',
+    'Use a key that has the capability named in `capability`.',
+  ),
+  permission_denied: problem(
+    403,
+    'The guest refused',
+    'Choose a path that the user `agent` may use, or run the command as root.',
+  ),
   not_found: problem(404, 'Not found', 'List the resources and check the id.'),
   file_not_found: problem(404, 'No such file or folder', 'List the folder above it.'),
   method_not_allowed: problem(405, 'This path has no such method', 'Read the API reference.'),
   wrong_state: problem(409, 'Not possible in this status', 'Do one of `allowedActions` first.'),
-  stale_frame: problem(409, 'The frame is too old', 'Look at the fresh frame attached, then send the action again with its frameId.'),
-  idempotency_in_progress: problem(409, 'The first request with this Idempotency-Key still runs', 'Wait, then send the same request again.', true),
+  stale_frame: problem(
+    409,
+    'The frame is too old',
+    'Look at the fresh frame attached, then send the action again with its frameId.',
+  ),
+  idempotency_in_progress: passing(
+    409,
+    'The first request with this Idempotency-Key still runs',
+    'Wait, then send the same request again.',
+  ),
   file_exists: problem(409, 'Something is in the way', 'Choose another name, or say `overwrite`.'),
   not_a_directory: problem(409, 'Not a folder', 'Use the path of a folder.'),
   is_a_directory: problem(409, 'It is a folder', 'Use the path of a file, or say `recursive` to delete a folder.'),
   directory_not_empty: problem(409, 'The folder is not empty', 'Say `recursive=true` to delete all that is in it.'),
   quota_exceeded: problem(409, 'The quota of the workspace is used up', 'Delete a desktop, or ask for a larger quota.'),
   epoch_superseded: problem(409, 'Another hostd has taken over this node', 'Stop this process.'),
-  position_expired: problem(410, 'That position is past retention', 'Read the resources anew, then follow the events from now on.'),
+  position_expired: problem(
+    410,
+    'That position is past retention',
+    'Read the resources anew, then follow the events from now on.',
+  ),
   precondition_failed: problem(412, 'It was changed in the meantime', 'Read it again and repeat with its new ETag.'),
-  payload_too_large: problem(413, 'The body is too large', 'Send less; files go through files/content, which has no limit.'),
-  unsupported_media_type: problem(415, 'This media type is not understood', 'Send application/json, or application/octet-stream for file content.'),
+  payload_too_large: problem(
+    413,
+    'The body is too large',
+    'Send less; files go through files/content, which has no limit.',
+  ),
+  unsupported_media_type: problem(
+    415,
+    'This media type is not understood',
+    'Send application/json, or application/octet-stream for file content.',
+  ),
   range_not_satisfiable: problem(416, 'The range lies outside the file', 'Ask for the size with files/stat.'),
-  idempotency_mismatch: problem(422, 'This Idempotency-Key was used for another request', 'Make a new key for a new request.'),
-  rate_limited: problem(429, 'Too many requests', 'Wait as long as `Retry-After` says.', true),
-  internal: problem(500, 'Something broke on our side', 'Try again; give the requestId when you report it.', true),
-  capture_failed: problem(502, 'The screen could not be captured', 'Try again; restart the desktop if it stays so.', true),
-  not_ready: problem(503, 'The desktop is not ready', 'Wait with GET /v1/desktops/{id}?waitFor=running.', true),
-  no_capacity: problem(503, 'No node has room', 'Delete or stop desktops, choose a smaller size, or add a node.', true),
-  node_unreachable: problem(503, 'The node does not answer', 'Try again in a few seconds.', true),
-  guest_unreachable: problem(503, 'The desktop does not answer', 'Try again; restart the desktop if it stays so.', true),
-  unavailable: problem(503, 'The service is starting or stopping', 'Try again in a second.', true),
-  timeout: problem(504, 'It took too long', 'Try again, or with a longer time limit.', true),
+  idempotency_mismatch: problem(
+    422,
+    'This Idempotency-Key was used for another request',
+    'Make a new key for a new request.',
+  ),
+  rate_limited: passing(429, 'Too many requests', 'Wait as long as `Retry-After` says.'),
+  internal: passing(500, 'Something broke on our side', 'Try again; give the requestId when you report it.'),
+  capture_failed: passing(502, 'The screen could not be captured', 'Try again; restart the desktop if it stays so.'),
+  not_ready: passing(503, 'The desktop is not ready', 'Wait with GET /v1/desktops/{id}?waitFor=running.'),
+  no_capacity: passing(503, 'No node has room', 'Delete or stop desktops, choose a smaller size, or add a node.'),
+  node_unreachable: passing(503, 'The node does not answer', 'Try again in a few seconds.'),
+  guest_unreachable: passing(503, 'The desktop does not answer', 'Try again; restart the desktop if it stays so.'),
+  unavailable: passing(503, 'The service is starting or stopping', 'Try again in a second.'),
+  timeout: passing(504, 'It took too long', 'Try again, or with a longer time limit.'),
   disk_full: problem(507, 'The disk is full', 'Make room, then try again.'),
 } as const satisfies Record<string, Problem>;
 

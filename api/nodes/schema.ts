@@ -30,11 +30,16 @@ export const Assignment = t.Object({
   desired: t.Union([t.Literal('running'), t.Literal('stopped'), t.Literal('deleted')]),
   desiredBoot: t.Integer({
     minimum: 1,
-    description: 'Counter. A restart raises it: a VM whose last start carried a smaller number is stopped and started again.',
+    description:
+      'Counter. A restart raises it: a VM whose last start carried a smaller number is stopped and started again.',
   }),
-  generation: t.Integer({ minimum: 1, description: 'Raised with every change of this order; an observation names the one it is about.' }),
+  generation: t.Integer({
+    minimum: 1,
+    description: 'Raised with every change of this order; an observation names the one it is about.',
+  }),
   cloneSeen: t.Boolean({
-    description: 'True once a complete clone was reported. From then on its absence is `vm_missing` and nothing is ever cloned in its place.',
+    description:
+      'True once a complete clone was reported. From then on its absence is `vm_missing` and nothing is ever cloned in its place.',
   }),
   gracefulStopSeconds: seconds('How long a stop waits for the guest before the power is cut.'),
   config: t.String({ maxLength: 65_536, description: 'JSON text for the init program of the guest.' }),
@@ -47,7 +52,11 @@ export const AssignmentList = t.Object({
 });
 
 export const ObservedFault = t.Object({
-  code: t.String({ maxLength: 64, description: 'vm_missing, not_ours, template_missing, disk_full, memory_full, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator' }),
+  code: t.String({
+    maxLength: 64,
+    description:
+      'vm_missing, not_ours, template_missing, disk_full, memory_full, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator',
+  }),
   message: t.String({ maxLength: 1000 }),
   class: t.Union([t.Literal('retry'), t.Literal('fail'), t.Literal('operator')]),
 });
@@ -57,7 +66,13 @@ export const Observation = t.Object({
   assignmentId: AssignmentId,
   generation: t.Integer({ minimum: 1 }),
   presence: t.Union([t.Literal('absent'), t.Literal('cloning'), t.Literal('present')]),
-  power: t.Union([t.Literal('off'), t.Literal('booting'), t.Literal('running'), t.Literal('stopping'), t.Literal('paused')]),
+  power: t.Union([
+    t.Literal('off'),
+    t.Literal('booting'),
+    t.Literal('running'),
+    t.Literal('stopping'),
+    t.Literal('paused'),
+  ]),
   boot: t.Integer({ minimum: 0 }),
   ready: t.Boolean({ description: 'A frame was taken and a command answered since this boot.' }),
   agentReady: t.Boolean(),
@@ -69,7 +84,10 @@ export const Observation = t.Object({
 
 export const ObservationReport = t.Object({
   epoch: t.Integer({ minimum: 1 }),
-  seq: t.Integer({ minimum: 1, description: 'Counts up within one epoch; an older one than the last accepted is refused.' }),
+  seq: t.Integer({
+    minimum: 1,
+    description: 'Counts up within one epoch; an older one than the last accepted is refused.',
+  }),
   observations: t.Array(Observation, { maxItems: 1000 }),
   strangers: t.Array(t.Object({ vmRef: t.String({ maxLength: 64 }), owner: t.Nullable(t.String({ maxLength: 64 })) }), {
     maxItems: 1000,
@@ -78,7 +96,12 @@ export const ObservationReport = t.Object({
 });
 
 export const ObservationReceipt = t.Object({
-  refused: t.Array(t.Object({ assignmentId: AssignmentId, reason: t.String({ description: 'unknown_assignment, other_node, older_generation' }) })),
+  refused: t.Array(
+    t.Object({
+      assignmentId: AssignmentId,
+      reason: t.String({ description: 'unknown_assignment, other_node, older_generation' }),
+    }),
+  ),
 });
 
 export const NodeTemplate = t.Object({
@@ -94,7 +117,10 @@ export const NodeHello = t.Object({
   nodeName: t.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' }),
   epoch: t.Optional(t.Integer({ minimum: 1 })),
   version: t.String({ maxLength: 50 }),
-  guestAddress: t.String({ maxLength: 200, description: 'Where hostd serves the guest contract: `unix:/path` or `https://…`.' }),
+  guestAddress: t.String({
+    maxLength: 200,
+    description: 'Where hostd serves the guest contract: `unix:/path` or `https://…`.',
+  }),
   driver: t.Union([t.Literal('qemu'), t.Literal('proxmox'), t.Literal('fake')]),
   accelerator: t.String({ maxLength: 30 }),
   acceleratorReason: t.String({ maxLength: 500 }),
@@ -109,6 +135,9 @@ export const NodeHello = t.Object({
 
 export const NodeWelcome = t.Object({
   nodeId: t.String({ pattern: idPattern('nod') }),
-  epoch: t.Integer({ minimum: 1, description: 'Names this run of hostd. Calls with an older one get 409 `epoch_superseded`: stop at once.' }),
+  epoch: t.Integer({
+    minimum: 1,
+    description: 'Names this run of hostd. Calls with an older one get 409 `epoch_superseded`: stop at once.',
+  }),
   reclaimAfterSeconds: seconds('How long a stranger is quarantined before it may be reclaimed.'),
 });
