@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+
+/** One of our long-running programs and how it is kept running. */
+export interface Program {
+  name: string;
+  command: string[];
+  environment: Record<string, string>;
+  /** Its output goes here. */
+  logPath: string;
+}
+
+const restartsMax = 5;
+const restartWindowMs = 60_000;
+/** Exit code by which hostd says that another hostd has taken over. */
+const supersededCode = 75;
+
+export interface Running {
+  /** Asks it to drain, and cuts it off after `limitMs`. */
+  stop(limitMs: number): Promise<void>;
+}
+
+/**
+ * Runs a program and starts it again when it ends by itself, after a growing pause; more than five ends in a minute
+ * are given to `onGivenUp` with one sentence.
+ */
+export function keepRunning(program: Program, onGivenUp: (sentence: string) => void): Running {
+  const ends: number[] = [];
+  let child: ChildProcess | undefined;
+  let stopping = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const begin = () => {
+    const log = openSync(program.logPath, 'a', 0o600);
+    child = spawn(program.command[0]!, program.command.slice(1), {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...program.environment },
+      // A session of its own: Ctrl-C reaches only the launcher, which drains in order.
+      detached: true,
+    });
+    child.on('exit', (code) => {
+      child = undefined;
+      if (stopping) return;
+      const now = Date.now();
+      ends.push(now);
+      while (ends[0]! < now - restartWindowMs) ends.shift();
+      if (code === supersededCode) return onGivenUp(`Another ${program.name} has taken over; this one has stopped.`);
+      if (ends.length > restartsMax)
+        return onGivenUp(`${program.name} keeps ending (exit code ${code}). Its log says why: ${program.logPath}`);
+      timer = setTimeout(begin, Math.min(10_000, 200 * 2 ** ends.length) * (0.5 + Math.random() / 2));
+    });
+  };
+  begin();
+
+  return {
+    async stop(limitMs) {
+      stopping = true;
+      clearTimeout(timer);
+      const ending = child;
+      if (ending === undefined) return;
+      await new Promise<void>((resolve) => {
+        const cut = setTimeout(() => ending.kill('SIGKILL'), limitMs);
+        ending.on('exit', () => {
+          clearTimeout(cut);
+          resolve();
+        });
+        ending.kill('SIGTERM');
+      });
+    },
+  };
+}

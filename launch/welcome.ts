@@ -1,0 +1,62 @@
+export interface Welcome {
+  apiAddress: string;
+  mcpAddress: string;
+  apiKey: string;
+  keyFile: string;
+  /** Show the key itself: on the very first start only. */
+  first: boolean;
+  mcpCommand: string[];
+}
+
+/** What a newcomer sees at the end of `npm start`. */
+export function welcomeText(welcome: Welcome): string {
+  const [command, ...args] = welcome.mcpCommand;
+  const server = {
+    command,
+    args,
+    env: {
+      LEBUREAU_BASE_URL: welcome.apiAddress,
+      LEBUREAU_API_KEY: welcome.first ? welcome.apiKey : `(the content of ${welcome.keyFile})`,
+    },
+  };
+  const key = welcome.first ? `${welcome.apiKey}   (shown once; kept in ${welcome.keyFile})` : `in ${welcome.keyFile}`;
+  const lines = [
+    '',
+    'Le Bureau is running.',
+    '',
+    `  API      ${welcome.apiAddress}/v1`,
+    `  MCP      ${welcome.mcpAddress}/mcp   (Streamable HTTP, the API key as Bearer)`,
+    `  API key  ${key}`,
+    '',
+  ];
+  if (welcome.first) {
+    lines.push(
+      'Paste this into claude_desktop_config.json (Claude Desktop) or ~/.cursor/mcp.json (Cursor):',
+      '',
+      indent(JSON.stringify({ mcpServers: { lebureau: server } }, null, 2)),
+      '',
+      'into .vscode/mcp.json (VS Code):',
+      '',
+      indent(JSON.stringify({ servers: { lebureau: { type: 'stdio', ...server } } }, null, 2)),
+      '',
+      'or run (Claude Code):',
+      '',
+      `  claude mcp add lebureau -e LEBUREAU_BASE_URL=${welcome.apiAddress} -e LEBUREAU_API_KEY=${welcome.apiKey} -- ${welcome.mcpCommand.join(' ')}`,
+      '',
+    );
+  }
+  lines.push(
+    'A first desktop:',
+    '',
+    `  curl -s -X POST ${welcome.apiAddress}/v1/desktops -H "Authorization: Bearer $(cat ${welcome.keyFile})" \\`,
+    `    -H 'Content-Type: application/json' -d '{"name":"first","size":"nano"}'`,
+    '',
+    'Ctrl-C stops the service; desktops keep running and are found again at the next start.',
+    '',
+  );
+  return lines.join('\n');
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '  ');
+}
