@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { guestCommandLine, machineArguments, machineFingerprint, type MachineOptions } from './machine.ts';
+import { guestCommandLine, machineArguments, warmKey, type MachineOptions } from './machine.ts';
 
 const warmMaking: MachineOptions = {
   name: 'lb-template',
@@ -61,7 +61,7 @@ test('every machine is confined', () => {
   }
 });
 
-test('the fingerprint follows what a warm state depends on', () => {
+test('the warm key follows what a warm state depends on', () => {
   const base = {
     templateId: 'tpl_a',
     size: { vcpus: 1, memoryMiB: 1024 },
@@ -70,7 +70,7 @@ test('the fingerprint follows what a warm state depends on', () => {
     hostCpu: '',
     commandLine: 'root=/dev/vda',
   };
-  const prints = [
+  const keys = [
     base,
     { ...base, templateId: 'tpl_b' },
     { ...base, size: { vcpus: 2, memoryMiB: 1024 } },
@@ -79,7 +79,8 @@ test('the fingerprint follows what a warm state depends on', () => {
     { ...base, qemuVersion: '7.2.23' },
     { ...base, hostCpu: 'other' },
     { ...base, commandLine: 'root=/dev/vda quiet' },
-  ].map(machineFingerprint);
-  expect(new Set(prints).size).toBe(prints.length);
-  expect(machineFingerprint({ ...base })).toBe(prints[0]);
+  ].map(warmKey);
+  expect(new Set(keys).size).toBe(keys.length);
+  expect(warmKey({ ...base })).toBe(keys[0]);
+  expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
 });

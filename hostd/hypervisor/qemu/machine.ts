@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * The one place that knows what a desktop's machine looks like. A warm state fits a clone only when both were made with
  * the same devices in the same order, so the template builder and the driver both take their arguments from here.
@@ -73,19 +75,24 @@ export function guestCommandLine(kernelArguments: string, accelerator: Accelerat
   return accelerator === 'tcg' ? `${kernelArguments} norandmaps` : kernelArguments;
 }
 
-/**
- * Everything that decides whether a warm state fits, as one line to hash. `commandLine` is the whole guest command line.
- * The argument list is part of it, so a change of a device here makes old warm states unfit by itself.
- */
-export function machineFingerprint(machine: {
+/** Everything that decides whether a warm state fits a clone. */
+export interface WarmFit {
   templateId: string;
   size: MachineSize;
   accelerator: Accelerator;
+  /** As `qemu-system-x86_64 --version` says it. */
   qemuVersion: string;
-  /** `model name` and `flags` of the host on KVM, where the CPU is passed through; empty on TCG. */
+  /** Model and flags of the host's CPU on KVM, where it is passed through; empty on TCG. */
   hostCpu: string;
+  /** The whole guest command line, from `guestCommandLine`. */
   commandLine: string;
-}): string {
+}
+
+/**
+ * Name of a warm state's folder. The argument list is part of what is hashed, so a change of a device here makes old
+ * warm states unfit by itself.
+ */
+export function warmKey(machine: WarmFit): string {
   const argv = machineArguments({
     name: 'fingerprint',
     size: machine.size,
@@ -98,7 +105,8 @@ export function machineFingerprint(machine: {
     sockets: { qmp: 'qmp', vnc: 'vnc', init: 'init', agent: 'agent' },
     incoming: true,
   });
-  return JSON.stringify([machine.templateId, machine.qemuVersion, machine.hostCpu, argv]);
+  const text = JSON.stringify([machine.templateId, machine.qemuVersion, machine.hostCpu, argv]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
 /**
@@ -144,7 +152,8 @@ function controlArguments(sockets: MachineSockets): string[] {
 function deviceArguments(machine: MachineOptions): string[] {
   const { restrict, forwards } = machine.network;
   const netdev = [
-    `user,id=net0,restrict=${restrict ? 'on' : 'off'}`,
+    // Guests are IPv4-only: what slirp does not offer needs no rule to keep it in.
+    `user,id=net0,ipv6=off,restrict=${restrict ? 'on' : 'off'}`,
     ...forwards.map((each) => `hostfwd=tcp:${each.address}:${each.port}-:${each.guestPort}`),
   ].join(',');
   return [
