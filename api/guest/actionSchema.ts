@@ -1,4 +1,4 @@
-import { t } from 'elysia';
+import { t } from '../http/schema.ts';
 
 /** The action table: one vocabulary for every vendor's model. */
 

@@ -1,4 +1,4 @@
-import { type TSchema, t } from 'elysia';
+import { type TSchema, t } from '../http/schema.ts';
 import * as actions from './actionSchema.ts';
 import { Clipboard, WindowList } from './clipboardSchema.ts';
 import * as files from './fileSchema.ts';
@@ -32,7 +32,7 @@ export interface GuestOperation {
 
 const MiB = 1_048_576;
 const text = { maxLength: 100 };
-const flag = (about: string) => t.Optional(t.BooleanString({ description: about }));
+const flag = (about: string) => t.Optional(t.Boolean({ description: about }));
 const processParams = t.Object({ processId: shell.ProcessId });
 
 const screenshotQuery = t.Object({

@@ -1,4 +1,4 @@
-import { t } from 'elysia';
+import { t } from '../http/schema.ts';
 
 export const Path = t.String({
   minLength: 1,

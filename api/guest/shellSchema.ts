@@ -1,4 +1,4 @@
-import { t } from 'elysia';
+import { t } from '../http/schema.ts';
 
 const common = {
   cwd: t.Optional(t.String({ maxLength: 4096, description: 'Default: the home folder of the user.' })),

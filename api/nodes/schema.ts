@@ -1,4 +1,4 @@
-import { t } from 'elysia';
+import { t } from '../http/schema.ts';
 import { idPattern } from '@lebureau/kit/id';
 
 /** Wire shapes of the node contract (`openapi/node.json`): what hostd and the API say to each other about VMs. */

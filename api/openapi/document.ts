@@ -1,0 +1,160 @@
+import { type Operation, type Streamed } from '../http/operation.ts';
+import { type ProblemCode, problems } from '../http/problems.ts';
+import { Problem } from '../http/problemSchema.ts';
+import type { TSchema } from '../http/schema.ts';
+import { Components, type Json, type JsonObject } from './jsonSchema.ts';
+
+export interface Contract {
+  title: string;
+  version: string;
+  description: string;
+  operations: readonly Operation[];
+  /** Names of schemas that shall be components. */
+  named: Readonly<Record<string, TSchema>>;
+  tags: Readonly<Record<string, string>>;
+  security: { name: string; scheme: JsonObject };
+  /** By operationId. */
+  examples: Readonly<Record<string, { request?: Json; response?: Json }>>;
+}
+
+const mediaTypes: Record<Streamed, string> = {
+  octets: 'application/octet-stream',
+  image: 'image/png',
+  events: 'text/event-stream',
+  text: 'text/plain',
+};
+
+/** The OpenAPI 3.1 document of a contract. */
+export function describeContract(contract: Contract): JsonObject {
+  const components = new Components({ ...contract.named, Problem });
+  const paths: Record<string, JsonObject> = {};
+  for (const operation of contract.operations) {
+    const path = operation.path.replaceAll(/:(\w+)/g, '{$1}');
+    (paths[path] ??= {})[operation.method.toLowerCase()] = describe(operation, contract, components);
+  }
+  const usedTags = new Set(contract.operations.map((operation) => operation.tag));
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: contract.title,
+      version: contract.version,
+      description: contract.description,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    tags: Object.entries(contract.tags).filter(([name]) => usedTags.has(name)).map(([name, description]) => ({ name, description })),
+    security: [{ [contract.security.name]: [] }],
+    paths: paths as JsonObject,
+    components: {
+      securitySchemes: { [contract.security.name]: contract.security.scheme },
+      headers: { RequestId: { description: 'Names this request in reports and logs.', schema: { type: 'string' } } },
+      schemas: components.used(),
+    },
+  };
+}
+
+function describe(operation: Operation, contract: Contract, components: Components): JsonObject {
+  const example = contract.examples[operation.operationId];
+  const needs = needOf(operation);
+  const result: JsonObject = {
+    operationId: operation.operationId,
+    tags: [operation.tag],
+    summary: operation.summary,
+    description: [operation.description, needs].filter(Boolean).join('\n\n'),
+    'x-capability': operation.capability,
+  };
+  if (operation.bucket) result['x-rate-limit-bucket'] = operation.bucket;
+  if (operation.capability === 'none') result['security'] = [];
+  const parameters = parametersOf(operation, components);
+  if (parameters.length > 0) result['parameters'] = parameters;
+  if (operation.body) result['requestBody'] = requestBody(operation, components, example?.request);
+  result['responses'] = responsesOf(operation, components, example?.response);
+  return result;
+}
+
+function needOf(operation: Operation): string {
+  if (operation.capability === 'none') return 'Needs no key.';
+  if (operation.capability === 'node') return '';
+  if (operation.capability === 'key') return 'Needs a key; any capability.';
+  return `Needs the capability \`${operation.capability}\`.`;
+}
+
+function parametersOf(operation: Operation, components: Components): JsonObject[] {
+  const of = (place: string, schema: TSchema | undefined) => {
+    const required = new Set((schema?.['required'] as string[] | undefined) ?? []);
+    return Object.entries((schema?.['properties'] ?? {}) as Record<string, TSchema>).map(([name, property]) => {
+      const { description, ...rest } = components.refer(property);
+      return { name, in: place, required: required.has(name), ...(description === undefined ? {} : { description }), schema: rest };
+    });
+  };
+  const headers = Object.entries(operation.headers ?? {}).map(([name, description]) => ({
+    name, in: 'header', required: false, description, schema: { type: 'string' },
+  }));
+  return [...of('path', operation.params), ...of('query', operation.query), ...headers];
+}
+
+function requestBody(operation: Operation, components: Components, example: Json | undefined): JsonObject {
+  if (operation.body === 'octets') {
+    return { required: true, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' }, example: 'any bytes' } } };
+  }
+  const content: JsonObject = { schema: components.refer(operation.body!) };
+  if (example !== undefined) content['example'] = example;
+  return { required: true, content: { 'application/json': content } };
+}
+
+function responsesOf(operation: Operation, components: Components, example: Json | undefined): JsonObject {
+  const responses: Record<string, JsonObject> = {};
+  for (const [status, answer] of Object.entries(operation.responses)) {
+    const response: JsonObject = { description: answer.about };
+    response['headers'] = {
+      ...Object.fromEntries(Object.entries(answer.headers ?? {}).map(([name, description]) => [name, { description, schema: { type: 'string' } }])),
+      'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+    };
+    if (typeof answer.body === 'string') {
+      response['content'] = streamedContent(answer.body);
+    } else if (answer.body) {
+      const content: JsonObject = { schema: components.refer(answer.body) };
+      if (example !== undefined) content['example'] = example;
+      response['content'] = { 'application/json': content };
+    }
+    responses[status] = response;
+  }
+  return { ...responses, ...problemResponses(operation, components) };
+}
+
+function streamedContent(body: Streamed): JsonObject {
+  const schema = body === 'octets' || body === 'image' ? { type: 'string', format: 'binary' } : { type: 'string' };
+  const types = body === 'image' ? ['image/png', 'image/jpeg', 'image/webp'] : [mediaTypes[body]];
+  return Object.fromEntries(types.map((type) => [type, { schema }]));
+}
+
+/** The errors of an operation, by status, each with the codes it can carry. */
+function problemResponses(operation: Operation, components: Components): JsonObject {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of problemCodesOf(operation)) {
+    const { status } = problems[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const schema = components.refer(Problem);
+  return Object.fromEntries(
+    [...byStatus].toSorted(([a], [b]) => a - b).map(([status, codes]) => [
+      String(status),
+      {
+        description: codes.map((code) => `\`${code}\` ${problems[code].title}.`).join(' '),
+        content: { 'application/problem+json': { schema } },
+      },
+    ]),
+  );
+}
+
+/** Every code that this operation can answer with. */
+export function problemCodesOf(operation: Operation): ProblemCode[] {
+  const codes = new Set<ProblemCode>(['invalid_request', ...(operation.problems ?? []), 'internal', 'unavailable']);
+  if (operation.capability !== 'none' && operation.capability !== 'node') codes.add('unauthenticated');
+  if (!['none', 'node', 'key'].includes(operation.capability)) codes.add('capability_missing');
+  if (operation.bucket) codes.add('rate_limited');
+  if (operation.body && operation.body !== 'octets') codes.add('payload_too_large');
+  if (operation.body) codes.add('unsupported_media_type');
+  if (operation.method === 'POST' && operation.capability !== 'node') codes.add('idempotency_mismatch').add('idempotency_in_progress');
+  return [...codes];
+}

@@ -1,0 +1,41 @@
+import { guestExamples } from './guestExamples.ts';
+import type { Json } from './jsonSchema.ts';
+
+const assignmentId = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
+const templateId = 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4';
+
+export const nodeExamples: Record<string, { request?: Json; response?: Json }> = {
+  ...guestExamples,
+  hello: {
+    request: {
+      nodeName: 'node-1', version: '0.1.0', guestAddress: 'unix:/var/lib/lebureau/run/guest.sock', driver: 'qemu', accelerator: 'kvm',
+      acceleratorReason: 'A probe VM ran under KVM.', hypervisorVersion: 'QEMU 7.2.22', vcpus: 8, memoryMiB: 32_768, diskFreeMiB: 400_000,
+      network: 'isolated', networkReason: 'Network namespaces and nft work.',
+      templates: [{ id: templateId, name: 'xfce-bookworm', warmSizes: ['1x1024'], diskMiB: 1700, builtAtMs: 1_795_000_000_000 }],
+    },
+    response: { nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4', epoch: 3, reclaimAfterSeconds: 600 },
+  },
+  listAssignments: {
+    response: {
+      epoch: 3,
+      revision: '41',
+      assignments: [{
+        assignmentId, desktopId: 'dsk_01k9x3v6m8e9t2q4r6s8v0w2y4', vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4', templateId,
+        hardware: { vcpus: 1, memoryMiB: 1024, diskGiB: 8 }, network: 'internet', hostName: 'research', timeZone: 'Etc/UTC', desired: 'running',
+        desiredBoot: 1, generation: 1, cloneSeen: false, gracefulStopSeconds: 30, config: '{}',
+      }],
+    },
+  },
+  reportObservations: {
+    request: {
+      epoch: 3,
+      seq: 12,
+      observations: [{
+        assignmentId, generation: 1, presence: 'present', power: 'running', boot: 1, ready: true, agentReady: true, startMode: 'warm',
+        ipAddress: '10.0.2.15', fault: null, atMs: 1_795_000_000_000,
+      }],
+      strangers: [],
+    },
+    response: { refused: [] },
+  },
+};
