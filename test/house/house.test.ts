@@ -1,0 +1,129 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n');
+
+test('the root holds these and nothing else', () => {
+  const top = [...new Set(tracked.map((path) => path.split('/')[0]!))].toSorted();
+  expect(top).toEqual(
+    [
+      '.ci',
+      '.editorconfig',
+      '.gitignore',
+      '.oxfmtrc.json',
+      '.oxlintrc.json',
+      'ARCHITECTURE.md',
+      'CHANGELOG.md',
+      'CONTRIBUTING.md',
+      'LICENSE',
+      'README.md',
+      'SECURITY.md',
+      'api',
+      'bun.lock',
+      'bunfig.toml',
+      'docs',
+      'hostd',
+      'kit',
+      'knip.json',
+      'launch',
+      'mcp',
+      'openapi',
+      'package.json',
+      'sdk-ts',
+      'test',
+      'tsconfig.json',
+      'vitest.config.ts',
+    ].toSorted(),
+  );
+});
+
+test('every package says its licence and carries it', () => {
+  const expected: Record<string, string> = {
+    api: 'AGPL',
+    hostd: 'AGPL',
+    launch: 'AGPL',
+    test: 'AGPL',
+    kit: 'Apache',
+    mcp: 'Apache',
+    openapi: 'Apache',
+    'sdk-ts': 'Apache',
+  };
+  for (const [folder, licence] of Object.entries(expected)) {
+    const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as { license: string };
+    expect(manifest.license, folder).toContain(licence);
+  }
+  for (const folder of ['api', 'hostd', 'kit', 'mcp', 'openapi', 'sdk-ts'])
+    expect(tracked).toContain(`${folder}/LICENSE`);
+});
+
+test('no folder or file is called by a word that says nothing', () => {
+  const empty = /(^|\/)(utils?|helpers?|common|misc|manager|service)(\/|\.[a-z.]+$)/;
+  expect(tracked.filter((path) => !path.includes('/rootfs/') && empty.test(path))).toEqual([]);
+});
+
+test('lock files carry no address, and the tree no unfinished marks', () => {
+  for (const path of tracked.filter((each) => each.endsWith('bun.lock'))) {
+    expect(readFileSync(join(root, path), 'utf8')).not.toMatch(/https?:\/\//);
+  }
+  const marks = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'HA' + 'CK'].join('|')})\\b`);
+  const sources = tracked.filter((path) => /\.(ts|mjs|c|h|sh|py)$/.test(path) && !path.includes('generated/'));
+  expect(sources.filter((path) => marks.test(readIfThere(path)))).toEqual([]);
+});
+
+test('no file in the tree is larger than 1 MB', () => {
+  expect(tracked.filter((path) => readIfThere(path).length > 1_000_000)).toEqual([]);
+});
+
+describe('the linter keeps the packages apart', () => {
+  const plot = mkdtempSync(join(tmpdir(), 'lebureau-lint-'));
+  afterAll(() => rmSync(plot, { recursive: true, force: true }));
+  const config = JSON.parse(readFileSync(join(root, '.oxlintrc.json'), 'utf8')) as Record<string, unknown>;
+  delete config['$schema'];
+  writeFileSync(join(plot, '.oxlintrc.json'), JSON.stringify({ ...config, options: {} }));
+  symlinkSync(join(root, 'node_modules'), join(plot, 'node_modules'));
+
+  const lint = (path: string, source: string) => {
+    mkdirSync(dirname(join(plot, path)), { recursive: true });
+    writeFileSync(join(plot, path), source);
+    return spawnSync(process.execPath, ['--bun', join(root, 'node_modules/.bin/oxlint'), path], {
+      cwd: plot,
+      encoding: 'utf8',
+    });
+  };
+
+  test.each([
+    ['hostd/planted.ts', "import { app } from '../api/app.ts';\nexport const planted = app;\n"],
+    ['hostd/planted.ts', "import { app } from '@lebureau/api/app';\nexport const planted = app;\n"],
+    ['mcp/planted.ts', "import { app } from '@lebureau/api/app';\nexport const planted = app;\n"],
+    ['sdk-ts/planted.ts', "import { newId } from '@lebureau/kit/id';\nexport const planted = newId;\n"],
+    ['kit/planted.ts', "import { LeBureau } from '@lebureau/sdk/client';\nexport const planted = LeBureau;\n"],
+    ['api/planted.ts', 'export const planted = Date.now();\n'],
+    ['api/planted.ts', "export const planted = process.env['HOME'];\n"],
+    ['api/planted.ts', 'export default 1;\n'],
+  ])('%s: %s', (path, source) => {
+    const run = lint(path, source);
+    expect(run.status, run.stdout).toBe(1);
+  });
+
+  test('and lets through what is allowed', () => {
+    const run = lint('hostd/allowed.ts', "import { newId } from '@lebureau/kit/id';\nexport const allowed = newId;\n");
+    expect(run.status, run.stdout).toBe(0);
+  });
+});
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(join(root, path), 'utf8');
+  } catch {
+    return '';
+  }
+}
