@@ -9,16 +9,17 @@ export interface Answer {
   about: string;
   /** Absent: no body. */
   body?: TSchema | Streamed;
+  /** What the `data` of each server-sent event is. */
+  item?: TSchema;
   /** Response headers besides those that every answer has: name to description. */
   headers?: Readonly<Record<string, string>>;
-  example?: unknown;
 }
 
 /**
  * One operation of a contract. The router, the validation and the OpenAPI document are all made of it, so that they
  * cannot disagree.
  */
-export interface Operation {
+export interface Operation<Params extends TSchema = TSchema, Query extends TSchema = TSchema, Body extends TSchema = TSchema> {
   operationId: string;
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `/v1/desktops/:desktopId` */
@@ -30,17 +31,25 @@ export interface Operation {
   capability: Capability | 'key' | 'none' | 'node';
   /** Rate-limit bucket; absent: not limited. */
   bucket?: Bucket;
-  params?: TSchema;
-  query?: TSchema;
+  params?: Params;
+  query?: Query;
   /** Request headers that matter: name to description. */
   headers?: Readonly<Record<string, string>>;
-  body?: TSchema | 'octets';
+  body?: Body | 'octets';
   /** Limit of a JSON body. Default 64 KiB. */
   bodyMaxBytes?: number;
-  requestExample?: unknown;
+  /** The body may be left out. */
+  bodyOptional?: boolean;
   responses: Readonly<Record<number, Answer>>;
   /** Besides those that the document adds for what the operation has (key, capability, body, bucket). */
   problems?: readonly ProblemCode[];
+}
+
+/** Keeps the types of the schemas, so that a handler knows what it gets. */
+export function operation<Params extends TSchema = TSchema, Query extends TSchema = TSchema, Body extends TSchema = TSchema>(
+  it: Operation<Params, Query, Body>,
+): Operation<Params, Query, Body> {
+  return it;
 }
 
 export const buckets = ['control', 'input', 'screenshot', 'exec', 'files'] as const;

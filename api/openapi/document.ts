@@ -17,6 +17,8 @@ export interface Contract {
   examples: Readonly<Record<string, { request?: Json; response?: Json }>>;
 }
 
+const idempotencyKeyAbout = '1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`.';
+
 const mediaTypes: Record<Streamed, string> = {
   octets: 'application/octet-stream',
   image: 'image/png',
@@ -87,7 +89,9 @@ function parametersOf(operation: Operation, components: Components): JsonObject[
       return { name, in: place, required: required.has(name), ...(description === undefined ? {} : { description }), schema: rest };
     });
   };
-  const headers = Object.entries(operation.headers ?? {}).map(([name, description]) => ({
+  const idempotent = operation.method === 'POST' && operation.capability !== 'node';
+  const wanted = { ...operation.headers, ...(idempotent ? { 'Idempotency-Key': idempotencyKeyAbout } : {}) };
+  const headers = Object.entries(wanted).map(([name, description]) => ({
     name, in: 'header', required: false, description, schema: { type: 'string' },
   }));
   return [...of('path', operation.params), ...of('query', operation.query), ...headers];
@@ -99,7 +103,7 @@ function requestBody(operation: Operation, components: Components, example: Json
   }
   const content: JsonObject = { schema: components.refer(operation.body!) };
   if (example !== undefined) content['example'] = example;
-  return { required: true, content: { 'application/json': content } };
+  return { required: operation.bodyOptional !== true, content: { 'application/json': content } };
 }
 
 function responsesOf(operation: Operation, components: Components, example: Json | undefined): JsonObject {
@@ -110,7 +114,9 @@ function responsesOf(operation: Operation, components: Components, example: Json
       ...Object.fromEntries(Object.entries(answer.headers ?? {}).map(([name, description]) => [name, { description, schema: { type: 'string' } }])),
       'X-Request-Id': { $ref: '#/components/headers/RequestId' },
     };
-    if (typeof answer.body === 'string') {
+    if (answer.body === 'events') {
+      response['content'] = eventContent(answer.item, components);
+    } else if (typeof answer.body === 'string') {
       response['content'] = streamedContent(answer.body);
     } else if (answer.body) {
       const content: JsonObject = { schema: components.refer(answer.body) };
@@ -122,8 +128,13 @@ function responsesOf(operation: Operation, components: Components, example: Json
   return { ...responses, ...problemResponses(operation, components) };
 }
 
+function eventContent(item: TSchema | undefined, components: Components): JsonObject {
+  const each: JsonObject = item ? { contentMediaType: 'application/json', contentSchema: components.refer(item) } : {};
+  return { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events.', ...each } } };
+}
+
 function streamedContent(body: Streamed): JsonObject {
-  const schema = body === 'octets' || body === 'image' ? { type: 'string', format: 'binary' } : { type: 'string' };
+  const schema: JsonObject = body === 'octets' || body === 'image' ? { type: 'string', format: 'binary' } : { type: 'string' };
   const types = body === 'image' ? ['image/png', 'image/jpeg', 'image/webp'] : [mediaTypes[body]];
   return Object.fromEntries(types.map((type) => [type, { schema }]));
 }
@@ -155,6 +166,8 @@ export function problemCodesOf(operation: Operation): ProblemCode[] {
   if (operation.bucket) codes.add('rate_limited');
   if (operation.body && operation.body !== 'octets') codes.add('payload_too_large');
   if (operation.body) codes.add('unsupported_media_type');
-  if (operation.method === 'POST' && operation.capability !== 'node') codes.add('idempotency_mismatch').add('idempotency_in_progress');
+  if (operation.method === 'POST' && operation.capability !== 'node') {
+    codes.add('idempotency_mismatch').add('idempotency_in_progress').add('replay_unavailable');
+  }
   return [...codes];
 }

@@ -1,0 +1,51 @@
+import * as about from '../about/contract.ts';
+import { desktopOperations } from '../desktops/contract.ts';
+import * as desktops from '../desktops/schema.ts';
+import * as events from '../events/contract.ts';
+import { guestOperationsBelow } from '../guest/operations.ts';
+import * as health from '../health/contract.ts';
+import type { Operation } from '../http/operation.ts';
+import { keyOperations } from '../keys/contract.ts';
+import * as keys from '../keys/schema.ts';
+import * as me from '../me/contract.ts';
+import * as nodes from '../nodes/publicContract.ts';
+import { Hardware } from '../nodes/schema.ts';
+import * as templates from '../templates/contract.ts';
+import type { Contract } from './document.ts';
+import { guestComponents, guestTags } from './nodeContract.ts';
+import { publicExamples } from './publicExamples.ts';
+
+export const publicOperations: readonly Operation[] = [
+  ...me.meOperations,
+  ...desktopOperations,
+  ...guestOperationsBelow('/v1/desktops/:desktopId', desktops.desktopParams),
+  ...templates.templateOperations,
+  ...nodes.nodeOperations,
+  ...keyOperations,
+  ...events.eventOperations,
+  ...about.aboutOperations,
+  ...health.healthOperations,
+];
+
+export function publicContract(version: string): Contract {
+  return {
+    title: 'Le Bureau API',
+    version,
+    description: 'Full Linux desktops for AI agents: create one, see it, drive it, run commands, move files, delete it.',
+    operations: publicOperations,
+    named: {
+      ...guestComponents,
+      Desktop: desktops.Desktop, DesktopList: desktops.DesktopList, DesktopStatus: desktops.DesktopStatus, DesktopAction: desktops.DesktopAction,
+      DesktopError: desktops.DesktopError, CreateDesktop: desktops.CreateDesktop, UpdateDesktop: desktops.UpdateDesktop, SizeName: desktops.SizeName,
+      Hardware, ApiKey: keys.ApiKey, KeyList: keys.KeyList, CreateKey: keys.CreateKey, CreatedKey: keys.CreatedKey, Capability: keys.CapabilityName,
+      KeyRestriction: keys.KeyRestriction, Event: events.Event, Me: me.Me, About: about.About, Health: health.Health,
+      Template: templates.Template, TemplateList: templates.TemplateList, Node: nodes.Node, NodeList: nodes.NodeList,
+    },
+    tags: {
+      me: 'The calling key.', desktops: 'Desktops and their life.', ...guestTags, templates: 'What desktops are cloned from.',
+      nodes: 'Machines that run desktops.', keys: 'API keys.', events: 'What happened.', about: 'This service.', health: 'For those who run it.',
+    },
+    security: { name: 'apiKey', scheme: { type: 'http', scheme: 'bearer', description: 'An API key, `lb_live_…`.' } },
+    examples: publicExamples,
+  };
+}
