@@ -188,7 +188,6 @@ export async function waitForStatus(
   service: Service,
   id: string,
   status: string,
-  limitMs = 200_000,
 ): Promise<{ id: string } & Record<string, unknown>> {
   let last: unknown;
   const endMs = performance.now() + statusLimitMs;
