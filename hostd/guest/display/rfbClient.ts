@@ -1,0 +1,246 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '@lebureau/kit/clock';
+import { ByteReader } from './byteReader.ts';
+import { Framebuffer } from './framebuffer.ts';
+import { type ScreenSize, shakeHands } from './rfbHandshake.ts';
+import { RectangleReader, encodings } from './rfbRectangles.ts';
+
+/** From the first byte of a message to its last, and for the handshake. */
+const messageTimeoutMs = 10_000;
+const cutTextMaxBytes = 1_048_576;
+/** A key that nobody holds: letting go of it changes nothing, but wakes a server that looks at the screen ever less often. */
+const idleKeysym = 0xff14;
+
+export interface RfbOptions {
+  clock: Clock;
+  password?: string;
+  /** Kept over connections, so that frames taken before stay comparable; replaced when the size differs. */
+  framebuffer?: Framebuffer;
+}
+
+/**
+ * One RFB connection. An incremental update request is outstanding all the time, so the framebuffer follows the screen;
+ * `confirm` tells when it certainly holds everything that was on the screen at a moment.
+ */
+export class RfbClient {
+  /** Settles when the connection is over. Never rejects; the reason is in `failure`. */
+  readonly closed: Promise<void>;
+  private readonly stream: Duplex;
+  private readonly reader: ByteReader;
+  private readonly rectangles: RectangleReader;
+  private readonly clock: Clock;
+  private framebufferNow: Framebuffer;
+  private failureNow: Error | undefined;
+  private missingPixels: number;
+  private probe: { sentMs: number; answered: Promise<void>; answer: () => void } | undefined;
+  private confirmedMsNow = Number.NEGATIVE_INFINITY;
+  private updateListeners = new Set<() => void>();
+
+  /** @throws Error when the server is none, refuses, or takes more than ten seconds. */
+  static async connect(stream: Duplex, options: RfbOptions): Promise<RfbClient> {
+    const reader = new ByteReader(stream);
+    try {
+      const size = await within(stream, options.clock, () => shakeHands(stream, reader, options.password));
+      return new RfbClient({ stream, reader, size }, options);
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
+  }
+
+  private constructor(
+    { stream, reader, size }: { stream: Duplex; reader: ByteReader; size: ScreenSize },
+    { clock, framebuffer }: RfbOptions,
+  ) {
+    this.stream = stream;
+    this.reader = reader;
+    this.rectangles = new RectangleReader(reader);
+    this.clock = clock;
+    const fits = framebuffer?.width === size.width && framebuffer.height === size.height;
+    this.framebufferNow = fits ? framebuffer! : new Framebuffer(size.width, size.height);
+    this.missingPixels = size.width * size.height;
+    stream.write(setPixelFormat());
+    stream.write(setEncodings());
+    this.requestUpdate(false, this.framebufferNow.screen);
+    this.closed = this.readMessages();
+  }
+
+  get framebuffer(): Framebuffer {
+    return this.framebufferNow;
+  }
+
+  get failure(): Error | undefined {
+    return this.failureNow;
+  }
+
+  /** Every pixel was sent at least once. */
+  get complete(): boolean {
+    return this.missingPixels <= 0;
+  }
+
+  /** Everything on the screen up to this monotonic time is in the framebuffer. */
+  get confirmedMs(): number {
+    return this.complete ? this.confirmedMsNow : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Asks the server for a sign that it has looked at the whole screen after this call. Resolves on it, or when the connection ends. */
+  confirm(): Promise<void> {
+    if (this.failureNow) return Promise.resolve();
+    if (!this.probe) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.probe = { sentMs: this.clock.monotonicMs(), answered: promise, answer: resolve };
+      this.key(idleKeysym, false);
+      this.requestUpdate(false, { x: 0, y: 0, width: 1, height: 1 });
+    }
+    return this.probe.answered;
+  }
+
+  /** Called after every update, and when the connection ends. @returns the way to stop it. */
+  onUpdate(listener: () => void): () => void {
+    this.updateListeners.add(listener);
+    return () => this.updateListeners.delete(listener);
+  }
+
+  /** @param buttons bit 0 left, 1 middle, 2 right, 3 and 4 the wheel up and down. */
+  pointer(buttons: number, x: number, y: number): void {
+    const message = Buffer.alloc(6);
+    message[0] = 5;
+    message[1] = buttons;
+    message.writeUInt16BE(x, 2);
+    message.writeUInt16BE(y, 4);
+    this.write(message);
+    this.framebufferNow.setCursorPosition({ x, y }, this.clock.monotonicMs());
+  }
+
+  key(keysym: number, down: boolean): void {
+    const message = Buffer.alloc(8);
+    message[0] = 4;
+    message[1] = down ? 1 : 0;
+    message.writeUInt32BE(keysym, 4);
+    this.write(message);
+  }
+
+  close(): void {
+    this.failureNow ??= new Error('closed by us');
+    this.stream.destroy();
+  }
+
+  private async readMessages(): Promise<void> {
+    try {
+      while (!this.failureNow) {
+        const type = (await this.reader.read(1))[0]!;
+        await within(this.stream, this.clock, () => this.readMessage(type));
+      }
+    } catch (error) {
+      this.failureNow ??= error instanceof Error ? error : new Error(String(error));
+    }
+    this.stream.destroy();
+    this.rectangles.close();
+    this.probe?.answer();
+    this.probe = undefined;
+    this.notify();
+  }
+
+  private async readMessage(type: number): Promise<void> {
+    switch (type) {
+      case 0:
+        return this.readUpdate();
+      case 1: {
+        const header = await this.reader.read(5);
+        await this.reader.read(header.readUInt16BE(3) * 6);
+        return;
+      }
+      case 2:
+        return;
+      case 3: {
+        const length = Math.abs((await this.reader.read(7)).readInt32BE(3));
+        if (length > cutTextMaxBytes) throw new Error(`a cut text of ${length} bytes is refused`);
+        await this.reader.read(length);
+        return;
+      }
+      default:
+        throw new Error(`message ${type} is unknown`);
+    }
+  }
+
+  private async readUpdate(): Promise<void> {
+    const count = (await this.reader.read(3)).readUInt16BE(1);
+    this.framebufferNow.damage.advance();
+    let answered = false;
+    for (let index = 0; index < count; index++) {
+      const outcome = await this.rectangles.read(this.framebufferNow, this.clock.monotonicMs());
+      if (outcome.last) break;
+      if (outcome.resized) this.resize(outcome.resized);
+      if (outcome.painted) {
+        this.missingPixels -= outcome.painted.width * outcome.painted.height;
+        answered ||= outcome.painted.x === 0 && outcome.painted.y === 0;
+      }
+    }
+    this.requestUpdate(true, this.framebufferNow.screen);
+    if (answered && this.probe) {
+      const { sentMs, answer } = this.probe;
+      this.confirmedMsNow = sentMs;
+      this.probe = undefined;
+      answer();
+    }
+    this.notify();
+  }
+
+  private resize(size: ScreenSize): void {
+    if (size.width === this.framebufferNow.width && size.height === this.framebufferNow.height) return;
+    this.framebufferNow = new Framebuffer(size.width, size.height);
+    this.missingPixels = size.width * size.height;
+    this.confirmedMsNow = Number.NEGATIVE_INFINITY;
+    this.requestUpdate(false, this.framebufferNow.screen);
+  }
+
+  private requestUpdate(incremental: boolean, area: { x: number; y: number; width: number; height: number }): void {
+    const message = Buffer.alloc(10);
+    message[0] = 3;
+    message[1] = incremental ? 1 : 0;
+    message.writeUInt16BE(area.x, 2);
+    message.writeUInt16BE(area.y, 4);
+    message.writeUInt16BE(area.width, 6);
+    message.writeUInt16BE(area.height, 8);
+    this.write(message);
+  }
+
+  private write(message: Buffer): void {
+    if (this.failureNow) return;
+    this.stream.write(message);
+    if (this.stream.writableLength > 1_048_576) this.stream.destroy(new Error('the server reads nothing'));
+  }
+
+  private notify(): void {
+    for (const listener of this.updateListeners) listener();
+  }
+}
+
+/** Runs `work`; the stream is destroyed, and with it every read, when it takes too long. */
+async function within<Value>(stream: Duplex, clock: Clock, work: () => Promise<Value>): Promise<Value> {
+  const ended = new AbortController();
+  void clock.sleep(messageTimeoutMs, ended.signal).then(() => {
+    if (!ended.signal.aborted) stream.destroy(new Error(`no whole message within ${messageTimeoutMs} ms`));
+  });
+  try {
+    return await work();
+  } finally {
+    ended.abort();
+  }
+}
+
+/** 32 bits a pixel, little endian, blue lowest: what QEMU keeps, so that neither side converts. */
+function setPixelFormat(): Buffer {
+  const message = Buffer.alloc(20);
+  message.set([32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0], 4);
+  return message;
+}
+
+function setEncodings(): Buffer {
+  const wanted = Object.values(encodings);
+  const message = Buffer.alloc(4 + wanted.length * 4);
+  message[0] = 2;
+  message.writeUInt16BE(wanted.length, 2);
+  wanted.forEach((encoding, index) => message.writeInt32BE(encoding, 4 + index * 4));
+  return message;
+}
