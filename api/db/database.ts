@@ -1,0 +1,27 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { Tables } from './tables.ts';
+
+export type Flavour = 'sqlite' | 'postgres';
+
+/** One statement at a time, each seeing what is committed. */
+export type Reader = Kysely<Tables>;
+
+/** An open transaction; whoever waits for a topic of `wake` is told once it is committed. */
+export interface Write {
+  readonly db: Transaction<Tables>;
+  wake(topic: string): void;
+}
+
+/**
+ * The one handle on the database. Inside `write` only the handle it gives may be used: the outer one would wait for the
+ * transaction it stands in.
+ */
+export interface Database {
+  readonly flavour: Flavour;
+  readonly read: Reader;
+  /** A short read-write transaction; repeated when the database asks for it, so the body has no other effects. */
+  write<Result>(body: (write: Write) => Promise<Result>): Promise<Result>;
+  /** Resolves true when `topic` was woken, false after `timeoutMs` or an abort. A wake-up is a hint: look again. */
+  waitFor(topic: string, options: { timeoutMs: number; signal?: AbortSignal }): Promise<boolean>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,106 @@
+import { Database as BunSqlite } from 'bun:sqlite';
+import {
+  CompiledQuery, type DatabaseConnection, type Driver, Kysely, type QueryResult, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler,
+} from 'kysely';
+import type { Database, Write } from './database.ts';
+import type { Tables } from './tables.ts';
+import { Wakeups } from './wakeups.ts';
+
+/** Kysely on one bun:sqlite connection; whoever holds it, holds it alone. */
+class BunSqliteDriver implements Driver {
+  readonly #connection: DatabaseConnection;
+  readonly #sqlite: BunSqlite;
+  #tail: Promise<void> = Promise.resolve();
+  #release: (() => void) | undefined;
+
+  constructor(sqlite: BunSqlite) {
+    this.#sqlite = sqlite;
+    this.#connection = { executeQuery: async (query) => run(sqlite, query), streamQuery: notStreamed };
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const before = this.#tail;
+    let release = () => {};
+    this.#tail = new Promise((resolve) => (release = resolve));
+    await before;
+    this.#release = release;
+    return this.#connection;
+  }
+
+  async releaseConnection(): Promise<void> {
+    this.#release?.();
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'));
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'));
+  }
+
+  async destroy(): Promise<void> {
+    this.#sqlite.close();
+  }
+}
+
+function run<Row>(sqlite: BunSqlite, query: CompiledQuery): QueryResult<Row> {
+  const statement = sqlite.query(query.sql);
+  const parameters = query.parameters as never[];
+  if (statement.columnNames.length > 0) return { rows: statement.all(...parameters) as Row[] };
+  const { changes } = statement.run(...parameters);
+  return { rows: [], numAffectedRows: BigInt(changes) };
+}
+
+function notStreamed(): never {
+  throw new Error('queries are not streamed from SQLite');
+}
+
+function kyselyOn(sqlite: BunSqlite): Kysely<Tables> {
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new BunSqliteDriver(sqlite),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+}
+
+/**
+ * Two connections: one writes, a transaction at a time; the other reads what is committed without waiting for it.
+ * `synchronous=FULL`: what was acknowledged survives a power cut.
+ */
+export function openSqlite(path: string): Database {
+  const open = () => {
+    const sqlite = new BunSqlite(path, { create: true, strict: true });
+    sqlite.run('pragma journal_mode = wal');
+    sqlite.run('pragma synchronous = full');
+    sqlite.run('pragma busy_timeout = 5000');
+    return sqlite;
+  };
+  const writing = kyselyOn(open());
+  const read = kyselyOn(open());
+  const wakeups = new Wakeups();
+  return {
+    flavour: 'sqlite',
+    read,
+    async write(body) {
+      const topics = new Set<string>();
+      const result = await writing.transaction().execute((db) => body({ db, wake: (topic) => topics.add(topic) } satisfies Write));
+      for (const topic of topics) wakeups.wake(topic);
+      return result;
+    },
+    waitFor: (topic, options) => wakeups.waitFor(topic, options),
+    async close() {
+      wakeups.wakeAll();
+      await Promise.all([writing.destroy(), read.destroy()]);
+    },
+  };
+}

@@ -1,0 +1,144 @@
+/** The rows of every table. Milliseconds are UTC since 1970; `0 | 1` is a boolean; `…Json` is JSON text. */
+export interface Tables {
+  workspaces: WorkspaceRow;
+  apiKeys: ApiKeyRow;
+  nodes: NodeRow;
+  desktops: DesktopRow;
+  desktopLabels: { workspaceId: string; desktopId: string; name: string; value: string };
+  assignments: AssignmentRow;
+  events: EventRow;
+  idempotency: IdempotencyRow;
+  counters: { name: string; value: number };
+  migrations: { name: string; appliedMs: number };
+}
+
+export interface WorkspaceRow {
+  id: string;
+  name: string;
+  tier: string;
+  desktopsMax: number;
+  vcpusMax: number;
+  memoryMiBMax: number;
+  diskGiBMax: number;
+  /** Raised by whoever counts against the quota: it is the lock. */
+  version: number;
+  createdMs: number;
+}
+
+export interface ApiKeyRow {
+  id: string;
+  workspaceId: string;
+  name: string;
+  /** SHA-256 of the secret, hexadecimal. */
+  hash: string;
+  lastFour: string;
+  capabilitiesJson: string;
+  restrictionJson: string | null;
+  createdBy: string | null;
+  createdMs: number;
+  expiresMs: number | null;
+  revokedMs: number | null;
+  lastUsedMs: number | null;
+}
+
+export interface NodeRow {
+  id: string;
+  name: string;
+  /** Unique over all nodes, so that an epoch names one run of one hostd. */
+  epoch: number;
+  lastSeq: number;
+  /** Raised in the transaction of every change to an order of this node. */
+  revision: number;
+  heardMs: number;
+  guestAddress: string;
+  cordoned: number;
+  vcpus: number;
+  memoryMiB: number;
+  diskFreeMiB: number;
+  reservedVcpus: number;
+  reservedMemoryMiB: number;
+  reservedDiskGiB: number;
+  helloJson: string;
+  strangersJson: string;
+  createdMs: number;
+}
+
+export interface DesktopRow {
+  id: string;
+  workspaceId: string;
+  assignmentId: string;
+  name: string;
+  size: string | null;
+  templateName: string;
+  labelsJson: string;
+  timeZone: string;
+  ephemeral: number;
+  ttlSeconds: number | null;
+  expiresMs: number | null;
+  createdMs: number;
+  startedMs: number;
+  runningMs: number | null;
+  readyMs: number | null;
+  deletedMs: number | null;
+  destroyedMs: number | null;
+  /** Raised with every change that the wire shape can show. */
+  version: number;
+}
+
+export interface AssignmentRow {
+  id: string;
+  workspaceId: string;
+  desktopId: string | null;
+  nodeId: string;
+  vmRef: string;
+  templateId: string;
+  vcpus: number;
+  memoryMiB: number;
+  diskGiB: number;
+  network: string;
+  hostName: string;
+  timeZone: string;
+  configJson: string;
+  gracefulStopSeconds: number;
+  desired: string;
+  desiredBoot: number;
+  generation: number;
+  cloneSeen: number;
+  /** Whether it holds processors and memory of its node: from create or start until it was seen off. */
+  holdsMemory: number;
+  observedGeneration: number;
+  presence: string;
+  power: string;
+  boot: number;
+  ready: number;
+  agentReady: number;
+  startMode: string | null;
+  ipAddress: string | null;
+  faultJson: string | null;
+  observedMs: number | null;
+  /** When its absence was observed after it was to be deleted; from then on it is no order any more. */
+  closedMs: number | null;
+}
+
+export interface EventRow {
+  position: number;
+  id: string;
+  workspaceId: string;
+  type: string;
+  desktopId: string | null;
+  actorType: string;
+  actorId: string | null;
+  requestId: string | null;
+  dataJson: string;
+  createdMs: number;
+}
+
+export interface IdempotencyRow {
+  keyId: string;
+  idempotencyKey: string;
+  requestHash: string;
+  /** Null while the first request runs. */
+  status: number | null;
+  bodyText: string | null;
+  createdMs: number;
+}
