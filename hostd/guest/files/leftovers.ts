@@ -1,0 +1,40 @@
+import { idBody, newId } from '@lebureau/kit/id';
+import type { FileChannels } from './channels.ts';
+import { joinPath } from './path.ts';
+import type { DirectoryItem } from './sftpSession.ts';
+
+/** An upload that is older than this and not ours of now was left by a process that died. */
+const staleAfterMs = 3_600_000;
+const removedMax = 100;
+const pattern = /^\.lebureau-([0-7][0-9a-hjkmnp-tv-z]{25})\.part$/;
+const digits = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** A name for a file that is being written. It carries the time by our clock, not the guest's. */
+export function temporaryName(nowMs: number): string {
+  return `.lebureau-${idBody(newId('tmp', nowMs))}.part`;
+}
+
+/** Removes, in the background, what uploads that never ended left in this folder. */
+export function sweep(channels: FileChannels, folder: string, items: readonly DirectoryItem[]): void {
+  const nowMs = channels.parts.clock.nowMs();
+  const names = items.map((item) => item.name.toString()).filter((name) => isStale(name, nowMs) && !channels.writing.has(name));
+  if (names.length === 0) return;
+  void channels.session('quick').then(
+    async (session) => {
+      await Promise.allSettled(names.slice(0, removedMax).map((name) => session.remove(joinPath(folder, name))));
+    },
+    () => {},
+  );
+}
+
+export function isStale(name: string, nowMs: number): boolean {
+  const body = pattern.exec(name)?.[1];
+  return body !== undefined && nowMs - bornAtMs(body) > staleAfterMs;
+}
+
+/** The first ten characters of a UUIDv7 in base32 are its 48 bits of milliseconds. */
+function bornAtMs(body: string): number {
+  let ms = 0;
+  for (const digit of body.slice(0, 10)) ms = ms * 32 + digits.indexOf(digit);
+  return ms;
+}
