@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Fault } from '@lebureau/kit/fault';
@@ -35,6 +36,11 @@ const vmRefPattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 export function isVmRef(text: string): boolean {
   return vmRefPattern.test(text);
+}
+
+/** Names of the folders of all VMs of this home. */
+export function vmRefsIn(home: string): string[] {
+  return readdirSync(join(home, 'vms')).filter(isVmRef);
 }
 
 /** @throws Fault `vm_missing` for a name that cannot be one of ours. */

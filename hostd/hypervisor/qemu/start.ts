@@ -1,0 +1,170 @@
+import { readFileSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Fault } from '@lebureau/kit/fault';
+import type { StartOptions } from '../driver.ts';
+import { asDiskFault, controlTarget, processName, uidOf, type Engine, type VmFolder } from './engine.ts';
+import { readBoot, runNames, writeJson, type BootRecord } from './files.ts';
+import { inheritedDeviceState, inheritedRam, launchQemu } from './launch.ts';
+import { machineArguments } from './machine.ts';
+import { endAllProcesses, endProcess, guestStatus, livingProcess } from './observe.ts';
+import type { ProcessIdentity } from './process.ts';
+import type { Qmp } from './qmp.ts';
+import type { Template, WarmState } from './templates.ts';
+
+const controlTimeoutMs = 15_000;
+const loadTimeoutMs = 30_000;
+
+interface StartPlan {
+  template: Template;
+  warm?: WarmState;
+  /** Descriptor of the sealed RAM. */
+  ram?: number;
+}
+
+/** Starts a VM that is off. What the former start left behind is ended first. */
+export async function startVm(engine: Engine, vm: VmFolder, start: StartOptions): Promise<void> {
+  const former = await readBoot(vm.paths.boot);
+  if (former === 'damaged') throw new Fault('needs_operator', 'the boot.json of this VM is damaged');
+  if (former && (await alreadyRuns(engine, vm, { former, start }))) return;
+  requireMemory(vm);
+  const [plan] = await Promise.all([planStart(engine, vm, former), engine.network.ensure(vm.marker.slot)]);
+  const record: BootRecord = {
+    boot: start.boot,
+    mac: start.mac,
+    startMode: plan.warm ? 'warm' : 'cold',
+    phase: 'starting',
+    formerBoot: former ? (former.phase === 'started' ? former.boot : former.formerBoot) : 0,
+    offBecause: former?.offBecause,
+  };
+  try {
+    await run(engine, vm, { plan, record });
+  } catch (error) {
+    await endAllProcesses(engine, vm);
+    // A guest that never ran left its disk untouched: the next try may be a warm one again.
+    await (former ? writeJson(vm.paths.boot, former, { durable: true }) : rm(vm.paths.boot, { force: true }));
+    throw asDiskFault(error);
+  }
+}
+
+async function alreadyRuns(
+  engine: Engine,
+  vm: VmFolder,
+  given: { former: BootRecord; start: StartOptions },
+): Promise<boolean> {
+  const { former, start } = given;
+  const process = livingProcess(engine, vm, former);
+  if (!process) return false;
+  const { word } = await guestStatus(engine, vm, process);
+  const runs = word === 'running' || (word === 'io-error' && former.phase === 'started');
+  if (!runs) {
+    await endAllProcesses(engine, vm);
+    return false;
+  }
+  if (former.boot !== start.boot) throw new Fault('hypervisor_failed', `VM ${vm.marker.spec.vmRef} runs already`);
+  if (word === 'io-error') await (await engine.controls.of(controlTarget(engine, vm, process))).execute('cont');
+  if (former.phase === 'starting') await writeJson(vm.paths.boot, { ...former, phase: 'started', process }, { durable: false });
+  return true;
+}
+
+/** Only a disk that no guest ever wrote to fits the memory of its warm state. */
+async function planStart(engine: Engine, vm: VmFolder, former: BootRecord | undefined): Promise<StartPlan> {
+  const { spec, warmKey } = vm.marker;
+  const template = await engine.shelf.template(spec.templateId);
+  if (former || warmKey === undefined || !engine.shelf.fits(template, spec, warmKey)) return { template };
+  const warm = await engine.shelf.warmStateByKey(template, warmKey);
+  return warm ? { template, warm, ram: await engine.shelf.memory(warm) } : { template };
+}
+
+async function run(engine: Engine, vm: VmFolder, given: { plan: StartPlan; record: BootRecord }): Promise<void> {
+  const { plan, record } = given;
+  // Written while QEMU comes up; it must be durable before the guest may write to its disk.
+  const written = writeJson(vm.paths.boot, record, { durable: true });
+  written.catch(() => {}); // awaited below, also when the launch fails first
+  const process = launch(engine, vm, given);
+  const qmp = await engine.controls.of({ ...controlTarget(engine, vm, process), timeoutMs: controlTimeoutMs }).catch((error: unknown) => {
+    throw new Fault('hypervisor_failed', `QEMU did not come up: ${lastWords(vm)}`, { cause: error });
+  });
+  try {
+    if (plan.warm) await loadWarmState(qmp);
+    await written;
+    await qmp.execute('cont');
+    if (plan.warm) await announceDiskSize(qmp, vm, plan);
+  } catch (error) {
+    await endProcess(engine, vm, process);
+    throw new Fault('hypervisor_failed', `QEMU did not start the guest: ${lastWords(vm)}`, { cause: error });
+  }
+  const started: BootRecord = { ...record, phase: 'started', process, offBecause: undefined };
+  await writeJson(vm.paths.boot, started, { durable: false });
+}
+
+function launch(engine: Engine, vm: VmFolder, given: { plan: StartPlan; record: BootRecord }): ProcessIdentity {
+  const { plan, record } = given;
+  const { spec, slot } = vm.marker;
+  const argv = machineArguments({
+    name: processName(engine, spec.vmRef),
+    size: { vcpus: spec.vcpus, memoryMiB: spec.memoryMiB },
+    accelerator: engine.host.accelerator,
+    ram: plan.warm ? { kind: 'private', path: `/proc/self/fd/${inheritedRam}` } : { kind: 'anonymous' },
+    kernel: plan.template.kernel,
+    disk: runNames.disk,
+    mac: record.mac,
+    network: { restrict: spec.network === 'none' || !engine.network.isolated, forwards: [] },
+    sockets: { qmp: runNames.qmp, vnc: runNames.vnc, init: runNames.init, agent: runNames.agent },
+    incoming: plan.warm !== undefined,
+  });
+  return launchQemu({
+    // A cold machine waits for `cont`, too: nothing of it may run before its start is written down.
+    argv: plan.warm ? argv : [...argv, '-S'],
+    run: vm.paths.run,
+    log: vm.paths.log,
+    confinement: {
+      uid: uidOf(engine, slot),
+      groups: engine.host.accelerator === 'kvm' ? [statSync('/dev/kvm').gid] : [],
+      namespace: engine.network.isolated ? engine.network.namespacePath(slot) : undefined,
+      resolvFile: engine.network.isolated ? engine.network.resolvFile : undefined,
+    },
+    warm: plan.warm && plan.ram !== undefined ? { deviceState: plan.warm.deviceState, ram: plan.ram } : undefined,
+    onExit: () => engine.controls.changed(spec.vmRef),
+  });
+}
+
+/** All commands go out together; the guest is paused when its devices are back. */
+async function loadWarmState(qmp: Qmp): Promise<void> {
+  const capabilities = [
+    { capability: 'x-ignore-shared', state: true },
+    { capability: 'events', state: true },
+  ];
+  const loaded = qmp.nextEvent(
+    ({ event, data }) => event === 'MIGRATION' && (data.status === 'completed' || data.status === 'failed'),
+    loadTimeoutMs,
+  );
+  const [, , event] = await Promise.all([
+    qmp.execute('migrate-set-capabilities', { capabilities }),
+    qmp.execute('migrate-incoming', { uri: `fd:${inheritedDeviceState}` }),
+    loaded,
+  ]);
+  if (event.data.status !== 'completed') throw new Fault('hypervisor_failed', 'the saved devices could not be loaded');
+}
+
+/** A guest that wakes up knows the size its disk had when it fell asleep. */
+async function announceDiskSize(qmp: Qmp, vm: VmFolder, plan: StartPlan): Promise<void> {
+  const bytes = vm.marker.spec.diskGiB * 2 ** 30;
+  if (bytes <= plan.template.virtualBytes) return;
+  await qmp.execute('block_resize', { device: 'disk0', size: bytes });
+}
+
+/** What QEMU said last, for the error. */
+function lastWords(vm: VmFolder): string {
+  try {
+    return readFileSync(vm.paths.log, 'utf8').trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+  } catch {
+    return 'it said nothing';
+  }
+}
+
+/** Memory that guests touch comes slowly, so this is a last line; the API counts what it promised. */
+function requireMemory(vm: VmFolder): void {
+  const available = Number(/MemAvailable:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]) / 1024;
+  const wanted = 200 + vm.marker.spec.memoryMiB / 4;
+  if (available < wanted) throw new Fault('memory_full', `this node has ${Math.floor(available)} MiB of memory left`);
+}
