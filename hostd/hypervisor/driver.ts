@@ -114,7 +114,10 @@ export interface VmSeen {
   /** The `boot` of the last start, 0 before the first. */
   boot: number;
   startMode?: 'warm' | 'cold';
-  /** Why it is off: asked for, by the guest itself, or the hypervisor process died. Only when power is `off` and boot > 0. */
+  /**
+   * Why it is off: asked for, by the guest itself, or the hypervisor process died. Only when power is `off` and boot > 0.
+   * Undefined then: that start was interrupted before anything ran, and may be repeated with the same `boot`.
+   */
   offBecause?: 'requested' | 'guest' | 'crashed';
   /** When power is `broken`: what is wrong, for people. */
   trouble?: string;

@@ -1,0 +1,293 @@
+import type { Clock } from '@lebureau/kit/clock';
+import { describeError } from '@lebureau/kit/fault';
+import type { Log } from '@lebureau/kit/log';
+import { backoffMs } from '@lebureau/kit/loop';
+import { act, probe, type ActParts } from './act.ts';
+import { within, type Slots } from './limit.ts';
+import { observationOf, observedFault, saysTheSame } from './observe.ts';
+import type { Assignment, Observation } from './orders.ts';
+import { isEffect, nextStep, type Effect, type Facts, type GuestFacts, type Seen } from './reconcile.ts';
+
+export interface CaretakerParts extends ActParts {
+  log: Log;
+  clock: Clock;
+  /** Bounds effects on the hypervisor over all VMs. */
+  slots: Slots;
+  /** Hands an observation to the reporter; returns at once. */
+  tell: (observation: Observation) => void;
+  /** Resolves when the API accepted this very observation. @throws Fault when it refused it or cannot be asked. */
+  confirm: (observation: Observation) => Promise<void>;
+  bootTimeoutMs: number;
+  lookEveryMs: number;
+}
+
+const lookLimitMs = 10_000;
+const retryMaxMs: Record<Effect['kind'], number> = {
+  confirm: 5_000,
+  clone: 30_000,
+  start: 30_000,
+  probe: 1_000,
+  requestStop: 2_000,
+  kill: 5_000,
+  delete: 30_000,
+};
+const operatorRetryMs = 60_000;
+
+/**
+ * Looks after one assignment: look, decide, one effect, look again. The only writer of its VM in this process.
+ * `end` stops it without touching the VM.
+ */
+export class Caretaker {
+  private readonly parts: CaretakerParts;
+  private readonly over = new AbortController();
+  private order: Assignment;
+  private seen: Seen | undefined;
+  private guest: GuestFacts = freshGuest(0);
+  private cloneSeen = false;
+  private startedBoot = 0;
+  private confirmedAtMs: Facts['confirmedAtMs'];
+  private stop: Facts['stop'];
+  private trouble: Facts['trouble'];
+  private lookFailures = 0;
+  private last: Observation | undefined;
+  private woken = false;
+  private nap: AbortController | undefined;
+  private probing: AbortController | undefined;
+  readonly ended: Promise<void>;
+
+  /** @param former the end of an earlier caretaker of the same VM, which may still be in the middle of an effect. */
+  constructor(parts: CaretakerParts, order: Assignment, former: Promise<void> = Promise.resolve()) {
+    this.parts = parts;
+    this.order = order;
+    this.ended = former.then(() => this.tend());
+  }
+
+  get vmRef(): string {
+    return this.order.vmRef;
+  }
+
+  /** The order as it stands, and whether the guest has been told who it is. */
+  get now(): { order: Assignment; seen: Seen | undefined; identified: boolean } {
+    return { order: this.order, seen: this.seen, identified: this.guest.identified };
+  }
+
+  /** Takes the newest order. An older one (a late packet) is ignored. */
+  give(order: Assignment): void {
+    if (order.generation < this.order.generation) return;
+    const changed = order.generation > this.order.generation;
+    this.order = order;
+    if (!changed) return;
+    this.trouble = undefined;
+    this.confirmedAtMs = undefined;
+    this.probing?.abort();
+    this.wake();
+  }
+
+  /** Something may have changed: look now. */
+  wake(): void {
+    this.woken = true;
+    this.nap?.abort();
+  }
+
+  /** The init channel broke; the guest may have rebooted. */
+  doubtGuest(): void {
+    this.guest.doubted = true;
+    this.wake();
+  }
+
+  /** Says everything again, to an API that may have forgotten it. */
+  tellAgain(): void {
+    this.last = undefined;
+    this.wake();
+  }
+
+  end(): void {
+    this.over.abort();
+    this.probing?.abort();
+    this.nap?.abort();
+  }
+
+  private async tend(): Promise<void> {
+    while (!this.over.signal.aborted) {
+      this.woken = false;
+      const seen = await this.look();
+      if (this.over.signal.aborted) return;
+      if (seen === undefined) {
+        await this.rest(this.parts.clock.monotonicMs() + backoffMs(this.lookFailures, 10_000));
+        continue;
+      }
+      const step = nextStep(this.order, seen, this.facts());
+      this.tell();
+      if (isEffect(step)) await this.carryOut(step);
+      else
+        await this.rest(step.kind === 'wait' ? step.untilMs : this.parts.clock.monotonicMs() + this.parts.lookEveryMs);
+    }
+  }
+
+  private async look(): Promise<Seen | undefined> {
+    const limit = {
+      clock: this.parts.clock,
+      limitMs: lookLimitMs,
+      code: 'hypervisor_failed',
+      doing: 'look at the virtual machine',
+    };
+    try {
+      const vm = await within(this.parts.driver.look(this.order.vmRef), limit);
+      this.lookFailures = 0;
+      this.note(vm === undefined ? { kind: 'absent' } : { kind: 'vm', vm });
+      return this.seen;
+    } catch (error) {
+      this.lookFailures += 1;
+      this.parts.log.warn('look failed', {
+        vmRef: this.order.vmRef,
+        failures: this.lookFailures,
+        error: describeError(error),
+      });
+      return undefined;
+    }
+  }
+
+  private note(seen: Seen): void {
+    this.seen = seen;
+    const vm =
+      seen.kind === 'vm' && seen.vm.owner === this.order.assignmentId && seen.vm.complete ? seen.vm : undefined;
+    if (vm !== undefined) this.cloneSeen = true;
+    if (vm?.power !== 'running') this.stop = undefined;
+    if (vm === undefined || vm.power === 'off') this.forgetGuest(vm?.boot ?? 0);
+    else if (vm.boot !== this.guest.boot) this.forgetGuest(vm.boot);
+    if (vm?.power === 'running') this.guest.runningSinceMs ??= this.parts.clock.monotonicMs();
+  }
+
+  private forgetGuest(boot: number): void {
+    const wasMet = this.guest.identified || this.guest.frameTaken || this.guest.commandAnswered;
+    this.guest = freshGuest(boot);
+    if (wasMet) this.parts.guests.close(this.order);
+  }
+
+  private facts(): Facts {
+    return {
+      nowMs: this.parts.clock.monotonicMs(),
+      wallMs: this.parts.clock.nowMs(),
+      cloneSeen: this.cloneSeen || this.order.cloneSeen,
+      confirmedAtMs: this.confirmedAtMs,
+      guest: this.guest,
+      stop: this.stop,
+      trouble: this.trouble,
+      bootTimeoutMs: this.parts.bootTimeoutMs,
+    };
+  }
+
+  private tell(): void {
+    if (this.seen === undefined) return;
+    const observation = observationOf(this.order, this.seen, this.facts());
+    if (saysTheSame(this.last, observation)) return;
+    this.last = observation;
+    this.parts.tell(observation);
+  }
+
+  private async carryOut(effect: Effect): Promise<void> {
+    const began = this.parts.clock.monotonicMs();
+    const generation = this.order.generation;
+    const fields = { vmRef: this.order.vmRef, effect: effect.kind };
+    try {
+      await this.effect(effect);
+      if (this.trouble?.kind === effect.kind) this.trouble = undefined;
+      this.parts.log.info('effect done', { ...fields, tookMs: Math.round(this.parts.clock.monotonicMs() - began) });
+      if (effect.kind === 'probe') this.tell();
+    } catch (error) {
+      if (!this.over.signal.aborted && this.order.generation === generation) this.fail(effect, error);
+    }
+  }
+
+  private async effect(effect: Effect): Promise<void> {
+    const order = this.order;
+    switch (effect.kind) {
+      case 'confirm': {
+        const seen = this.seen ?? { kind: 'absent' };
+        await this.parts.confirm(observationOf(order, seen, this.facts()));
+        if (this.order.generation === order.generation) this.confirmedAtMs = this.parts.clock.monotonicMs();
+        return;
+      }
+      case 'probe':
+        return this.meet(effect.lacks);
+      case 'requestStop':
+        this.stop ??= { sinceMs: this.parts.clock.monotonicMs(), asked: false };
+        await this.inSlot(async () => {
+          await act(this.parts, order, effect);
+          if (this.stop !== undefined) this.stop.asked = true;
+        });
+        return;
+      case 'start':
+        return this.inSlot(async () => {
+          await act(this.parts, order, effect);
+          this.startedBoot = effect.boot;
+          this.forgetGuest(effect.boot);
+        });
+      case 'clone':
+        this.confirmedAtMs = undefined;
+        return this.inSlot(() => act(this.parts, order, effect));
+      case 'kill':
+      case 'delete':
+        return this.inSlot(() => act(this.parts, order, effect));
+    }
+  }
+
+  /** An order that changed while it waited for a slot is thought about again. */
+  private async inSlot(work: () => Promise<void>): Promise<void> {
+    const generation = this.order.generation;
+    await this.parts.slots.run(async () => {
+      if (this.over.signal.aborted || this.order.generation !== generation) return;
+      await work();
+    });
+  }
+
+  private async meet(lacks: readonly ('identity' | 'command' | 'frame')[]): Promise<void> {
+    const guest = this.guest;
+    const probing = new AbortController();
+    this.probing = probing;
+    const gained = (part: (typeof lacks)[number]) => {
+      if (part === 'identity') Object.assign(guest, { identified: true, doubted: false });
+      if (part === 'command') guest.commandAnswered = true;
+      if (part === 'frame') guest.frameTaken = true;
+    };
+    const mayBeIdentified = this.startedBoot !== guest.boot || guest.doubted;
+    try {
+      await probe(this.parts, {
+        order: this.order,
+        boot: guest.boot,
+        lacks,
+        mayBeIdentified,
+        signal: probing.signal,
+        gained,
+      });
+    } finally {
+      this.probing = undefined;
+    }
+  }
+
+  private fail(effect: Effect, error: unknown): void {
+    const fault = observedFault(error, effect.kind);
+    const failures = this.trouble?.kind === effect.kind ? this.trouble.failures + 1 : 1;
+    const pauseMs = fault.class === 'operator' ? operatorRetryMs : backoffMs(failures, retryMaxMs[effect.kind]);
+    this.trouble = { kind: effect.kind, fault, failures, retryAtMs: this.parts.clock.monotonicMs() + pauseMs };
+    if (effect.kind === 'probe' && this.guest.doubted) Object.assign(this.guest, { identified: false, doubted: false });
+    const level = effect.kind === 'probe' ? 'debug' : 'warn';
+    this.parts.log[level]('effect failed', {
+      vmRef: this.order.vmRef,
+      effect: effect.kind,
+      failures,
+      error: describeError(error),
+    });
+  }
+
+  private async rest(untilMs: number): Promise<void> {
+    if (this.woken || this.over.signal.aborted) return;
+    this.nap = new AbortController();
+    await this.parts.clock.sleep(Math.max(1, untilMs - this.parts.clock.monotonicMs()), this.nap.signal);
+    this.nap = undefined;
+  }
+}
+
+function freshGuest(boot: number): GuestFacts {
+  return { boot, identified: false, commandAnswered: false, frameTaken: false, doubted: false };
+}

@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { play, type Mishap, type Plan } from './crashmatrix/world.ts';
+
+/**
+ * Every point where hostd touches the world, times everything that can go wrong there. Time and chance are virtual, so a
+ * run that fails once fails always.
+ */
+beforeEach(() => {
+  let state = 1;
+  vi.spyOn(Math, 'random').mockImplementation(() => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const life: Plan = { mishaps: new Map(), wishes: ['stopped', 'running', 'restart'] };
+const short: Plan = { mishaps: new Map(), wishes: [] };
+
+async function pointsOf(plan: Plan): Promise<number[]> {
+  const clean = await play(plan);
+  expect(clean.wrong).toEqual([]);
+  return clean.points.map((_, at) => at + 1);
+}
+
+interface Tally {
+  runs: number;
+  failures: string[];
+}
+
+/** @param mishaps number of the point and what happens there, in order. */
+async function trial(tally: Tally, plan: Plan, mishaps: readonly (readonly [number, Mishap])[]): Promise<void> {
+  const outcome = await play({ ...plan, mishaps: new Map(mishaps) });
+  tally.runs += 1;
+  if (outcome.wrong.length > 0 && tally.failures.length < 20) {
+    const where = mishaps.map(([at, what]) => `${what} at ${at} (${outcome.points[at - 1]})`).join(', ');
+    tally.failures.push(`${where}: ${outcome.wrong.join('; ')}`);
+  }
+}
+
+async function single(plan: Plan, kinds: readonly Mishap[]): Promise<Tally> {
+  const tally: Tally = { runs: 0, failures: [] };
+  for (const at of await pointsOf(plan)) for (const kind of kinds) await trial(tally, plan, [[at, kind]]);
+  return tally;
+}
+
+/** Something at one point, and at every later one of each such run another thing, the kinds of `second` taking turns. */
+async function double(plan: Plan, first: readonly Mishap[], second: readonly Mishap[]): Promise<Tally> {
+  const tally: Tally = { runs: 0, failures: [] };
+  for (const at of await pointsOf(plan)) {
+    for (const kind of first) {
+      const { points } = await play({ ...plan, mishaps: new Map([[at, kind]]) });
+      for (let later = at + 1; later <= points.length; later += 1) {
+        const then = second[(at + later) % second.length] ?? 'crash';
+        await trial(tally, plan, [
+          [at, kind],
+          [later, then],
+        ]);
+      }
+    }
+  }
+  return tally;
+}
+
+test.each<Mishap>(['crash', 'powerLoss', 'lost', 'late', 'fail', 'takeover', 'absence'])(
+  'a whole life survives one %s anywhere',
+  async (kind) => {
+    const tally = await single(life, [kind]);
+    expect(tally.failures).toEqual([]);
+    expect(tally.runs).toBeGreaterThan(60);
+  },
+);
+
+test.each<Mishap>(['crash', 'powerLoss'])(
+  'a delete at every step, with a %s at every later one',
+  async (kind) => {
+    const tally = await double(short, ['deleted'], [kind]);
+    expect(tally.failures).toEqual([]);
+    expect(tally.runs).toBeGreaterThan(500);
+  },
+  30_000,
+);
+
+test.each<Mishap>(['stopped', 'restart'])(
+  '%s at every step, with a crash or a power cut at every later one',
+  async (wish) => {
+    const tally = await double(short, [wish], ['crash', 'powerLoss']);
+    expect(tally.failures).toEqual([]);
+    expect(tally.runs).toBeGreaterThan(800);
+  },
+  30_000,
+);
+
+test('two crashes, the second at every later point', async () => {
+  const tally = await double(short, ['crash', 'powerLoss'], ['crash']);
+  expect(tally.failures).toEqual([]);
+}, 30_000);
+
+test('an effect that lands long after it was given up, with a delete at every later point', async () => {
+  const tally = await double(short, ['late'], ['deleted']);
+  expect(tally.failures).toEqual([]);
+}, 30_000);
+
+test('a second hostd beside the first, then something at every later point', async () => {
+  const tally = await double(short, ['takeover'], ['crash', 'late', 'deleted', 'takeover']);
+  expect(tally.failures).toEqual([]);
+}, 30_000);
+
+test('a guest that boots slowly', async () => {
+  const tally = await single({ ...short, bootMs: 4_000 }, ['crash', 'deleted', 'stopped', 'restart']);
+  expect(tally.failures).toEqual([]);
+}, 30_000);
+
+test('a guest that never answers is told as such, stopped by force, and deleted', async () => {
+  const outcome = await play({ mishaps: new Map(), wishes: ['stopped'], wedged: true });
+  expect(outcome.wrong).toEqual([]);
+  expect(outcome.points).toContain('kill:after');
+});
+
+test('nothing is cloned over a disk that was lost', async () => {
+  const tally = await single({ ...short, losesDisk: true, wishes: ['restart', 'stopped', 'running'] }, [
+    'crash',
+    'powerLoss',
+    'late',
+    'takeover',
+  ]);
+  expect(tally.failures).toEqual([]);
+}, 30_000);
+
+test.each([
+  ['a marker written after the disk', 'markerAfterClone', 'never: ready at first'],
+  ['a name that is stored after the clone', 'nameAfterClone', 'two VMs for one assignment'],
+  ['an API that forgets that a clone was seen', 'forgetsClones', 'cloned over a lost disk'],
+] as const)(
+  'the matrix catches %s',
+  async (_, flaw, complaint) => {
+    const plan: Plan = { ...short, losesDisk: flaw === 'forgetsClones', flaw };
+    const tally = await single(plan, ['crash']);
+    expect(tally.failures.join('\n')).toContain(complaint);
+  },
+  30_000,
+);

@@ -1,0 +1,281 @@
+import { Fault } from '@lebureau/kit/fault';
+import { silentLog } from '@lebureau/kit/log';
+import { Hostd } from '../hostd.ts';
+import { FakeHypervisor, type FakeOptions } from '../hypervisor/fake.ts';
+import type { Assignment } from '../orders.ts';
+import { VirtualClock } from '../virtualclock.ts';
+import { ApiDouble } from './apidouble.ts';
+
+export const assignmentId = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
+export const vmRef = 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4';
+const otherVm = { vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y5', owner: 'asg_somebody_else' };
+const unmarkedVm = { vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y6' };
+const foreignVm = { vmRef: 'customer-database', owner: 'asg_01k9x3v6m8e9t2q4r6s8v0w2y7' };
+const planted = [otherVm, unmarkedVm, foreignVm];
+
+/**
+ * What happens at one point of the run:
+ * crash: this process dies, another comes a second later · powerLoss: the whole node · lost: it happens, the answer
+ * never comes · late: it happens after everybody gave up · fail: an error · takeover: a second hostd starts beside it ·
+ * absence: the node is away for an hour · a wish of the user, carried out just then.
+ */
+export type Mishap = 'crash' | 'powerLoss' | 'lost' | 'late' | 'fail' | 'takeover' | 'absence' | Wish;
+export type Wish = 'running' | 'stopped' | 'deleted' | 'restart';
+
+export interface Plan {
+  /** Mishap by the number of the point in the run, from 1. */
+  mishaps: ReadonlyMap<number, Mishap>;
+  /** Wishes of the user, each made when the former one is fulfilled. */
+  wishes: readonly Wish[];
+  flaw?: FakeOptions['flaw'] | 'forgetsClones';
+  bootMs?: number;
+  /** The guest answers nothing and ignores requests to power off. */
+  wedged?: boolean;
+  /** The disk vanishes when the desktop is ready for the first time. */
+  losesDisk?: boolean;
+}
+
+export interface Outcome {
+  /** Broken invariants; empty is well. */
+  wrong: string[];
+  points: string[];
+  steps: number;
+  powerLost: boolean;
+}
+
+const limitMs = 3 * 3_600_000;
+const stepsMax = 20_000;
+
+export async function play(plan: Plan): Promise<Outcome> {
+  const world = new World(plan);
+  await world.play();
+  return { wrong: [...world.wrong], points: world.points, steps: world.steps, powerLost: world.powerLost };
+}
+
+class World {
+  readonly clock = new VirtualClock();
+  readonly hypervisor: FakeHypervisor;
+  readonly api: ApiDouble;
+  readonly wrong = new Set<string>();
+  readonly points: string[] = [];
+  steps = 0;
+  powerLost = false;
+  private readonly plan: Plan;
+  private readonly processes = new Set<Process>();
+  private diskLost = false;
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    const apiFlaw = plan.flaw === 'forgetsClones' ? plan.flaw : undefined;
+    const driverFlaw = plan.flaw === 'forgetsClones' ? undefined : plan.flaw;
+    this.hypervisor = new FakeHypervisor({ clock: this.clock, bootMs: plan.bootMs ?? 0, flaw: driverFlaw });
+    this.api = new ApiDouble(this.clock, apiFlaw);
+    for (const vm of planted) this.hypervisor.plant(vm);
+  }
+
+  async play(): Promise<void> {
+    this.api.insert(firstOrder);
+    this.boot();
+    await this.until('ready at first', () => this.isFulfilled());
+    if (this.plan.losesDisk && this.order.desired !== 'deleted') await this.loseDisk();
+    for (const wish of this.plan.wishes) {
+      if (wish === 'deleted' || this.order.desired !== 'deleted') this.api.want(assignmentId, wish);
+      await this.until(wish, () => this.isFulfilled());
+    }
+    if (this.order.desired !== 'deleted') this.api.want(assignmentId, 'deleted');
+    await this.until('deleted', () => this.isFulfilled());
+    await this.until(
+      'no VM that nobody knows',
+      () => !this.hypervisor.vms.has(vmRef) && this.hypervisor.vms.size === planted.length,
+    );
+    this.checkPlanted();
+    for (const process of this.processes) process.die();
+  }
+
+  private get order(): Assignment {
+    return this.api.row(assignmentId).order;
+  }
+
+  private boot(): void {
+    if (this.processes.size < 3) this.processes.add(new Process(this));
+  }
+
+  private async until(what: string, reached: () => boolean): Promise<void> {
+    const start = this.clock.monotonicMs();
+    for (let steps = 0; !reached(); steps += 1) {
+      this.steps += 1;
+      const inTime = await this.clock.next(start + limitMs);
+      if (inTime && steps < stepsMax) continue;
+      this.wrong.add(`never: ${what} (${steps} steps)`);
+      return;
+    }
+  }
+
+  private async loseDisk(): Promise<void> {
+    this.diskLost = true;
+    this.hypervisor.vms.delete(vmRef);
+    this.hypervisor.sync(vmRef);
+    await this.until('the loss is told', () => this.isFulfilled());
+  }
+
+  /** What the user wished is so, and the API says so. */
+  private isFulfilled(): boolean {
+    const row = this.api.row(assignmentId);
+    const vm = this.hypervisor.vms.get(vmRef);
+    const seen = row.observed;
+    if (row.order.desired === 'deleted') return row.gone && vm === undefined;
+    if (seen === undefined || seen.generation !== row.order.generation) return false;
+    if (this.diskLost) return seen.fault?.code === 'vm_missing' && seen.fault.class === 'fail' && vm === undefined;
+    if (row.order.desired === 'stopped')
+      return seen.presence === 'present' && seen.power === 'off' && vm?.power === 'off';
+    if (this.powerLost && seen.fault?.code === 'guest_crashed') return vm?.power === 'off';
+    if (this.plan.wedged) return seen.power === 'booting' && seen.fault?.code === 'boot_timeout';
+    return (
+      seen.ready &&
+      seen.power === 'running' &&
+      vm?.power === 'running' &&
+      vm.boot === row.order.desiredBoot &&
+      vm.identity === `${assignmentId}:${vm.boot}`
+    );
+  }
+
+  private checkPlanted(): void {
+    for (const vm of planted) {
+      const now = this.hypervisor.vms.get(vm.vmRef);
+      const touched = now?.disk !== -1 || now.boot !== 1 || (now.power !== 'running' && !this.powerLost);
+      if (touched) this.wrong.add(`touched a foreign VM ${vm.vmRef}`);
+    }
+  }
+
+  private checkAlways(point: string): void {
+    const owned = [...this.hypervisor.vms.values()].filter((vm) => vm.owner === assignmentId);
+    if (owned.length > 1) this.wrong.add('two VMs for one assignment');
+    if (point === 'clone:disk' && this.order.cloneSeen) this.wrong.add('cloned over a lost disk');
+    if (point === 'clone:disk' && this.diskLost) this.wrong.add('cloned over a lost disk');
+    if (this.plan.wedged) for (const vm of owned) vm.wedged = true;
+  }
+
+  /** Each process calls this at every point; what it answers is what befalls the process. */
+  async at(process: Process, point: string): Promise<void> {
+    if (process.dead) return never();
+    if (point === 'look' || point === 'list') return;
+    this.checkAlways(point);
+    this.points.push(point);
+    const mishap = this.plan.mishaps.get(this.points.length);
+    if (mishap !== undefined) await this.befall(process, point, mishap);
+    if (process.dead) return never();
+  }
+
+  private async befall(process: Process, point: string, mishap: Mishap): Promise<void> {
+    switch (mishap) {
+      case 'crash':
+        return this.crash(process, 1_000);
+      case 'absence':
+        return this.crash(process, 3_600_000);
+      case 'powerLoss':
+        this.powerLost = true;
+        for (const one of this.processes) if (one !== process) one.die();
+        this.hypervisor.losePower();
+        return this.crash(process, 30_000);
+      case 'lost':
+        return never();
+      case 'late':
+        return this.clock.sleep(400_000);
+      case 'fail':
+        throw new Fault(
+          point.includes('report') || point.includes('hello') || point.includes('orders')
+            ? 'api_unreachable'
+            : 'hypervisor_failed',
+          'It failed by plan.',
+        );
+      case 'takeover':
+        return this.boot();
+      case 'running':
+      case 'stopped':
+      case 'deleted':
+      case 'restart':
+        this.api.want(assignmentId, mishap);
+    }
+  }
+
+  private crash(process: Process, awayMs: number): Promise<never> {
+    process.die();
+    this.processes.delete(process);
+    void this.clock.sleep(awayMs).then(() => this.boot());
+    return never();
+  }
+
+  left(process: Process): void {
+    this.processes.delete(process);
+  }
+}
+
+/** One run of hostd, which can die between any two instructions that reach the world. */
+class Process {
+  dead = false;
+  private readonly stop = new AbortController();
+
+  constructor(world: World) {
+    const at = (point: string) => world.at(this, point);
+    const hostd = new Hostd({
+      desk: world.api.desk(at),
+      driver: world.hypervisor.driver(at),
+      guests: world.hypervisor.guests(at),
+      clock: world.clock,
+      log: silentLog,
+      identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot }),
+      macOf: () => nobody.mac,
+      nodeName: 'node',
+      version: '0',
+      guestAddress: 'unix:/nowhere',
+      effectsMax: 8,
+      reclaim: 'on',
+      bootTimeoutMs: 600_000,
+      lookEveryMs: 5_000,
+    });
+    void hostd.run(this.stop.signal).then((end) => {
+      if (end === 'superseded') this.die();
+      if (end === 'superseded') world.left(this);
+    });
+  }
+
+  die(): void {
+    this.dead = true;
+    this.stop.abort();
+  }
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+const firstOrder: Assignment = {
+  assignmentId,
+  desktopId: null,
+  vmRef,
+  templateId: 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  hardware: { vcpus: 1, memoryMiB: 1024, diskGiB: 8 },
+  network: 'none',
+  hostName: 'desk',
+  timeZone: 'UTC',
+  desired: 'running',
+  desiredBoot: 1,
+  generation: 1,
+  cloneSeen: false,
+  gracefulStopSeconds: 30,
+  config: '{}',
+};
+
+const nobody = {
+  owner: '',
+  boot: 0,
+  hostName: 'desk',
+  machineId: '0'.repeat(32),
+  mac: '52:54:00:00:00:01',
+  sshHostKey: '',
+  sshAuthorizedKey: '',
+  clockMs: 0,
+  entropy: '',
+  timeZone: 'UTC',
+  config: '{}',
+};

@@ -1,0 +1,251 @@
+import { describeError, isFault, Fault } from '@lebureau/kit/fault';
+import { backoffMs, runLoop } from '@lebureau/kit/loop';
+import { Caretaker, type CaretakerParts } from './caretaker.ts';
+import { Slots, within } from './limit.ts';
+import type { AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
+import { emptyQuarantine, reviewStrangers, type Verdict } from './orphans.ts';
+import { Reporter } from './reporter.ts';
+import { inTime, pollOrders, pollWaitSeconds } from './sync.ts';
+
+export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'confirm'> {
+  desk: OrderDesk;
+  nodeName: string;
+  version: string;
+  guestAddress: string;
+  effectsMax: number;
+  /** `dry-run`: what would be reclaimed is only logged. */
+  reclaim: 'on' | 'dry-run';
+}
+
+export type HostdEnd = 'stopped' | 'superseded';
+
+const helloEveryMs = 10_000;
+const callLimitMs = 10_000;
+const ordersFreshMs = 60_000;
+const strangersEveryMs = 30_000;
+const listLimitMs = 30_000;
+
+/** One run of hostd: takes orders, looks after their VMs, reports. Desktops outlive it. */
+export class Hostd {
+  private readonly parts: HostdParts;
+  private readonly over = new AbortController();
+  private readonly slots: Slots;
+  private readonly reporter: Reporter;
+  private readonly caretakers = new Map<string, Caretaker>();
+  private readonly leaving = new Map<string, Promise<void>>();
+  private welcome: NodeWelcome | undefined;
+  private ordersAtMs: number | undefined;
+  private goneForGood = 0;
+  private superseded = false;
+
+  constructor(parts: HostdParts) {
+    this.parts = parts;
+    this.slots = new Slots(parts.effectsMax);
+    const fatal = (error: unknown) => this.isSuperseded(error);
+    this.reporter = new Reporter({
+      desk: parts.desk,
+      clock: parts.clock,
+      log: parts.log,
+      signal: this.over.signal,
+      fatal,
+    });
+  }
+
+  /** Runs until `stop` aborts or another hostd takes over. */
+  async run(stop: AbortSignal): Promise<HostdEnd> {
+    const end = () => this.over.abort();
+    stop.addEventListener('abort', end, { once: true });
+    if (stop.aborted) end();
+    await this.takeOver();
+    await Promise.all([this.renew(), this.followOrders(), this.watchStrangers()]);
+    for (const caretaker of this.caretakers.values()) caretaker.end();
+    return this.superseded ? 'superseded' : 'stopped';
+  }
+
+  /** The caretaker of an assignment that is in the orders. */
+  caretaker(assignmentId: string): Caretaker | undefined {
+    return this.caretakers.get(assignmentId);
+  }
+
+  /** Sends what was seen before the process ends. */
+  drain(limitMs: number): Promise<void> {
+    return this.reporter.drain(limitMs);
+  }
+
+  private isSuperseded(error: unknown): boolean {
+    if (!isFault(error, 'epoch_superseded')) return false;
+    if (!this.superseded) this.parts.log.error('another hostd took over this node', {});
+    this.superseded = true;
+    this.over.abort();
+    for (const caretaker of this.caretakers.values()) caretaker.end();
+    return true;
+  }
+
+  /** Starts a new epoch; tried until it works. */
+  private async takeOver(): Promise<void> {
+    for (let failures = 0; !this.over.signal.aborted; failures += 1) {
+      try {
+        this.welcome = await this.hello(undefined);
+        this.reporter.beginEpoch(this.welcome.epoch);
+        this.parts.log.info('epoch begun', { epoch: this.welcome.epoch, nodeId: this.welcome.nodeId });
+        return;
+      } catch (error) {
+        if (failures % 20 === 0) this.parts.log.warn('hello failed', { failures, error: describeError(error) });
+        await this.parts.clock.sleep(backoffMs(failures, 2_000), this.over.signal);
+      }
+    }
+  }
+
+  private async hello(epoch: number | undefined): Promise<NodeWelcome> {
+    const { driver, clock } = this.parts;
+    const limit = { clock, limitMs: callLimitMs, code: 'hypervisor_failed', doing: 'ask the hypervisor what it is' };
+    const facts = await within(driver.facts(), limit);
+    const hello: NodeHello = {
+      nodeName: this.parts.nodeName,
+      version: this.parts.version,
+      guestAddress: this.parts.guestAddress,
+      driver: driver.capabilities.name,
+      ...facts,
+      acceleratorReason: facts.acceleratorReason.slice(0, 500),
+      networkReason: facts.networkReason.slice(0, 500),
+      ...(epoch === undefined ? {} : { epoch }),
+    };
+    return inTime({ clock, signal: this.over.signal }, callLimitMs, (signal) => this.parts.desk.hello(hello, signal));
+  }
+
+  private async renew(): Promise<void> {
+    const options = { ...this.loop('hello'), intervalMs: helloEveryMs, backoffMaxMs: 5_000 };
+    await this.parts.clock.sleep(helloEveryMs, this.over.signal);
+    await runLoop(options, async () => {
+      try {
+        this.welcome = await this.hello(this.welcome?.epoch);
+      } catch (error) {
+        if (!this.isSuperseded(error)) throw error;
+      }
+    });
+  }
+
+  private async followOrders(): Promise<void> {
+    let after: string | undefined;
+    await runLoop({ ...this.loop('orders'), intervalMs: 0, backoffMaxMs: 2_000 }, async () => {
+      const epoch = this.welcome?.epoch;
+      if (epoch === undefined) throw new Fault('api_unreachable', 'No epoch yet.');
+      try {
+        const { desk, clock } = this.parts;
+        const waitSeconds = after === undefined ? 0 : pollWaitSeconds;
+        const list = await pollOrders({ desk, clock, epoch, after, waitSeconds, signal: this.over.signal });
+        this.take(list);
+        after = list.revision;
+      } catch (error) {
+        after = undefined;
+        if (!this.isSuperseded(error)) throw error;
+      }
+    });
+  }
+
+  private take(list: AssignmentList): void {
+    if (this.over.signal.aborted || list.epoch !== this.welcome?.epoch) return;
+    this.ordersAtMs = this.parts.clock.monotonicMs();
+    const named = new Set<string>();
+    for (const order of list.assignments) {
+      named.add(order.assignmentId);
+      const caretaker = this.caretakers.get(order.assignmentId);
+      if (caretaker !== undefined) caretaker.give(order);
+      else
+        this.caretakers.set(
+          order.assignmentId,
+          new Caretaker(this.caretakerParts(), order, this.leaving.get(order.assignmentId)),
+        );
+    }
+    for (const [assignmentId, caretaker] of this.caretakers) {
+      if (named.has(assignmentId)) continue;
+      if (caretaker.now.seen?.kind === 'absent') this.goneForGood += 1;
+      caretaker.end();
+      this.parts.guests.close(caretaker.now.order);
+      this.caretakers.delete(assignmentId);
+      this.leave(assignmentId, caretaker);
+    }
+  }
+
+  /** Should the order come back while an effect still runs, the next caretaker waits for its end. */
+  private leave(assignmentId: string, caretaker: Caretaker): void {
+    this.leaving.set(assignmentId, caretaker.ended);
+    void caretaker.ended.then(() => {
+      if (this.leaving.get(assignmentId) === caretaker.ended) this.leaving.delete(assignmentId);
+    });
+  }
+
+  private caretakerParts(): CaretakerParts {
+    const tell = this.reporter.tell.bind(this.reporter);
+    const confirm = this.reporter.confirm.bind(this.reporter);
+    return { ...this.parts, slots: this.slots, tell, confirm };
+  }
+
+  private async watchStrangers(): Promise<void> {
+    let quarantine = emptyQuarantine;
+    await runLoop(
+      { ...this.loop('strangers'), intervalMs: strangersEveryMs, backoffMaxMs: strangersEveryMs },
+      async () => {
+        const vms = await this.listVms();
+        if (this.over.signal.aborted) return;
+        const verdict = reviewStrangers(quarantine, {
+          nowMs: this.parts.clock.monotonicMs(),
+          vms,
+          ordered: this.orderedNames(),
+          goneForGood: this.goneForGood,
+          reclaimAfterMs: (this.welcome?.reclaimAfterSeconds ?? 600) * 1000,
+        });
+        quarantine = verdict.quarantine;
+        if (verdict.counted) {
+          this.goneForGood = 0;
+          this.reporter.tellStrangers(verdict.strangers);
+        }
+        await this.reclaim(verdict);
+      },
+    );
+  }
+
+  private async listVms() {
+    const limit = {
+      clock: this.parts.clock,
+      limitMs: listLimitMs,
+      code: 'list_incomplete',
+      doing: 'list the virtual machines',
+    };
+    return within(this.parts.driver.list(), limit).catch((error: unknown) => {
+      this.parts.log.warn('list failed', { error: describeError(error) });
+      return undefined;
+    });
+  }
+
+  private orderedNames(): Set<string> | undefined {
+    const ageMs = this.ordersAtMs === undefined ? Infinity : this.parts.clock.monotonicMs() - this.ordersAtMs;
+    return ageMs > ordersFreshMs ? undefined : new Set([...this.caretakers.values()].map((one) => one.vmRef));
+  }
+
+  private async reclaim(verdict: Verdict): Promise<void> {
+    if (verdict.refused !== undefined && verdict.strangers.length > 0)
+      this.parts.log.warn('reclaim refused', { why: verdict.refused });
+    for (const { vmRef, owner } of verdict.reclaim) {
+      this.parts.log.warn(this.parts.reclaim === 'on' ? 'stranger reclaimed' : 'stranger would be reclaimed', {
+        vmRef,
+        owner,
+      });
+      if (this.parts.reclaim !== 'on') continue;
+      const limit = {
+        clock: this.parts.clock,
+        limitMs: 120_000,
+        code: 'hypervisor_failed',
+        doing: 'delete a stranger',
+      };
+      await this.slots.run(async () => {
+        if (this.over.signal.aborted || this.caretakers.has(owner)) return;
+        await within(this.parts.driver.delete(vmRef, owner), limit);
+      });
+    }
+  }
+
+  private loop(name: string) {
+    return { name, clock: this.parts.clock, log: this.parts.log, signal: this.over.signal };
+  }
+}

@@ -1,0 +1,292 @@
+import type { Clock } from '@lebureau/kit/clock';
+import { Fault } from '@lebureau/kit/fault';
+import type { GuestDoor } from '../act.ts';
+import type { Assignment } from '../orders.ts';
+import type { Driver, NodeFacts, StartOptions, VmSeen, VmSpec } from './driver.ts';
+
+/**
+ * A hypervisor in memory, for tests and for trying the API without a VM. It outlives the processes that use it: each
+ * gets a client of its own, and `at` decides at every point of every effect whether that process goes on.
+ */
+export interface FakeOptions {
+  clock: Clock;
+  /** How long after a start the guest answers. */
+  bootMs?: number;
+  /** Deliberate faults of a driver, to see the crash matrix catch them. */
+  flaw?: 'markerAfterClone' | 'nameAfterClone';
+}
+
+/** Called before and after each part of an effect. May throw (it failed), delay (late), or never end (the process died). */
+export type FakePoint = (point: string, vmRef: string) => Promise<void>;
+
+export interface FakeVm extends VmSeen {
+  vmRef: string;
+  /** Distinguishes the disk of one clone from that of the next; 0 while there is none. */
+  disk: number;
+  startedAtMs: number;
+  /** What init answers when asked who it is. */
+  identity?: string;
+  /** Never answers on any channel, and ignores the request to power off. */
+  wedged?: boolean;
+}
+
+export class FakeHypervisor {
+  readonly clock: Clock;
+  readonly bootMs: number;
+  readonly flaw: FakeOptions['flaw'];
+  readonly vms = new Map<string, FakeVm>();
+  private readonly durable = new Map<string, FakeVm>();
+  /** Every disk ever made, in order: `${vmRef} ${owner}`. */
+  readonly disksMade: string[] = [];
+  /** Every VM ever removed. */
+  readonly removed: string[] = [];
+  readonly templates: NodeFacts['templates'] = [];
+
+  constructor(options: FakeOptions) {
+    this.clock = options.clock;
+    this.bootMs = options.bootMs ?? 0;
+    this.flaw = options.flaw;
+  }
+
+  /** What was written is on the disk. */
+  sync(vmRef: string): void {
+    const vm = this.vms.get(vmRef);
+    if (vm === undefined) this.durable.delete(vmRef);
+    else this.durable.set(vmRef, { ...vm });
+  }
+
+  /** The node loses power: what was not synced is gone, and nothing runs. */
+  losePower(): void {
+    this.vms.clear();
+    for (const [vmRef, vm] of this.durable) {
+      const died = vm.power === 'off' ? {} : { offBecause: 'crashed' as const };
+      this.vms.set(vmRef, { ...vm, power: 'off', identity: undefined, ...died });
+    }
+  }
+
+  /** The guest powers itself off, or its hypervisor process dies. */
+  endGuest(vmRef: string, offBecause: 'guest' | 'crashed'): void {
+    const vm = this.vms.get(vmRef);
+    if (vm === undefined || vm.power === 'off') return;
+    Object.assign(vm, { power: 'off', offBecause, identity: undefined });
+    this.sync(vmRef);
+  }
+
+  /** A VM that somebody else made. */
+  plant(vm: { vmRef: string; owner?: string }): void {
+    this.vms.set(vm.vmRef, { ...vm, complete: true, power: 'running', boot: 1, disk: -1, startedAtMs: 0 });
+    this.sync(vm.vmRef);
+  }
+
+  /** The driver of one process. */
+  driver(at: FakePoint = undisturbed): Driver {
+    return new FakeDriver(this, at);
+  }
+
+  guests(at: FakePoint = undisturbed): GuestDoor {
+    return new FakeGuests(this, at);
+  }
+}
+
+const undisturbed: FakePoint = () => Promise.resolve();
+
+class FakeDriver implements Driver {
+  readonly capabilities = { name: 'fake', warmStart: true, snapshotsWithMemory: false, migration: false } as const;
+  private readonly world: FakeHypervisor;
+  private readonly at: FakePoint;
+
+  constructor(world: FakeHypervisor, at: FakePoint) {
+    this.world = world;
+    this.at = at;
+  }
+
+  async facts(): Promise<NodeFacts> {
+    return {
+      accelerator: 'none',
+      acceleratorReason: 'The fake hypervisor runs nothing.',
+      hypervisorVersion: 'fake',
+      vcpus: 64,
+      memoryMiB: 262_144,
+      diskFreeMiB: 10_000_000,
+      network: 'none',
+      networkReason: 'The fake hypervisor has no network.',
+      templates: this.world.templates,
+    };
+  }
+
+  async list(): Promise<VmSeen[]> {
+    await this.at('list', '');
+    return [...this.world.vms.values()].map(seen);
+  }
+
+  async look(vmRef: string): Promise<VmSeen | undefined> {
+    await this.at('look', vmRef);
+    const vm = this.world.vms.get(vmRef);
+    return vm === undefined ? undefined : seen(vm);
+  }
+
+  async clone(spec: VmSpec): Promise<void> {
+    const { world } = this;
+    await this.at('clone:before', spec.vmRef);
+    const there = world.vms.get(spec.vmRef);
+    if (there !== undefined && there.owner !== spec.owner) throw new Fault('not_ours', 'Another owner holds the name.');
+    if (there?.complete) return;
+    if (world.flaw !== undefined) return this.flawedClone(spec);
+    world.vms.set(spec.vmRef, halfMade(spec));
+    world.sync(spec.vmRef);
+    await this.at('clone:marked', spec.vmRef);
+    if (this.mustGet(spec.vmRef).complete) return;
+    this.makeDisk(spec.vmRef, spec.owner);
+    await this.at('clone:disk', spec.vmRef);
+    this.mustGet(spec.vmRef).complete = true;
+    world.sync(spec.vmRef);
+    await this.at('clone:after', spec.vmRef);
+  }
+
+  /** The two ways not to do it: the disk before the marker, and a name that is only known afterwards. */
+  private async flawedClone(spec: VmSpec): Promise<void> {
+    const { world } = this;
+    const name = world.flaw === 'nameAfterClone' ? `lb-draft-${world.disksMade.length}` : spec.vmRef;
+    world.vms.set(name, {
+      ...halfMade(spec),
+      vmRef: name,
+      owner: world.flaw === 'markerAfterClone' ? undefined : spec.owner,
+    });
+    this.makeDisk(name, spec.owner);
+    world.sync(name);
+    await this.at('clone:disk', spec.vmRef);
+    const vm = this.mustGet(name);
+    world.vms.delete(name);
+    world.sync(name);
+    world.vms.set(spec.vmRef, { ...vm, vmRef: spec.vmRef, owner: spec.owner, complete: true });
+    world.sync(spec.vmRef);
+    await this.at('clone:after', spec.vmRef);
+  }
+
+  private makeDisk(vmRef: string, owner: string): void {
+    this.mustGet(vmRef).disk = this.world.disksMade.push(`${vmRef} ${owner}`);
+  }
+
+  async start(vmRef: string, start: StartOptions): Promise<void> {
+    const { world } = this;
+    await this.at('start:before', vmRef);
+    const vm = this.mustGet(vmRef);
+    if (vm.power === 'running') return;
+    const startMode = vm.boot === 0 ? 'warm' : 'cold';
+    Object.assign(vm, { boot: start.boot, startMode, offBecause: undefined });
+    world.sync(vmRef);
+    await this.at('start:written', vmRef);
+    Object.assign(this.mustGet(vmRef), { power: 'paused', offBecause: undefined });
+    world.sync(vmRef);
+    await this.at('start:paused', vmRef);
+    Object.assign(this.mustGet(vmRef), { power: 'running', startedAtMs: world.clock.monotonicMs() });
+    world.sync(vmRef);
+    await this.at('start:after', vmRef);
+  }
+
+  async requestStop(vmRef: string): Promise<void> {
+    await this.at('requestStop:before', vmRef);
+    const vm = this.mustGet(vmRef);
+    if (vm.power === 'running' && !vm.wedged) this.switchOff(vmRef);
+    await this.at('requestStop:after', vmRef);
+  }
+
+  async kill(vmRef: string): Promise<void> {
+    await this.at('kill:before', vmRef);
+    if (this.mustGet(vmRef).power !== 'off') this.switchOff(vmRef);
+    await this.at('kill:after', vmRef);
+  }
+
+  private switchOff(vmRef: string): void {
+    Object.assign(this.mustGet(vmRef), { power: 'off', offBecause: 'requested', identity: undefined });
+    this.world.sync(vmRef);
+  }
+
+  async delete(vmRef: string, owner: string): Promise<void> {
+    const { world } = this;
+    await this.at('delete:before', vmRef);
+    const vm = world.vms.get(vmRef);
+    if (vm === undefined) return;
+    if (vm.owner !== owner) throw new Fault('not_ours', 'Another owner holds the name.');
+    Object.assign(vm, { power: 'off', complete: false, offBecause: 'requested' });
+    world.sync(vmRef);
+    await this.at('delete:off', vmRef);
+    const still = world.vms.get(vmRef);
+    if (still !== undefined) still.disk = 0;
+    await this.at('delete:disk', vmRef);
+    if (world.vms.delete(vmRef)) world.removed.push(vmRef);
+    world.sync(vmRef);
+    await this.at('delete:after', vmRef);
+  }
+
+  openInit(): Promise<never> {
+    return Promise.reject(noChannel());
+  }
+
+  openDisplay(): Promise<never> {
+    return Promise.reject(noChannel());
+  }
+
+  openPort(): Promise<never> {
+    return Promise.reject(noChannel());
+  }
+
+  private mustGet(vmRef: string): FakeVm {
+    const vm = this.world.vms.get(vmRef);
+    if (vm === undefined) throw new Fault('vm_missing', `There is no virtual machine ${vmRef}.`);
+    return vm;
+  }
+}
+
+class FakeGuests implements GuestDoor {
+  private readonly world: FakeHypervisor;
+  private readonly at: FakePoint;
+
+  constructor(world: FakeHypervisor, at: FakePoint) {
+    this.world = world;
+    this.at = at;
+  }
+
+  async identity(order: Assignment): Promise<string | undefined> {
+    return (await this.reach('identity', order)).identity;
+  }
+
+  async identify(order: Assignment, identity: { owner: string; boot: number }): Promise<void> {
+    const vm = await this.reach('identify:before', order);
+    vm.identity = `${identity.owner}:${identity.boot}`;
+    await this.at('identify:after', order.vmRef);
+  }
+
+  async answerCommand(order: Assignment): Promise<void> {
+    const vm = await this.reach('command', order);
+    if (vm.identity === undefined) throw new Fault('guest_unreachable', 'The guest does not know who it is.');
+  }
+
+  async takeFrame(order: Assignment): Promise<void> {
+    await this.reach('frame', order);
+  }
+
+  close(): void {}
+
+  private async reach(point: string, order: Assignment): Promise<FakeVm> {
+    await this.at(point, order.vmRef);
+    const vm = this.world.vms.get(order.vmRef);
+    const up =
+      vm?.power === 'running' && !vm.wedged && this.world.clock.monotonicMs() >= vm.startedAtMs + this.world.bootMs;
+    if (vm === undefined || !up) throw noChannel();
+    return vm;
+  }
+}
+
+function halfMade(spec: VmSpec): FakeVm {
+  return { vmRef: spec.vmRef, owner: spec.owner, complete: false, power: 'off', boot: 0, disk: 0, startedAtMs: 0 };
+}
+
+function seen(vm: FakeVm): VmSeen {
+  const { vmRef, owner, complete, power, boot, startMode, offBecause, trouble } = vm;
+  return { vmRef, owner, complete, power, boot, startMode, offBecause, trouble };
+}
+
+function noChannel(): Fault {
+  return new Fault('guest_unreachable', 'The guest does not answer.');
+}

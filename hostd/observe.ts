@@ -1,0 +1,92 @@
+import { isFault } from '@lebureau/kit/fault';
+import type { Assignment, Observation, ObservedFault } from './orders.ts';
+import { nextStep, type Facts, type Seen, type Step } from './reconcile.ts';
+
+/** What is told to the API about one assignment. Pure. */
+export function observationOf(order: Assignment, seen: Seen, facts: Facts): Observation {
+  const step = nextStep(order, seen, facts);
+  const fault = faultToTell(facts, step);
+  const base = {
+    assignmentId: order.assignmentId,
+    generation: order.generation,
+    agentReady: false,
+    ipAddress: null,
+    fault,
+    atMs: facts.wallMs,
+  };
+  if (seen.kind === 'absent' || seen.vm.owner !== order.assignmentId || !seen.vm.complete) {
+    return { ...base, presence: presenceToTell(seen, step), power: 'off', boot: 0, ready: false, startMode: null };
+  }
+  const vm = seen.vm;
+  const power = powerToTell(order, seen, facts);
+  const ready = power === 'running' && facts.guest.commandAnswered && facts.guest.frameTaken;
+  return {
+    ...base,
+    presence: 'present',
+    power,
+    boot: vm.boot,
+    ready,
+    agentReady: ready,
+    startMode: vm.startMode ?? null,
+  };
+}
+
+/** `absent` is final for a deleted desktop, so it is said only of a name that nothing holds. */
+function presenceToTell(seen: Seen, step: Step): 'absent' | 'cloning' {
+  return seen.kind === 'vm' || step.kind === 'confirm' || step.kind === 'clone' ? 'cloning' : 'absent';
+}
+
+function powerToTell(order: Assignment, seen: Seen & { kind: 'vm' }, facts: Facts): Observation['power'] {
+  const vm = seen.vm;
+  switch (vm.power) {
+    case 'off':
+    case 'broken':
+      return 'off';
+    case 'paused':
+      return order.desired === 'running' ? 'booting' : 'stopping';
+    case 'running':
+      if (order.desired !== 'running' || vm.boot < order.desiredBoot) return 'stopping';
+      return facts.guest.identified ? 'running' : 'booting';
+  }
+}
+
+/** A guest that does not answer yet is booting, not failing, until the boot took too long. */
+function faultToTell(facts: Facts, step: Step): ObservedFault | null {
+  if (step.kind === 'rest') return step.fault;
+  const since = facts.guest.runningSinceMs;
+  const late = step.kind === 'probe' || (step.kind === 'wait' && facts.trouble?.kind === 'probe');
+  if (late) {
+    if (since === undefined || facts.nowMs - since < facts.bootTimeoutMs) return null;
+    return {
+      code: 'boot_timeout',
+      class: 'retry',
+      message: `The guest has not answered for ${Math.round((facts.nowMs - since) / 1000)} s.`,
+    };
+  }
+  return facts.trouble === undefined || facts.trouble.kind === 'confirm' ? null : facts.trouble.fault;
+}
+
+/** True when the API would learn nothing from `next`. */
+export function saysTheSame(last: Observation | undefined, next: Observation): boolean {
+  return last !== undefined && JSON.stringify({ ...last, atMs: 0 }) === JSON.stringify({ ...next, atMs: 0 });
+}
+
+/** The class of a failure: unknown means retry. */
+export function observedFault(error: unknown, doing: string): ObservedFault {
+  if (!isFault(error)) return { code: 'hypervisor_failed', class: 'retry', message: `It failed to ${doing}.` };
+  const message = error.message.slice(0, 1000);
+  switch (error.code) {
+    case 'template_missing':
+      return { code: error.code, class: 'fail', message };
+    case 'not_ours':
+    case 'needs_operator':
+      return { code: error.code, class: 'operator', message };
+    case 'disk_full':
+    case 'memory_full':
+    case 'vm_missing':
+    case 'guest_unreachable':
+      return { code: error.code, class: 'retry', message };
+    default:
+      return { code: 'hypervisor_failed', class: 'retry', message };
+  }
+}

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest';
+import type { VmSeen } from './hypervisor/driver.ts';
+import { emptyQuarantine, reviewStrangers, type Quarantine, type Round, type Verdict } from './orphans.ts';
+
+const minute = 60_000;
+const body = (letter: string) => `01k9x3v6m8e9t2q4r6s8v0w2y${letter}`;
+const vm = (letter: string, owner?: string): VmSeen => ({
+  vmRef: `lb-${body(letter)}`,
+  owner: owner ?? `asg_${body(letter)}`,
+  complete: true,
+  power: 'off',
+  boot: 1,
+});
+const known = ['a', 'b', 'c'].map((letter) => vm(letter));
+const stranger = vm('x');
+const orders = (vms: readonly VmSeen[]) => new Set(vms.map((one) => one.vmRef));
+
+function round(atMinute: number, changes: Partial<Round> = {}): Round {
+  const base = { vms: [...known, stranger], ordered: orders(known), goneForGood: 0, reclaimAfterMs: 10 * minute };
+  return { ...base, nowMs: atMinute * minute, ...changes };
+}
+
+function rounds(...all: Round[]): Verdict {
+  let quarantine: Quarantine = emptyQuarantine;
+  let verdict: Verdict | undefined;
+  for (const one of all) {
+    verdict = reviewStrangers(quarantine, one);
+    quarantine = verdict.quarantine;
+  }
+  if (verdict === undefined) throw new Error('no round');
+  return verdict;
+}
+
+test('a stranger of ours is told at once and reclaimed after two sightings ten minutes apart', () => {
+  expect(rounds(round(0))).toMatchObject({
+    strangers: [{ vmRef: stranger.vmRef, owner: stranger.owner }],
+    reclaim: [],
+  });
+  expect(rounds(round(0), round(9.9)).reclaim).toEqual([]);
+  expect(rounds(round(0), round(10)).reclaim).toEqual([{ vmRef: stranger.vmRef, owner: stranger.owner }]);
+});
+
+test('one sighting is never enough, however late it is', () => {
+  expect(rounds(round(1000)).reclaim).toEqual([]);
+});
+
+test.each<[string, VmSeen]>([
+  ['without a marker', { ...stranger, owner: undefined }],
+  ['with a marker that is no assignment', vm('x', 'customer')],
+  ['with the marker of another assignment', vm('x', `asg_${body('z')}`)],
+])('a VM in our range %s is told and never reclaimed', (_, odd) => {
+  const vms = [...known, odd];
+  const verdict = rounds(round(0, { vms }), round(100, { vms }));
+  expect(verdict.strangers).toHaveLength(1);
+  expect(verdict.reclaim).toEqual([]);
+});
+
+test('a VM outside our range is not even told', () => {
+  const vms = [...known, { ...stranger, vmRef: 'customer-database' }, { ...stranger, vmRef: `${stranger.vmRef}-1` }];
+  expect(rounds(round(0, { vms }), round(100, { vms }))).toMatchObject({ strangers: [], reclaim: [] });
+});
+
+test.each<[string, Partial<Round>]>([
+  ['the list of VMs failed', { vms: undefined }],
+  ['there was no fresh list of orders', { ordered: undefined }],
+])('never when %s, and the quarantine begins anew', (_, failure) => {
+  expect(rounds(round(0), round(20, failure)).reclaim).toEqual([]);
+  expect(rounds(round(0), round(9, failure), round(12)).reclaim).toEqual([]);
+  expect(rounds(round(0), round(9, failure), round(12), round(22)).reclaim).toHaveLength(1);
+});
+
+test('never after a list of orders that shrank by more than a tenth', () => {
+  const verdict = rounds(round(0), round(20, { ordered: orders(known.slice(1)) }));
+  expect(verdict).toMatchObject({ reclaim: [], refused: 'the list of orders shrank by more than a tenth' });
+});
+
+test('never after a list of VMs that shrank by more than a tenth', () => {
+  const verdict = rounds(round(0), round(20, { vms: [...known.slice(1), stranger] }));
+  expect(verdict).toMatchObject({ reclaim: [], refused: 'the list of virtual machines shrank by more than a tenth' });
+});
+
+test('desktops that were deleted in good order do not count as shrinking', () => {
+  const fewer = known.slice(0, 2);
+  const after = { vms: [...fewer, stranger], ordered: orders(fewer), goneForGood: 1 };
+  expect(rounds(round(0), round(20, after)).reclaim).toHaveLength(1);
+});
+
+test('never when strangers outnumber the rest: it looks as if the orders had been lost', () => {
+  const ordered = new Set<string>();
+  const verdict = rounds(round(0, { ordered }), round(20, { ordered }));
+  expect(verdict.strangers).toHaveLength(4);
+  expect(verdict).toMatchObject({ reclaim: [], refused: expect.stringContaining('outnumber') });
+});
+
+test('a stranger that gets an order or goes away in between starts from the beginning', () => {
+  const ordered = orders([...known, stranger]);
+  expect(rounds(round(0), round(5, { ordered }), round(11)).reclaim).toEqual([]);
+  expect(rounds(round(0), round(5, { vms: known, goneForGood: 1 }), round(11)).reclaim).toEqual([]);
+});

@@ -1,0 +1,177 @@
+import type { VmSeen } from './hypervisor/driver.ts';
+import type { Assignment, ObservedFault } from './orders.ts';
+
+/** What the hypervisor said last about one VM. */
+export type Seen = { kind: 'absent' } | { kind: 'vm'; vm: VmSeen };
+
+/**
+ * What this process remembers of one assignment, as data. All of it may be lost at any moment (a restart of hostd) and
+ * is then found again by looking; nothing durable depends on it.
+ */
+export interface Facts {
+  /** Never goes back; every time below is on the same scale. */
+  nowMs: number;
+  /** The node's wall clock, only told to people. */
+  wallMs: number;
+  /** A complete clone was seen by this process, or reported by an earlier one. */
+  cloneSeen: boolean;
+  /** When the API last accepted the announcement of a clone for this very order. */
+  confirmedAtMs?: number;
+  /** What the guest has shown since `boot`. */
+  guest: GuestFacts;
+  /** The running stop: when it was first asked for, and whether the hypervisor took it. */
+  stop?: { sinceMs: number; asked: boolean };
+  /** The last failure of an effect, until one of the same kind succeeds or the order changes. */
+  trouble?: Trouble;
+  bootTimeoutMs: number;
+}
+
+export interface GuestFacts {
+  boot: number;
+  identified: boolean;
+  commandAnswered: boolean;
+  frameTaken: boolean;
+  /** Since when this process sees this boot running. */
+  runningSinceMs?: number;
+  /** The channel broke: the guest may have rebooted by itself, so ask who it is. */
+  doubted: boolean;
+}
+
+export interface Trouble {
+  kind: Effect['kind'];
+  fault: ObservedFault;
+  failures: number;
+  retryAtMs: number;
+}
+
+export type GuestPart = 'identity' | 'command' | 'frame';
+
+/** What changes the world; one at a time for each VM. */
+export type Effect =
+  | { kind: 'confirm' }
+  | { kind: 'clone' }
+  | { kind: 'start'; boot: number }
+  | { kind: 'probe'; lacks: readonly GuestPart[] }
+  | { kind: 'requestStop' }
+  | { kind: 'kill' }
+  | { kind: 'delete' };
+
+export type Step =
+  | Effect
+  | { kind: 'wait'; untilMs: number; why: string }
+  | { kind: 'done' }
+  /** Nothing helps until the order or the world changes. */
+  | { kind: 'rest'; fault: ObservedFault };
+
+/** A clone is made only this long after the API accepted its announcement. */
+const confirmationGoodMs = 10_000;
+const stopPollMs = 200;
+/** A VM that stays paused after this many tries to start it is cut and started anew. */
+const pausedStartsMax = 3;
+
+/** The next thing to do for one assignment. Pure: the same three values always give the same step. */
+export function nextStep(order: Assignment, seen: Seen, facts: Facts): Step {
+  const step = wantedStep(order, seen, facts);
+  const trouble = facts.trouble;
+  if (!isEffect(step) || trouble === undefined || trouble.kind !== step.kind) return step;
+  if (trouble.fault.class === 'fail' && step.kind !== 'delete') return { kind: 'rest', fault: trouble.fault };
+  if (facts.nowMs < trouble.retryAtMs) return { kind: 'wait', untilMs: trouble.retryAtMs, why: trouble.fault.message };
+  return step;
+}
+
+export function isEffect(step: Step): step is Effect {
+  return step.kind !== 'wait' && step.kind !== 'done' && step.kind !== 'rest';
+}
+
+function wantedStep(order: Assignment, seen: Seen, facts: Facts): Step {
+  if (seen.kind === 'absent') return stepWhenAbsent(order, facts);
+  const vm = seen.vm;
+  if (vm.owner !== order.assignmentId) return { kind: 'rest', fault: notOurs(vm) };
+  if (order.desired === 'deleted') return { kind: 'delete' };
+  if (!vm.complete)
+    return facts.cloneSeen ? { kind: 'rest', fault: vmMissing('is only half there') } : cloneStep(facts);
+  return order.desired === 'stopped' ? stepToStopped(order, vm, facts) : stepToRunning(order, vm, facts);
+}
+
+function stepWhenAbsent(order: Assignment, facts: Facts): Step {
+  if (order.desired === 'deleted') return { kind: 'done' };
+  if (facts.cloneSeen) return { kind: 'rest', fault: vmMissing('is gone') };
+  return cloneStep(facts);
+}
+
+/** Announced first: an accepted announcement proves that this process still is the node's hostd and the order still holds. */
+function cloneStep(facts: Facts): Step {
+  const confirmed = facts.confirmedAtMs !== undefined && facts.nowMs - facts.confirmedAtMs <= confirmationGoodMs;
+  return confirmed ? { kind: 'clone' } : { kind: 'confirm' };
+}
+
+function stepToStopped(order: Assignment, vm: VmSeen, facts: Facts): Step {
+  return vm.power === 'off' ? { kind: 'done' } : stopStep(order, vm, facts);
+}
+
+function stepToRunning(order: Assignment, vm: VmSeen, facts: Facts): Step {
+  const bootWanted = vm.boot < order.desiredBoot;
+  switch (vm.power) {
+    case 'off':
+      return bootWanted ? { kind: 'start', boot: order.desiredBoot } : stepWhenOff(vm);
+    case 'running':
+      return bootWanted ? stopStep(order, vm, facts) : stepWhenRunning(facts);
+    case 'paused': {
+      const startFailed = facts.trouble?.kind === 'start' && facts.trouble.failures >= pausedStartsMax;
+      return bootWanted || startFailed ? { kind: 'kill' } : { kind: 'start', boot: vm.boot };
+    }
+    case 'broken':
+      return { kind: 'kill' };
+  }
+}
+
+/** Off although this boot was carried out. Who switched it off decides; nothing is restarted behind a guest's back. */
+function stepWhenOff(vm: VmSeen): Step {
+  switch (vm.offBecause) {
+    case 'requested':
+    case undefined:
+      return { kind: 'start', boot: vm.boot };
+    case 'crashed':
+      return {
+        kind: 'rest',
+        fault: { code: 'guest_crashed', class: 'fail', message: 'The virtual machine died. Start it again.' },
+      };
+    case 'guest':
+      return { kind: 'done' };
+  }
+}
+
+function stepWhenRunning(facts: Facts): Step {
+  const lacks: GuestPart[] = [];
+  if (!facts.guest.identified || facts.guest.doubted) lacks.push('identity');
+  if (!facts.guest.commandAnswered) lacks.push('command');
+  if (!facts.guest.frameTaken) lacks.push('frame');
+  return lacks.length === 0 ? { kind: 'done' } : { kind: 'probe', lacks };
+}
+
+/** Graceful first, then the power is cut. A VM that runs no guest code is cut at once. */
+function stopStep(order: Assignment, vm: VmSeen, facts: Facts): Step {
+  if (vm.power !== 'running') return { kind: 'kill' };
+  if (facts.stop === undefined) return { kind: 'requestStop' };
+  const deadlineMs = facts.stop.sinceMs + order.gracefulStopSeconds * 1000;
+  if (facts.nowMs >= deadlineMs) return { kind: 'kill' };
+  if (!facts.stop.asked) return { kind: 'requestStop' };
+  return { kind: 'wait', untilMs: Math.min(deadlineMs, facts.nowMs + stopPollMs), why: 'the guest is powering off' };
+}
+
+function vmMissing(how: string): ObservedFault {
+  return {
+    code: 'vm_missing',
+    class: 'fail',
+    message: `The virtual machine of this desktop ${how}. Nothing is cloned in its place, because its disk held the user's data.`,
+  };
+}
+
+function notOurs(vm: VmSeen): ObservedFault {
+  const owner = vm.owner === undefined ? 'carries no owner marker' : 'belongs to another owner';
+  return {
+    code: 'not_ours',
+    class: 'operator',
+    message: `The virtual machine ${vm.vmRef} ${owner}; it is left alone.`,
+  };
+}
