@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { welcomeText } from './welcome.ts';
+
+const welcome = {
+  apiAddress: 'http://127.0.0.1:7070',
+  mcpAddress: 'http://127.0.0.1:7071',
+  apiKey: 'lb_live_secret',
+  keyFile: '/home/x/api-key',
+  first: true,
+  mcpCommand: ['/bin/bun', '/x/mcp/main.ts'],
+};
+
+test('the first start shows the key and configurations that parse', () => {
+  const text = welcomeText(welcome);
+  const blocks = text.split('\n\n').filter((block) => block.trim().startsWith('{'));
+  const [desktop, code] = blocks.map((block) => JSON.parse(block));
+  expect(desktop.mcpServers.lebureau).toEqual({
+    command: '/bin/bun',
+    args: ['/x/mcp/main.ts'],
+    env: { LEBUREAU_BASE_URL: 'http://127.0.0.1:7070', LEBUREAU_API_KEY: 'lb_live_secret' },
+  });
+  expect(code.servers.lebureau.type).toBe('stdio');
+});
+
+test('later starts never show it', () => {
+  expect(welcomeText({ ...welcome, first: false })).not.toContain('lb_live_secret');
+});

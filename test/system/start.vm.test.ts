@@ -1,0 +1,100 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { call, templateHome, vmSkipReason, waitFor } from './service.ts';
+
+const skip = vmSkipReason();
+const root = join(import.meta.dirname, '..', '..');
+
+describe.skipIf(skip !== undefined)(`npm start, from a clean clone ${skip ?? ''}`, () => {
+  let folder: string;
+  let home: string;
+  const started: ChildProcess[] = [];
+  const ports = { LEBUREAU_PORT: '17070', LEBUREAU_MCP_PORT: '17071' };
+
+  beforeAll(() => {
+    folder = mkdtempSync('/var/tmp/lb-clone-');
+    execFileSync('chmod', ['711', folder]);
+    home = join(folder, 'home');
+    mkdirSync(home, { mode: 0o711 });
+    symlinkSync(join(templateHome!, 'templates'), join(home, 'templates'));
+    execFileSync('git', ['clone', '-q', root, join(folder, 'lebureau')]);
+  });
+  afterAll(async () => {
+    for (const child of started) if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL');
+    await Bun.sleep(200);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('prints the way in; Ctrl-C drains; the next start finds the desktop still running', async () => {
+    const first = await startUntilReady();
+    const key = /lb_live_[0-9A-Za-z]{36}/.exec(first.output())?.[0];
+    expect(key, first.output()).toBeDefined();
+    expect(first.output()).toContain('mcpServers');
+    expect(statSync(join(home, 'api-key')).mode & 0o777).toBe(0o600);
+    const service = { baseUrl: `http://127.0.0.1:${ports.LEBUREAU_PORT}`, apiKey: key! };
+    const made = await call(service, 'POST', { path: '/v1/desktops', body: { name: 'kept', size: 'nano' } });
+    expect(made.status).toBe(201);
+    const at = `/v1/desktops/${made.body.id}`;
+    expect((await call(service, 'GET', `${at}?waitFor=ready&timeoutSeconds=45`)).body.ready).toBe(true);
+    await call(service, 'POST', { path: `${at}/exec`, body: { command: 'echo kept > /dev/shm/memory' } });
+    expect(await first.interrupt()).toBe(0);
+
+    const second = await startUntilReady();
+    expect(second.output()).not.toContain(key);
+    await waitFor(
+      async () =>
+        (await call(service, 'POST', { path: `${at}/exec`, body: { command: 'cat /dev/shm/memory' } })).body.stdout ===
+        'kept\n',
+      () => second.output(),
+    );
+    await call(service, 'DELETE', at);
+    expect((await call(service, 'GET', `${at}?waitFor=destroyed&timeoutSeconds=45`)).body.status).toBe('destroyed');
+    expect(await second.interrupt()).toBe(0);
+  });
+
+  test('a taken port and a folder that cannot be used: one sentence, the way out, nothing left behind', async () => {
+    const blocker = createServer().listen(Number(ports.LEBUREAU_PORT), '127.0.0.1');
+    const taken = launch({});
+    expect(await taken.ended).toBe(1);
+    expect(taken.output()).toContain('LEBUREAU_PORT=');
+    blocker.close();
+    const unusable = launch({ LEBUREAU_HOME: '/proc/lebureau' });
+    expect(await unusable.ended).toBe(1);
+    expect(unusable.output()).toContain('LEBUREAU_HOME');
+    expect(unusable.output()).not.toMatch(/\n\s+at /);
+  });
+
+  async function startUntilReady() {
+    const run = launch({});
+    await waitFor(async () => run.output().includes('Ctrl-C') || run.child.exitCode !== null, run.output);
+    expect(run.output()).toContain('Le Bureau is running.');
+    return run;
+  }
+
+  function launch(environment: Record<string, string>) {
+    const child = spawn('npm', ['start', '--silent', '--', '--yes'], {
+      cwd: join(folder, 'lebureau'),
+      env: { ...process.env, LEBUREAU_HOME: home, ...ports, LEBUREAU_TEST_HOME: undefined, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    started.push(child);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
+    return {
+      child,
+      output: () => output,
+      ended,
+      /** What a terminal does on Ctrl-C: SIGINT to the whole foreground group. */
+      interrupt: () => {
+        process.kill(-child.pid!, 'SIGINT');
+        return ended;
+      },
+    };
+  }
+});
