@@ -1,0 +1,166 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { LeBureau } from './client.ts';
+import { DesktopFailedError } from './desktop.ts';
+import { AbortedError, ApiError, CallTimeoutError, ConnectionError } from './faults.ts';
+import { CapabilityMissingError, NotReadyError, WrongStateError } from './generated/errorClasses.ts';
+import { Fake } from './testing/fake.ts';
+
+test('a desktop is created, waited for, used and deleted at the end of its block', async () => {
+  const fake = new Fake({ bootMs: 20 });
+  const bureau = fake.client();
+  let id = '';
+  {
+    await using desktop = await bureau.desktops.create({ name: 'one', ephemeral: true });
+    id = desktop.id;
+    await desktop.wait();
+    expect(desktop.status).toBe('running');
+    const { stdout, exitCode } = await desktop.exec('echo hi');
+    expect([stdout, exitCode]).toEqual(['echo hi\n', 0]);
+    const picture = await desktop.computer.screenshot();
+    expect([...picture.bytes.subarray(1, 4)]).toEqual([0x50, 0x4e, 0x47]);
+    await desktop.clipboard.set('é€日本語');
+    expect(await desktop.clipboard.get()).toBe('é€日本語');
+  }
+  expect(fake.desktops.get(id)?.data.status).toBe('destroying');
+  await using kept = await bureau.desktops.create({ name: 'two' });
+  await kept[Symbol.asyncDispose]();
+  expect(fake.desktops.get(kept.id)?.data.status).not.toMatch(/destroy/);
+});
+
+test('waiting ends early for a desktop that failed, and at its limit for one that hangs', async () => {
+  const fake = new Fake({ bootMs: 60_000 });
+  const desktop = await fake.client().desktops.create();
+  const waiting = desktop.wait('ready', { timeoutMs: 30 });
+  await expect(waiting).rejects.toBeInstanceOf(CallTimeoutError);
+  fake.desktops.get(desktop.id)?.become('error');
+  await expect(desktop.wait()).rejects.toBeInstanceOf(DesktopFailedError);
+});
+
+test('an answer that may pass is tried again with the same idempotency key, as often as allowed', async () => {
+  const fake = new Fake();
+  const overloaded = { status: 503, code: 'unavailable', retryAfterSeconds: 0.01 };
+  fake.failNext(overloaded, overloaded);
+  await fake.client().desktops.create();
+  const keys = fake.calls.map((call) => call.headers.get('idempotency-key'));
+  expect(keys).toHaveLength(3);
+  expect(new Set(keys).size).toBe(1);
+  expect(fake.desktops.size).toBe(1);
+
+  fake.failNext(overloaded);
+  await expect(fake.client({ retriesMax: 0 }).desktops.create()).rejects.toMatchObject({
+    code: 'unavailable',
+    status: 503,
+    retryable: true,
+    requestId: expect.stringMatching(/^req_/) as string,
+  });
+});
+
+test('what acts inside a desktop is sent again only when nothing was done', async () => {
+  const fake = new Fake();
+  const bureau = fake.client();
+  const { id } = await bureau.desktops.create();
+  const { computer } = bureau.desktop(id);
+  fake.failNext({ status: 504, code: 'timeout' });
+  await expect(computer.click({ x: 1, y: 2 })).rejects.toMatchObject({ code: 'timeout' });
+  fake.failNext(new Error('connection reset'));
+  await expect(computer.click({ x: 1, y: 2 })).rejects.toBeInstanceOf(ConnectionError);
+  expect(fake.desktops.get(id)?.actions).toEqual([]);
+  fake.failNext({ status: 429, code: 'rate_limited', retryAfterSeconds: 0.01 });
+  await computer.click({ x: 1, y: 2 });
+  expect(fake.desktops.get(id)?.actions).toEqual([{ action: 'click', x: 1, y: 2 }]);
+});
+
+test('each code has its class', async () => {
+  const bureau = new Fake({ capabilities: ['desktop:read', 'desktop:create'] }).client({ retriesMax: 0 });
+  const desktop = await bureau.desktops.create();
+  const refused = await desktop.exec('true').catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(CapabilityMissingError);
+  expect(refused).toBeInstanceOf(ApiError);
+  expect((refused as ApiError).problem.capability).toBe('desktop:control');
+
+  const slow = new Fake({ bootMs: 60_000 });
+  const other = await slow.client().desktops.create();
+  await expect(slow.client({ retriesMax: 0 }).desktop(other.id).exec('true')).rejects.toBeInstanceOf(NotReadyError);
+  await expect(other.start()).rejects.toBeInstanceOf(WrongStateError);
+});
+
+test('a list is awaited by the page and iterated to its end', async () => {
+  const bureau = new Fake().client();
+  for (let n = 0; n < 7; n++) await bureau.desktops.create({ name: `d${n}` });
+  const page = await bureau.desktops.list({ limit: 3 });
+  expect(page.data.map((desktop) => desktop.data.name)).toEqual(['d0', 'd1', 'd2']);
+  expect((await page.next())?.data.map((desktop) => desktop.data.name)).toEqual(['d3', 'd4', 'd5']);
+  const names: string[] = [];
+  for await (const desktop of bureau.desktops.list({ limit: 3 })) names.push(desktop.data.name);
+  expect(names).toEqual(['d0', 'd1', 'd2', 'd3', 'd4', 'd5', 'd6']);
+});
+
+test('the response is at hand for those who want it', async () => {
+  const { data, response, requestId } = await new Fake().client().me().withResponse();
+  expect(data.capabilities).toContain('desktop:control');
+  expect(response.status).toBe(200);
+  expect(requestId).toMatch(/^req_/);
+});
+
+test('a signal ends a call, and a time limit does', async () => {
+  const fake = new Fake();
+  const stuck = (_url: string, init: RequestInit) =>
+    new Promise<Response>((_resolve, reject) => init.signal?.addEventListener('abort', () => reject(new Error('cut'))));
+  const bureau = new LeBureau({ apiKey: fake.apiKey, fetch: stuck, retriesMax: 0 });
+  const controller = new AbortController();
+  const call = bureau.me({ signal: controller.signal });
+  controller.abort();
+  await expect(call).rejects.toBeInstanceOf(AbortedError);
+  await expect(bureau.me({ timeoutMs: 10 })).rejects.toBeInstanceOf(CallTimeoutError);
+});
+
+test('files of every kind of source arrive whole over real HTTP, and a stream is never sent twice', async () => {
+  const fake = new Fake();
+  const server = createServer((incoming, outgoing) => void serve(fake, incoming, outgoing));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const bureau = new LeBureau({ apiKey: fake.apiKey, baseUrl });
+    const { files } = await bureau.desktops.create();
+    const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+    const pieces = async function* () {
+      for (let at = 0; at < bytes.length; at += 7000) yield bytes.subarray(at, at + 7000);
+    };
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+    const sha256 = Buffer.from(digest).toString('hex');
+    const progress: number[] = [];
+    const sources = { bytes, blob: new Blob([bytes]), stream: new Blob([bytes]).stream(), iterable: pieces() };
+    for (const [name, source] of Object.entries(sources)) {
+      const receipt = await files.write(`/tmp/${name}`, source, { onProgress: (sent) => progress.push(sent) });
+      expect([name, receipt.sha256]).toEqual([name, sha256]);
+      expect(progress.at(-1)).toBe(bytes.length);
+    }
+    expect(await files.bytes('/tmp/stream', { offset: 10, maxBytes: 5 })).toEqual(bytes.slice(10, 15));
+    const parts: Uint8Array[] = [];
+    for await (const part of await files.stream('/tmp/blob')) parts.push(part);
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+
+    const before = fake.calls.length;
+    fake.failNext({ status: 503, code: 'unavailable' });
+    await expect(files.write('/tmp/once', pieces())).rejects.toMatchObject({ code: 'unavailable' });
+    expect(fake.calls.length - before).toBe(1);
+  } finally {
+    server.close();
+  }
+});
+
+async function serve(
+  fake: Fake,
+  incoming: import('node:http').IncomingMessage,
+  outgoing: import('node:http').ServerResponse,
+): Promise<void> {
+  const parts: Buffer[] = [];
+  for await (const part of incoming) parts.push(part as Buffer);
+  const init: RequestInit = { method: incoming.method ?? 'GET', headers: incoming.headers as Record<string, string> };
+  if (incoming.method !== 'GET' && incoming.method !== 'HEAD') init.body = Buffer.concat(parts);
+  const answer = await fake.fetch(new Request(`http://fake.invalid${incoming.url}`, init));
+  outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
+  outgoing.end(Buffer.from(await answer.arrayBuffer()));
+}
