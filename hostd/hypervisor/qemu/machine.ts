@@ -110,8 +110,9 @@ export function warmKey(machine: WarmFit): string {
 }
 
 /**
- * Arguments of `qemuProgram` for one machine. It needs no rights and spawns nothing: device state is saved and loaded
- * through inherited descriptors (`migrate` and `migrate-incoming` with `fd:N`), since `exec:` would need `spawn`.
+ * Arguments of `qemuProgram` for one machine. It needs no rights and spawns nothing: device state is saved to a Unix
+ * socket (`migrate` with `unix:`) and loaded from an inherited descriptor (`migrate-incoming` with `fd:N`), since
+ * `exec:` would need `spawn`.
  */
 export function machineArguments(machine: MachineOptions): string[] {
   return [
