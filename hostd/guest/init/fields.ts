@@ -3,10 +3,10 @@ import { Fault } from '@lebureau/kit/fault';
 /** Texts of a message: `key\0value\0…`. A key may come more than once. */
 export type Fields = readonly (readonly [string, string])[];
 
-/** @throws Fault `validation_failed` when a text holds a NUL, which the wire cannot carry. */
+/** @throws Fault `invalid_request` when a text holds a NUL, which the wire cannot carry. */
 export function encodeFields(fields: Fields): Buffer {
   for (const [key, value] of fields) {
-    if (value.includes('\0')) throw new Fault('validation_failed', `${key} must not contain a NUL character`);
+    if (value.includes('\0')) throw new Fault('invalid_request', `${key} must not contain a NUL character`);
   }
   return Buffer.from(fields.map(([key, value]) => `${key}\0${value}\0`).join(''), 'utf8');
 }

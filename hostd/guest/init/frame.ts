@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib';
 
 /** One message of the init protocol. Its wire form is COBS of `type u8, stream u32, payload, crc32 u32`, ended by a zero. */
 export interface Frame {
@@ -16,7 +15,7 @@ export function encodeFrame(frame: Frame): Buffer {
   plain[0] = frame.type;
   plain.writeUInt32BE(frame.stream, 1);
   plain.set(frame.payload, 5);
-  plain.writeUInt32BE(crc32(plain.subarray(0, -4)), plain.length - 4);
+  plain.writeUInt32BE(Bun.hash.crc32(plain.subarray(0, -4)), plain.length - 4);
   return stuff(plain);
 }
 
@@ -90,7 +89,7 @@ export class FrameReader {
     const plain = skipped ? undefined : unstuff(whole);
     if (!plain || plain.length < overheadBytes) return this.#drop();
     const body = plain.subarray(0, -4);
-    if (crc32(body) !== plain.readUInt32BE(plain.length - 4)) return this.#drop();
+    if (Bun.hash.crc32(body) !== plain.readUInt32BE(plain.length - 4)) return this.#drop();
     return { type: body[0]!, stream: body.readUInt32BE(1), payload: body.subarray(5) };
   }
 

@@ -33,16 +33,28 @@ Options options = {"/dev/virtio-ports/org.lebureau.init", "/", "/tmp/.X11-unix/X
 
 static int device = -1, signals = -1, host_absent;
 
-static void hello(const Frame *frame) {
-  const char *session = fields_find(frame->payload, frame->length, "session");
-  exec_kill_all();
-  health_forget();
-  frame_reset_output();
+/* Of the connection that is served; "" until a host greeted. */
+static char session[80];
+
+static void say_hello(uint32_t stream) {
   FieldWriter writer = {.count = 0};
   fields_put_number(&writer, "protocol", PROTOCOL_VERSION);
   fields_put(&writer, "programVersion", PROGRAM_VERSION);
-  if (session && strlen(session) <= 64) fields_put(&writer, "session", session);
-  frame_send(T_HELLO | T_ANSWER, frame->stream, writer.bytes, writer.count);
+  fields_put(&writer, "session", session);
+  frame_send(T_HELLO | T_ANSWER, stream, writer.bytes, writer.count);
+}
+
+/* The same greeting again changes nothing; another one ends what the former host asked for. */
+static void hello(const Frame *frame) {
+  const char *name = fields_find(frame->payload, frame->length, "session");
+  if (!name || strlen(name) >= sizeof session) return;
+  if (strcmp(name, session) != 0) {
+    exec_kill_all();
+    health_forget();
+    frame_reset_output();
+    strcpy(session, name);
+  }
+  say_hello(frame->stream);
 }
 
 static void handle(const Frame *frame) {
@@ -79,6 +91,9 @@ static void open_device(void) {
   fcntl(device, F_SETFL, O_NONBLOCK | O_ASYNC);
   frame_reset_input();
   frame_reset_output();
+  /* Without a session: tells a host that greeted a former run of this program that it is gone. */
+  session[0] = 0;
+  say_hello(0);
   host_absent = 0;
 }
 
@@ -87,6 +102,7 @@ static void host_left(void) {
   health_forget();
   frame_reset_input();
   frame_reset_output();
+  session[0] = 0;
   host_absent = 1;
   /* A socket of a test is opened anew; a virtio port stays open and comes back by itself. */
   if (strncmp(options.device, "unix:", 5) != 0) return;
