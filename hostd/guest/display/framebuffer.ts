@@ -77,11 +77,12 @@ export class Framebuffer {
 
   /** Draws the pointer into a copy made by `cut(area)`, where the server left it to us and its place is known. */
   drawCursor(area: Rectangle, copy: Buffer): void {
-    const [shape, place] = [this.cursorShape, this.cursorArea()];
-    const visible = place && intersect(place, area);
+    const shape = this.cursorShape;
+    const place = this.cursorArea();
+    const visible: Rectangle | undefined = place && intersect(place, area);
     if (!shape || !place || !visible) return;
     for (let y = visible.y; y < visible.y + visible.height; y++) {
-      for (let x = visible.x; x < visible.x + visible.width; x++) {
+      for (let x: number = visible.x; x < visible.x + visible.width; x++) {
         const from = (y - place.y) * shape.width + (x - place.x);
         if (shape.mask[from] === 0) continue;
         const to = ((y - area.y) * area.width + (x - area.x)) * bytesPerPixel;
@@ -111,7 +112,8 @@ export class Framebuffer {
   }
 
   private cursorArea(): Rectangle | undefined {
-    const [shape, at] = [this.cursorShape, this.cursorAt];
+    const shape = this.cursorShape;
+    const at = this.cursorAt;
     if (!shape || !at) return undefined;
     return { x: at.x - shape.hotX, y: at.y - shape.hotY, width: shape.width, height: shape.height };
   }
