@@ -2,6 +2,7 @@ import { Fault } from '@lebureau/kit/fault';
 import type { FileChannels } from './channels.ts';
 import { type FileEntry, toEntry, typeOf } from './entry.ts';
 import { explain, explained } from './explain.ts';
+import { noteContent } from './garbage.ts';
 import { nameOf, resolvePath } from './path.ts';
 import { type ByteRange, parseRange } from './range.ts';
 import { openFlag } from './sftpPacket.ts';
@@ -15,7 +16,7 @@ export interface FileContent extends ByteRange {
 }
 
 /** Bytes asked for and not yet taken by the reader. */
-const windowBytes = 4 * 1024 * 1024;
+const windowBytes = 2 * 1024 * 1024;
 /** Files of /proc and /sys say that they are empty: so much of them is read. */
 const unsizedMaxBytes = 1024 * 1024;
 
@@ -102,7 +103,10 @@ function streamRange(file: OpenFile, range: ByteRange, signal: AbortSignal | und
           signal?.throwIfAborted();
           askAhead();
           const chunk = await underWay.shift();
-          if (chunk !== undefined) controller.enqueue(chunk);
+          if (chunk !== undefined) {
+            noteContent(chunk.length);
+            controller.enqueue(chunk);
+          }
           if (underWay.length > 0 || asked < end) return;
           finish();
           controller.close();

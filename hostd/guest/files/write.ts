@@ -5,6 +5,7 @@ import type { FileChannels } from './channels.ts';
 import { typeOf } from './entry.ts';
 import { explain, explained, look } from './explain.ts';
 import { makeFolders } from './folders.ts';
+import { noteContent } from './garbage.ts';
 import { sweep, temporaryName } from './leftovers.ts';
 import { entryAt, readFolder } from './list.ts';
 import { folderOf, joinPath, resolveEntryPath } from './path.ts';
@@ -21,8 +22,8 @@ export interface WriteQuery {
   overwrite?: boolean;
 }
 
-/** Bytes sent and not yet acknowledged by the guest. */
-const windowBytes = 4 * 1024 * 1024;
+/** Bytes sent and not yet acknowledged by the guest; sshd's own window is as large. */
+const windowBytes = 2 * 1024 * 1024;
 const defaultMode = 0o644;
 
 /**
@@ -124,6 +125,7 @@ async function fill(
       failed ??= error;
     });
     offset += bytes.length;
+    noteContent(bytes.length);
     underWay.add(written);
     void written.then(() => underWay.delete(written));
     if (underWay.size * session.chunkBytes.write >= windowBytes) await Promise.race(underWay);

@@ -162,7 +162,7 @@ export class SshConnection {
       algorithms: {
         kex: ['curve25519-sha256'],
         serverHostKey: ['ssh-ed25519'],
-        cipher: ['aes128-gcm@openssh.com', 'chacha20-poly1305@openssh.com'],
+        cipher: ['aes128-gcm@openssh.com', 'aes128-ctr'],
         hmac: ['hmac-sha2-256-etm@openssh.com'],
         compress: ['none'],
       },
