@@ -42,6 +42,10 @@ export class XTestHands implements Hands {
     this.display.noteInput();
   }
 
+  canType(text: string): Promise<boolean> {
+    return this.session.keyboard.canType(text);
+  }
+
   async type(text: string, options: TypeOptions): Promise<void> {
     await this.session.keyboard.type(text, options);
     this.display.noteInput();

@@ -58,6 +58,11 @@ export class RfbHands implements Hands {
     await this.clock.sleep(stepMs);
   }
 
+  /** What it cannot type it cannot paste either: `type` then says why. */
+  async canType(): Promise<boolean> {
+    return true;
+  }
+
   async type(text: string, { delayMs, signal }: TypeOptions): Promise<void> {
     if (!/^[\n\r\t\x20-\x7e]*$/.test(text)) throw needsGuest('Text beyond the US keyboard');
     for (const character of text) {
