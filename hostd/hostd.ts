@@ -2,7 +2,8 @@ import { describeError, isFault, Fault } from '@lebureau/kit/fault';
 import { backoffMs, runLoop } from '@lebureau/kit/loop';
 import { Caretaker, type CaretakerParts } from './caretaker.ts';
 import { Slots, within } from './limit.ts';
-import type { AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
+import type { VmSeen } from './hypervisor/driver.ts';
+import type { Assignment, AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
 import { emptyQuarantine, reviewStrangers, type Verdict } from './orphans.ts';
 import { Reporter } from './reporter.ts';
 import { inTime, pollOrders, pollWaitSeconds } from './sync.ts';
@@ -65,6 +66,18 @@ export class Hostd {
   /** The caretaker of an assignment that is in the orders. */
   caretaker(assignmentId: string): Caretaker | undefined {
     return this.caretakers.get(assignmentId);
+  }
+
+  /** What is known of an assignment, for those who reach into its guest. */
+  find(assignmentId: string): { order: Assignment; vm: VmSeen | undefined; identified: boolean } | undefined {
+    const now = this.caretakers.get(assignmentId)?.now;
+    if (now === undefined) return undefined;
+    return { order: now.order, vm: now.seen?.kind === 'vm' ? now.seen.vm : undefined, identified: now.identified };
+  }
+
+  /** A hint of the driver: something about this VM changed. */
+  wake(vmRef: string): void {
+    for (const caretaker of this.caretakers.values()) if (caretaker.vmRef === vmRef) caretaker.wake();
   }
 
   /** Sends what was seen before the process ends. */

@@ -121,7 +121,7 @@ function stepToRunning(order: Assignment, vm: VmSeen, facts: Facts): Step {
       return bootWanted || startFailed ? { kind: 'kill' } : { kind: 'start', boot: vm.boot };
     }
     case 'broken':
-      return { kind: 'kill' };
+      return bootWanted ? { kind: 'kill' } : { kind: 'rest', fault: broken(vm) };
   }
 }
 
@@ -157,6 +157,15 @@ function stopStep(order: Assignment, vm: VmSeen, facts: Facts): Step {
   if (facts.nowMs >= deadlineMs) return { kind: 'kill' };
   if (!facts.stop.asked) return { kind: 'requestStop' };
   return { kind: 'wait', untilMs: Math.min(deadlineMs, facts.nowMs + stopPollMs), why: 'the guest is powering off' };
+}
+
+/** It may come back by itself (a slow host), or hold work that only its user may give up: so it is told, not killed. */
+function broken(vm: VmSeen): ObservedFault {
+  return {
+    code: 'hypervisor_failed',
+    class: 'fail',
+    message: vm.trouble ?? 'The virtual machine is broken. Restart it.',
+  };
 }
 
 function vmMissing(how: string): ObservedFault {

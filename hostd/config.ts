@@ -1,0 +1,121 @@
+import { homedir, hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { integer, oneOf, readConfig, type Variable } from '@lebureau/kit/config';
+
+export interface HostdConfig {
+  home: string;
+  /** `unix:/path` or `https://…`: the API's node listener. */
+  apiAddress: string;
+  apiTls: { ca?: string; cert?: string; key?: string };
+  nodeName: string;
+  guestSocket: string;
+  logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  driver: 'qemu' | 'fake';
+  reclaim: 'on' | 'dry-run';
+  effectsMax: number;
+  bootTimeoutMs: number;
+  resolver?: string;
+}
+
+const text = (value: string) => value;
+
+const schema = {
+  LEBUREAU_HOME: variable('folder of all files of hostd', (value) => resolve(value), undefined as string | undefined),
+  LEBUREAU_API_NODE_ADDRESS: variable(
+    'unix:/path or https://… of the API’s node listener',
+    parseAddress,
+    undefined as string | undefined,
+  ),
+  LEBUREAU_API_NODE_CA: variable(
+    'file with the certificate authority of the API',
+    text,
+    undefined as string | undefined,
+  ),
+  LEBUREAU_API_NODE_CERT: variable('file with the certificate of this node', text, undefined as string | undefined),
+  LEBUREAU_API_NODE_KEY: variable('file with the private key of this node', text, undefined as string | undefined),
+  LEBUREAU_NODE_NAME: variable('name of this node', parseNodeName, nodeNameOf(hostname())),
+  LEBUREAU_GUEST_SOCKET: variable(
+    'Unix socket on which hostd serves the guest contract',
+    (value) => resolve(value),
+    undefined as string | undefined,
+  ),
+  LEBUREAU_LOG_LEVEL: variable(
+    'debug, info, warn, error or silent',
+    oneOf(['debug', 'info', 'warn', 'error', 'silent']),
+    'info' as const,
+  ),
+  LEBUREAU_DRIVER: variable(
+    'qemu, or fake for a node without virtual machines',
+    oneOf(['qemu', 'fake']),
+    'qemu' as const,
+  ),
+  LEBUREAU_RECLAIM: variable(
+    'on, or dry-run to only log which orphans would be removed',
+    oneOf(['on', 'dry-run']),
+    'on' as const,
+  ),
+  LEBUREAU_EFFECTS_MAX: variable('clones, starts, stops and deletes at once', integer(1, 256), 8),
+  LEBUREAU_BOOT_TIMEOUT_SECONDS: variable('how long a guest may take to answer after a start', integer(10, 7200), 600),
+  LEBUREAU_RESOLVER: variable('IPv4 address of the DNS resolver of guests', text, undefined as string | undefined),
+};
+
+/** Variables of the same prefix that other packages read. */
+const known = [
+  'LEBUREAU_API_KEY',
+  'LEBUREAU_API_LISTEN',
+  'LEBUREAU_BASE_URL',
+  'LEBUREAU_CACHE',
+  'LEBUREAU_DATABASE_URL',
+  'LEBUREAU_MCP_PORT',
+  'LEBUREAU_NODE_LISTEN',
+  'LEBUREAU_PORT',
+  'LEBUREAU_TEST_HOME',
+];
+
+/** @throws Error that lists every mistake at once. */
+export function readHostdConfig(environment: Record<string, string | undefined> = process.env): HostdConfig {
+  const values = readConfig(environment, { prefix: 'LEBUREAU_', schema, known });
+  const home = values.LEBUREAU_HOME ?? defaultHome();
+  return {
+    home,
+    apiAddress: values.LEBUREAU_API_NODE_ADDRESS ?? `unix:${join(home, 'run', 'api-node.sock')}`,
+    apiTls: { ca: values.LEBUREAU_API_NODE_CA, cert: values.LEBUREAU_API_NODE_CERT, key: values.LEBUREAU_API_NODE_KEY },
+    nodeName: values.LEBUREAU_NODE_NAME,
+    guestSocket: values.LEBUREAU_GUEST_SOCKET ?? join(home, 'run', 'guest.sock'),
+    logLevel: values.LEBUREAU_LOG_LEVEL,
+    driver: values.LEBUREAU_DRIVER,
+    reclaim: values.LEBUREAU_RECLAIM,
+    effectsMax: values.LEBUREAU_EFFECTS_MAX,
+    bootTimeoutMs: values.LEBUREAU_BOOT_TIMEOUT_SECONDS * 1000,
+    resolver: values.LEBUREAU_RESOLVER,
+  };
+}
+
+function variable<Value>(about: string, parse: (text: string) => Value, fallback: Value): Variable<Value> {
+  return { about, parse, fallback };
+}
+
+function defaultHome(): string {
+  return process.getuid?.() === 0 ? '/var/lib/lebureau' : join(homedir(), '.lebureau');
+}
+
+function parseAddress(value: string): string {
+  if (!/^unix:\/.+|^https:\/\/[^/]+$/.test(value)) throw new Error('wants unix:/path or https://host[:port]');
+  return value;
+}
+
+function parseNodeName(value: string): string {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value))
+    throw new Error('wants 1 to 63 lower-case letters, digits and dashes');
+  return value;
+}
+
+/** A host name made to fit. */
+function nodeNameOf(host: string): string {
+  const fitting = host
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63);
+  return fitting.replace(/-+$/, '') || 'node';
+}

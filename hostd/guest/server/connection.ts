@@ -1,0 +1,123 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '@lebureau/kit/clock';
+import { Fault } from '@lebureau/kit/fault';
+import type { Log } from '@lebureau/kit/log';
+import type { Driver } from '../../hypervisor/driver.ts';
+import { Display } from '../display/display.ts';
+import { FrameStore } from '../display/frameStore.ts';
+import type { FileChannels } from '../files/channels.ts';
+import type { InitChannel } from '../init/channel.ts';
+import { openInitChannel, type InitClient } from '../init/client.ts';
+import type { SshConnection } from '../ssh/connection.ts';
+
+export interface ConnectionParts {
+  driver: Driver;
+  vmRef: string;
+  clock: Clock;
+  log: Log;
+  /** The keys of this guest. */
+  keys: () => { hostKey: string; privateKey: string };
+  /** The init channel broke although nobody closed it. */
+  onInitLost: () => void;
+}
+
+const openLimitMs = 10_000;
+
+/** Everything hostd holds open to one running guest. Each part is opened when first needed. */
+export class GuestConnection {
+  readonly parts: ConnectionParts;
+  readonly display: Display;
+  readonly frames: FrameStore;
+  private opening: Promise<InitClient> | undefined;
+  private channels: Promise<{ ssh: SshConnection; files: FileChannels }> | undefined;
+  private closed = false;
+
+  constructor(parts: ConnectionParts) {
+    this.parts = parts;
+    const { clock, log } = parts;
+    this.display = new Display({ open: () => parts.driver.openDisplay(parts.vmRef), clock, log });
+    this.frames = new FrameStore(clock);
+  }
+
+  /** The channel to the resident init process. @throws Fault `guest_unreachable` */
+  init(): Promise<InitChannel> {
+    if (this.closed) return Promise.reject(gone());
+    this.opening ??= this.openInit().catch((error: unknown) => {
+      this.opening = undefined;
+      throw error;
+    });
+    return this.opening;
+  }
+
+  /** Files over SFTP. The SSH library is loaded with the first use. */
+  async files(): Promise<FileChannels> {
+    return (await this.open()).files;
+  }
+
+  /** Opens SSH in the background, so that the first who needs files does not wait for the login. */
+  async warm(): Promise<void> {
+    (await this.open()).ssh.warm();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.display.close();
+    this.opening?.then(
+      (init) => init.close(),
+      () => {},
+    );
+    this.channels?.then(
+      ({ ssh, files }) => {
+        files.close();
+        ssh.close();
+      },
+      () => {},
+    );
+  }
+
+  private async openInit(): Promise<InitClient> {
+    const late = new AbortController();
+    const opening = this.parts.driver.openInit(this.parts.vmRef);
+    const limit = this.parts.clock.sleep(openLimitMs, late.signal).then((): Duplex | undefined => undefined);
+    const stream = await Promise.race([opening, limit]).finally(() => late.abort());
+    if (stream === undefined || this.closed) {
+      opening.then(
+        (unused) => unused.destroy(),
+        () => {},
+      );
+      throw gone();
+    }
+    const init = openInitChannel(stream, this.parts.clock);
+    stream.once('close', () => {
+      this.opening = undefined;
+      if (!this.closed) this.parts.onInitLost();
+    });
+    return init;
+  }
+
+  private open(): Promise<{ ssh: SshConnection; files: FileChannels }> {
+    if (this.closed) return Promise.reject(gone());
+    this.channels ??= this.openChannels();
+    return this.channels;
+  }
+
+  private async openChannels() {
+    const [{ SshConnection }, { FileChannels }] = await Promise.all([
+      import('../ssh/connection.ts'),
+      import('../files/channels.ts'),
+    ]);
+    const { driver, vmRef, clock, log } = this.parts;
+    const ssh = new SshConnection({
+      openStream: () => driver.openPort(vmRef, 22),
+      username: 'agent',
+      ...this.parts.keys(),
+      clock,
+      log,
+    });
+    return { ssh, files: new FileChannels({ ssh, init: () => this.init(), clock }) };
+  }
+}
+
+function gone(): Fault {
+  return new Fault('guest_unreachable', 'The desktop does not answer.');
+}

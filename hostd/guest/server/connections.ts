@@ -1,0 +1,124 @@
+import { Fault } from '@lebureau/kit/fault';
+import type { Clock } from '@lebureau/kit/clock';
+import type { Log } from '@lebureau/kit/log';
+import type { GuestDoor } from '../../act.ts';
+import type { Driver, VmSeen } from '../../hypervisor/driver.ts';
+import { Slots } from '../../limit.ts';
+import type { Assignment } from '../../orders.ts';
+import type { GuestIdentity } from '../init/channel.ts';
+import { GuestConnection } from './connection.ts';
+
+/** What the rest of hostd knows of an assignment. */
+export interface KnownGuest {
+  order: Assignment;
+  vm: VmSeen | undefined;
+  identified: boolean;
+}
+
+export interface ConnectionsParts {
+  driver: Driver;
+  clock: Clock;
+  log: Log;
+  find: (assignmentId: string) => KnownGuest | undefined;
+  keysOf: (assignmentId: string) => { hostKey: string; privateKey: string };
+  onInitLost: (assignmentId: string) => void;
+}
+
+const connectionsMax = 1000;
+const healthTimeoutMs = 3_000;
+const identifyTimeoutMs = 12_000;
+const commandTimeoutMs = 8_000;
+/** SSH logins are dear for a guest without virtualisation: one at a time, and not while it is still being greeted. */
+const warmAfterMs = 2_000;
+
+/** The connections to all guests of this node, and the only way to them. */
+export class GuestConnections implements GuestDoor {
+  private readonly parts: ConnectionsParts;
+  private readonly open = new Map<string, GuestConnection>();
+  private readonly warming = new Slots(1);
+
+  constructor(parts: ConnectionsParts) {
+    this.parts = parts;
+  }
+
+  /** The connection of a guest that may be used. @throws Fault `not_found`, `not_ready` */
+  of(assignmentId: string): GuestConnection {
+    const known = this.parts.find(assignmentId);
+    if (known === undefined) throw new Fault('not_found', 'This node has no such desktop.');
+    if (known.vm?.power !== 'running' || !known.identified) {
+      throw new Fault('not_ready', 'The desktop is not running.', { retryAfterSeconds: 1 });
+    }
+    return this.connection(known.order);
+  }
+
+  async identity(order: Assignment): Promise<string | undefined> {
+    const init = await this.connection(order).init();
+    return (await init.health(healthTimeoutMs)).identity;
+  }
+
+  async identify(order: Assignment, identity: GuestIdentity): Promise<void> {
+    const init = await this.connection(order).init();
+    await init.identify(identity, identifyTimeoutMs);
+  }
+
+  /** After a cold start the guest answers long before its desktop is painted; so the window manager must run, too. */
+  async answerCommand(order: Assignment, signal: AbortSignal): Promise<void> {
+    const connection = this.connection(order);
+    const init = await connection.init();
+    if (this.parts.find(order.assignmentId)?.vm?.startMode !== 'warm') {
+      const health = await init.health(healthTimeoutMs);
+      if (!health.displayUp || !health.windowManagerUp)
+        throw new Fault('guest_unreachable', 'The desktop is still starting.');
+    }
+    const { exitCode } = await init.exec({
+      argv: ['true'],
+      user: 'agent',
+      timeoutMs: commandTimeoutMs,
+      outputMaxBytes: 1000,
+      signal,
+    });
+    if (exitCode !== 0) throw new Fault('guest_unreachable', `The first command ended with ${exitCode}.`);
+    this.warmLater(order, connection);
+  }
+
+  async takeFrame(order: Assignment): Promise<void> {
+    await this.connection(order).display.fresh();
+  }
+
+  close(order: Assignment): void {
+    this.open.get(order.assignmentId)?.close();
+    this.open.delete(order.assignmentId);
+  }
+
+  closeAll(): void {
+    for (const connection of this.open.values()) connection.close();
+    this.open.clear();
+  }
+
+  private connection(order: Assignment): GuestConnection {
+    const known = this.open.get(order.assignmentId);
+    if (known !== undefined) return known;
+    if (this.open.size >= connectionsMax) throw new Fault('unavailable', 'Too many desktops are in use on this node.');
+    const { driver, clock, log } = this.parts;
+    const connection = new GuestConnection({
+      driver,
+      vmRef: order.vmRef,
+      clock,
+      log: log.with({ vmRef: order.vmRef }),
+      keys: () => this.parts.keysOf(order.assignmentId),
+      onInitLost: () => this.parts.onInitLost(order.assignmentId),
+    });
+    this.open.set(order.assignmentId, connection);
+    return connection;
+  }
+
+  private warmLater(order: Assignment, connection: GuestConnection): void {
+    const stillOpen = () => this.open.get(order.assignmentId) === connection;
+    void this.warming
+      .run(async () => {
+        await this.parts.clock.sleep(warmAfterMs);
+        if (stillOpen()) await connection.warm();
+      })
+      .catch(() => {});
+  }
+}

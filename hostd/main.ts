@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '@lebureau/kit/clock';
+import { describeError } from '@lebureau/kit/fault';
+import { createLog, type Log } from '@lebureau/kit/log';
+import packageJson from './package.json' with { type: 'json' };
+import { readHostdConfig, type HostdConfig } from './config.ts';
+import { eyeHandlers } from './guest/server/eyes.ts';
+import { fileHandlers } from './guest/server/files.ts';
+import { GuestConnections } from './guest/server/connections.ts';
+import { serveGuests } from './guest/server/server.ts';
+import type { GuestIdentity } from './guest/init/channel.ts';
+import { lockHome, openHome } from './home.ts';
+import { Hostd } from './hostd.ts';
+import type { Driver } from './hypervisor/driver.ts';
+import { deriveIdentity, readNodeSecret, type DerivedIdentity } from './identity.ts';
+import { connectNodeApi } from './nodeapi.ts';
+import type { Assignment } from './orders.ts';
+
+/** Exit codes a supervisor may act upon (sysexits.h): another hostd took over; the configuration or the home is wrong. */
+const exitSuperseded = 75;
+const exitConfig = 78;
+const drainLimitMs = 5_000;
+const lookEveryMs = 3_000;
+const identitiesMax = 1000;
+
+await main();
+
+async function main(): Promise<void> {
+  const { config, giveBackHome } = prepare();
+  const log = createLog('hostd', config.logLevel);
+  try {
+    const end = await runHostd(config, log);
+    log.info('hostd stopped', { end });
+    giveBackHome();
+    process.exit(end === 'superseded' ? exitSuperseded : 0);
+  } catch (error) {
+    log.error('hostd failed', { error: describeError(error) });
+    giveBackHome();
+    process.exit(1);
+  }
+}
+
+function prepare(): { config: HostdConfig; giveBackHome: () => void } {
+  try {
+    const config = readHostdConfig();
+    openHome(config.home);
+    return { config, giveBackHome: lockHome(config.home) };
+  } catch (error) {
+    console.error(describeError(error));
+    process.exit(exitConfig);
+  }
+}
+
+async function runHostd(config: HostdConfig, log: Log) {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (!stop.signal.aborted) log.info('stopping', { signal });
+      stop.abort();
+    });
+  }
+  const identities = identityCache(readNodeSecret(config.home));
+  let hostd: Hostd | undefined;
+  const { driver, closeDriver, fakeGuests } = await openDriver(config, log, (vmRef) => hostd?.wake(vmRef));
+  const connections = new GuestConnections({
+    driver,
+    clock: systemClock,
+    log,
+    find: (assignmentId) => hostd?.find(assignmentId),
+    keysOf: (assignmentId) => {
+      const { sshHostKey, sshClientKey } = identities(assignmentId);
+      return { hostKey: sshHostKey.publicKey, privateKey: sshClientKey.privateKey };
+    },
+    onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
+  });
+  hostd = new Hostd({
+    desk: connectNodeApi({ address: config.apiAddress, tls: config.apiTls }),
+    driver,
+    guests: fakeGuests ?? connections,
+    clock: systemClock,
+    log,
+    identityOf: (order, boot) => guestIdentity(identities(order.assignmentId), order, boot),
+    macOf: (order) => identities(order.assignmentId).mac,
+    nodeName: config.nodeName,
+    version: packageJson.version,
+    guestAddress: `unix:${config.guestSocket}`,
+    effectsMax: config.effectsMax,
+    reclaim: config.reclaim,
+    bootTimeoutMs: config.bootTimeoutMs,
+    lookEveryMs,
+  });
+  const handlers = { ...eyeHandlers, ...fileHandlers };
+  const connect = (assignmentId: string) => connections.of(assignmentId);
+  const server = serveGuests({ socket: config.guestSocket, handlers, connect, clock: systemClock, log });
+  log.info('hostd started', { home: config.home, node: config.nodeName, driver: driver.capabilities.name });
+  const end = await hostd.run(stop.signal);
+  await Promise.all([server.close(drainLimitMs), hostd.drain(drainLimitMs)]);
+  connections.closeAll();
+  await closeDriver();
+  return end;
+}
+
+async function openDriver(config: HostdConfig, log: Log, onChange: (vmRef: string) => void) {
+  if (config.driver === 'fake') {
+    const { FakeHypervisor } = await import('./hypervisor/fake.ts');
+    const hypervisor = new FakeHypervisor({ clock: systemClock });
+    const driver: Driver = hypervisor.driver();
+    return { driver, fakeGuests: hypervisor.guests(), closeDriver: () => Promise.resolve() };
+  }
+  const { openQemuDriver } = await import('./hypervisor/qemu/driver.ts');
+  const { home, resolver } = config;
+  const driver = await openQemuDriver({ home, log, clock: systemClock, resolver, onChange });
+  return { driver, fakeGuests: undefined, closeDriver: () => driver.close() };
+}
+
+function identityCache(secret: Buffer): (assignmentId: string) => DerivedIdentity {
+  const known = new Map<string, DerivedIdentity>();
+  return (assignmentId) => {
+    const there = known.get(assignmentId);
+    if (there !== undefined) return there;
+    if (known.size >= identitiesMax) known.clear();
+    const derived = deriveIdentity(secret, assignmentId);
+    known.set(assignmentId, derived);
+    return derived;
+  };
+}
+
+function guestIdentity(derived: DerivedIdentity, order: Assignment, boot: number): GuestIdentity {
+  return {
+    owner: order.assignmentId,
+    boot,
+    hostName: order.hostName,
+    machineId: derived.machineId,
+    mac: derived.mac,
+    sshHostKey: derived.sshHostKey.privateKey,
+    sshAuthorizedKey: `${derived.sshClientKey.publicKey} hostd`,
+    clockMs: systemClock.nowMs(),
+    entropy: randomBytes(64).toString('base64'),
+    timeZone: order.timeZone,
+    config: order.config,
+  };
+}
