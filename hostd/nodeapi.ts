@@ -22,7 +22,7 @@ export function connectNodeApi(options: NodeApiOptions): OrderDesk {
     assignments: (ask, signal) => {
       const query = new URLSearchParams({ epoch: String(ask.epoch), waitSeconds: String(ask.waitSeconds) });
       if (ask.after !== undefined) query.set('after', ask.after);
-      return call<AssignmentList>(`/node/v1/assignments?${query}`, signal);
+      return call<AssignmentList>(`/node/v1/assignments?${query.toString()}`, signal);
     },
   };
 }

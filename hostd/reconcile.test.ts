@@ -146,7 +146,7 @@ test.each<[string, Assignment, Seen, Facts, object]>([
   ['delete of a half-made clone', deleted, vm({ complete: false }), unseen, { kind: 'delete' }],
   ['delete of what is broken', deleted, vm({ power: 'broken' }), facts, { kind: 'delete' }],
   ['deleted', deleted, absent, facts, { kind: 'done' }],
-])('%s', (_, ordered, seen, known, step) => {
+])('%s', (...[, ordered, seen, known, step]) => {
   expect(nextStep(ordered, seen, known)).toMatchObject(step);
 });
 

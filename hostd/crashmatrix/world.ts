@@ -249,7 +249,7 @@ function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-const firstOrder: Assignment = {
+export const firstOrder: Assignment = {
   assignmentId,
   desktopId: null,
   vmRef,
@@ -266,7 +266,7 @@ const firstOrder: Assignment = {
   config: '{}',
 };
 
-const nobody = {
+export const nobody = {
   owner: '',
   boot: 0,
   hostName: 'desk',
