@@ -1,0 +1,100 @@
+import { constants, createReadStream } from 'node:fs';
+import { link, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { type Schema, type Tool, type ToolCall, defineTool } from '../tool.ts';
+
+/** Files between the desktop and the machine that this server runs on, below the folders opened with --local-root. */
+
+const localPath: Schema = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 4096,
+  description: 'On this machine, below a folder opened with --local-root',
+};
+const path: Schema = { type: 'string', minLength: 1, maxLength: 4096, description: 'On the desktop' };
+
+class OutsideError extends Error {
+  override readonly name = 'OutsideError';
+}
+
+const upload = defineTool<{ localPath: string; path: string; mode?: string }>({
+  name: 'desktop_files_upload',
+  title: 'Upload a file from this machine',
+  toolset: 'files',
+  capability: 'files:write',
+  description:
+    'Copy a file of any size from the machine of the MCP server to the desktop. Answers with size and sha256.',
+  onDesktop: true,
+  local: true,
+  input: { localPath, path, mode: { type: 'string', pattern: '^0?[0-7]{3}$' } },
+  required: ['localPath', 'path'],
+  effect: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
+  async run({ localPath: from, path: to, mode }, call) {
+    const file = await inside(call.localRoots, from).catch(refusal);
+    if (typeof file !== 'string') return file;
+    const { size } = await stat(file);
+    const onProgress = (sent: number) => call.report(`${sent} of ${size} bytes`);
+    const source = createReadStream(file, { highWaterMark: 262_144 });
+    const { entry, sha256 } = await call.desktop.files.write(to, source, { mode, onProgress, ...call.options });
+    return { text: `Uploaded ${entry.sizeBytes} bytes to ${entry.path}, sha256 ${sha256}.` };
+  },
+});
+
+const download = defineTool<{ path: string; localPath: string; overwrite?: boolean }>({
+  name: 'desktop_files_download',
+  title: 'Download a file to this machine',
+  toolset: 'files',
+  capability: 'files:read',
+  description: 'Copy a file of any size from the desktop to the machine of the MCP server.',
+  onDesktop: true,
+  local: true,
+  input: { path, localPath, overwrite: { type: 'boolean', default: false } },
+  required: ['path', 'localPath'],
+  effect: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
+  async run({ path: from, localPath: to, overwrite = false }, call) {
+    const folder = await inside(call.localRoots, dirname(resolve(call.localRoots[0] ?? '/', to))).catch(refusal);
+    if (typeof folder !== 'string') return folder;
+    const bytes = await save(from, join(folder, basename(to)), { overwrite, call });
+    return { text: `Downloaded ${bytes} bytes to ${join(folder, basename(to))}.` };
+  },
+});
+
+export const localFileTools: readonly Tool[] = [upload, download];
+
+/** Writes beside the goal and puts it in place at the end, so that a download that breaks leaves nothing behind. */
+async function save(from: string, to: string, how: { overwrite: boolean; call: ToolCall }): Promise<number> {
+  const partial = `${to}.${crypto.randomUUID()}.partial`;
+  const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  let bytes = 0;
+  try {
+    for await (const chunk of await how.call.desktop.files.stream(from, how.call.options)) {
+      await file.writeFile(chunk);
+      bytes += chunk.length;
+      how.call.report(`${bytes} bytes`);
+    }
+    await file.sync();
+    if (how.overwrite) await rename(partial, to);
+    else await link(partial, to);
+    return bytes;
+  } finally {
+    await file.close();
+    await rm(partial, { force: true });
+  }
+}
+
+/** The real path of a file or folder, which must lie below one of the roots once every link is followed. */
+async function inside(roots: readonly string[], path: string): Promise<string> {
+  const real = await realpath(resolve(roots[0] ?? '/', path)).catch(() => {
+    throw new OutsideError(`There is no ${path} on this machine.`);
+  });
+  for (const root of roots) {
+    const way = relative(await realpath(root), real);
+    if (way === '' || (way !== '..' && !way.startsWith(`..${sep}`))) return real;
+  }
+  throw new OutsideError(`${path} lies outside of the folders opened to this server (${roots.join(', ')}).`);
+}
+
+function refusal(error: unknown): { text: string; failed: true } {
+  if (!(error instanceof OutsideError)) throw error;
+  return { text: `${error.message} Next: use a path below an opened folder.`, failed: true };
+}
