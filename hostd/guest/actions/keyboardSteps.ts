@@ -74,6 +74,7 @@ function plainLetters(chord: readonly Key[]): Key[] {
 }
 
 function refuseControlCharacters(text: string): void {
+  if (!text.isWellFormed()) throw new Fault('invalid_request', 'The text holds half of a character.');
   // eslint-disable-next-line no-control-regex
   const found = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/.exec(text);
   if (!found) return;

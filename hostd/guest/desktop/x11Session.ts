@@ -16,14 +16,14 @@ export interface X11Session {
 }
 
 /** @throws Fault `guest_unreachable`. */
-export async function openX11Session(stream: Duplex, options: { clock: Clock; cookie?: Buffer }): Promise<X11Session> {
-  const x11 = await X11Connection.connect(stream, options);
+export async function openX11Session(stream: Duplex, clock: Clock): Promise<X11Session> {
+  const x11 = await X11Connection.connect(stream, clock);
   try {
-    const [xtest, clipboard] = await Promise.all([XTest.open(x11), X11Clipboard.open(x11, options.clock)]);
+    const [xtest, clipboard] = await Promise.all([XTest.open(x11), X11Clipboard.open(x11, clock)]);
     return {
       x11,
       xtest,
-      keyboard: new X11Keyboard(x11, xtest, options.clock),
+      keyboard: new X11Keyboard(x11, xtest, clock),
       clipboard,
       windows: new X11Windows(x11),
     };

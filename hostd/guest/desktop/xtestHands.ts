@@ -9,7 +9,7 @@ const wheelNumbers: Record<WheelDirection, number> = { up: 4, down: 5, left: 6, 
 
 /** Hands by the X server of the guest: any character under any layout, every button, and one order for keys and pointer. */
 export class XTestHands implements Hands {
-  private readonly session: X11Session;
+  readonly session: X11Session;
   private readonly display: Display;
 
   constructor(session: X11Session, display: Display) {

@@ -24,8 +24,7 @@ export function parseChord(names: readonly string[]): Key[] {
 
 /** @throws Fault `unknown_key`. */
 export function parseKey(name: string): Key {
-  const characters = [...name];
-  if (characters.length === 1 && name > ' ') return { name, keysym: keysymOfCharacter(name), modifier: false };
+  if (isOneCharacter(name) && name > ' ') return { name, keysym: keysymOfCharacter(name), modifier: false };
   const row = byName.get(plain(name));
   if (row) return { name: row.name, keysym: row.keysym, modifier: row.modifier ?? false };
   const nearMatches = nearNames(name);
@@ -61,6 +60,10 @@ function splitByHyphen(chord: string): string[] {
   return leading.every((row) => row?.modifier) && parts.at(-1) !== '' ? parts : [chord];
 }
 
+function isOneCharacter(name: string): boolean {
+  return Array.from(name).length === 1;
+}
+
 function plain(name: string): string {
   return name.length === 1 ? name.toLowerCase() : name.toLowerCase().replace(/[\s_-]/g, '');
 }
@@ -68,7 +71,7 @@ function plain(name: string): string {
 function nearNames(name: string): string[] {
   const wanted = plain(name).slice(0, 32);
   const scored = keyTable
-    .filter((row) => [...row.name].length > 1)
+    .filter((row) => !isOneCharacter(row.name))
     .map((row) => ({ name: row.name, distance: Math.min(...[row.name, ...row.aliases].map((one) => distance(wanted, plain(one)))) }))
     .filter((entry) => entry.distance <= Math.max(2, Math.floor(wanted.length / 3)));
   return scored

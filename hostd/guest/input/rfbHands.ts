@@ -25,6 +25,11 @@ export class RfbHands implements Hands {
   private at: Point | undefined;
   private buttons = 0;
 
+  /** Whether the keys of the US layout make all of `text`. */
+  static knows(text: string): boolean {
+    return /^[\n\r\t\x20-\x7e]*$/.test(text);
+  }
+
   constructor(display: Display, clock: Clock) {
     this.display = display;
     this.clock = clock;
@@ -64,7 +69,7 @@ export class RfbHands implements Hands {
   }
 
   async type(text: string, { delayMs, signal }: TypeOptions): Promise<void> {
-    if (!/^[\n\r\t\x20-\x7e]*$/.test(text)) throw needsGuest('Text beyond the US keyboard');
+    if (!RfbHands.knows(text)) throw needsGuest('Text beyond the US keyboard');
     for (const character of text) {
       signal?.throwIfAborted();
       const keysym = keysymOfCharacter(character);

@@ -19,12 +19,6 @@ export interface X11Event {
   bytes: Buffer;
 }
 
-export interface X11Options {
-  clock: Clock;
-  /** MIT-MAGIC-COOKIE-1, where the server wants one. */
-  cookie?: Buffer;
-}
-
 interface Pending {
   sequence: number;
   resolve: (reply: Buffer) => void;
@@ -55,15 +49,15 @@ export class X11Connection {
   private failureNow: Error | undefined;
 
   /** @throws Fault `guest_unreachable`, with the server's reason. */
-  static async connect(stream: Duplex, options: X11Options): Promise<X11Connection> {
+  static async connect(stream: Duplex, clock: Clock): Promise<X11Connection> {
     const reader = new ByteReader(stream);
     const settled = new AbortController();
-    void options.clock.sleep(setupTimeoutMs, settled.signal).then(() => {
+    void clock.sleep(setupTimeoutMs, settled.signal).then(() => {
       if (!settled.signal.aborted) stream.destroy(new Error('the X server did not answer in time'));
     });
     try {
-      stream.write(setupRequest(options.cookie));
-      return new X11Connection({ stream, reader, setup: await readSetup(reader) }, options.clock);
+      stream.write(setupRequest());
+      return new X11Connection({ stream, reader, setup: await readSetup(reader) }, clock);
     } catch (error) {
       stream.destroy();
       throw new Fault('guest_unreachable', 'The X server of the desktop does not answer.', { cause: error });
@@ -191,17 +185,11 @@ export class X11Connection {
   }
 }
 
-function setupRequest(cookie?: Buffer): Buffer {
-  const name = cookie ? 'MIT-MAGIC-COOKIE-1' : '';
-  const nameBytes = name.length + (-name.length & 3);
-  const cookieBytes = cookie ? cookie.length + (-cookie.length & 3) : 0;
-  const request = Buffer.alloc(12 + nameBytes + cookieBytes);
+/** Without a cookie: the server lets in whoever runs as its own user, and the connection is made by that user. */
+function setupRequest(): Buffer {
+  const request = Buffer.alloc(12);
   request.write('l', 0, 'latin1');
   request.writeUInt16LE(11, 2);
-  request.writeUInt16LE(name.length, 6);
-  request.writeUInt16LE(cookie?.length ?? 0, 8);
-  request.write(name, 12, 'latin1');
-  cookie?.copy(request, 12 + nameBytes);
   return request;
 }
 

@@ -70,12 +70,12 @@ export class X11Keyboard {
   /** Whether there are enough spare keys to type `text` in one go. */
   async canType(text: string): Promise<boolean> {
     const layout = await this.readLayout();
-    const wanted = new Set([...text].map(keysymOfCharacter).filter((keysym) => !find(keysym, layout)));
+    const wanted = new Set(Array.from(text).map(keysymOfCharacter).filter((keysym) => !find(keysym, layout)));
     return wanted.size <= this.spareKeycodes(layout).length;
   }
 
   async type(text: string, { delayMs, signal }: { delayMs: number; signal?: AbortSignal }): Promise<void> {
-    let keysyms = [...text].map(keysymOfCharacter);
+    let keysyms = Array.from(text).map(keysymOfCharacter);
     while (keysyms.length > 0) {
       signal?.throwIfAborted();
       const layout = await this.readLayout();
