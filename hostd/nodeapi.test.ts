@@ -25,8 +25,13 @@ function serveApi(): { api: ApiDouble; address: string } {
   const handle = async (request: Request): Promise<unknown> => {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === '/node/v1/hello') return desk.hello((await request.json()) as NodeHello, request.signal);
-    if (pathname === '/node/v1/observations') return desk.report((await request.json()) as ObservationReport, request.signal);
-    const ask = { epoch: Number(searchParams.get('epoch')), after: searchParams.get('after') ?? undefined, waitSeconds: Number(searchParams.get('waitSeconds')) };
+    if (pathname === '/node/v1/observations')
+      return desk.report((await request.json()) as ObservationReport, request.signal);
+    const ask = {
+      epoch: Number(searchParams.get('epoch')),
+      after: searchParams.get('after') ?? undefined,
+      waitSeconds: Number(searchParams.get('waitSeconds')),
+    };
     return desk.assignments(ask, request.signal);
   };
   const server = Bun.serve({
@@ -34,7 +39,8 @@ function serveApi(): { api: ApiDouble; address: string } {
     fetch: (request) =>
       handle(request).then(
         (answer) => Response.json(answer),
-        (error: unknown) => Response.json({ code: isFault(error) ? error.code : 'internal', detail: 'no' }, { status: 409 }),
+        (error: unknown) =>
+          Response.json({ code: isFault(error) ? error.code : 'internal', detail: 'no' }, { status: 409 }),
       ),
   });
   ends.push(() => server.stop(true));
@@ -103,7 +109,9 @@ test('a hostd that was superseded ends by itself', async () => {
 test('an API that is not there, or answers without JSON, is a fault and no bug', async () => {
   const nowhere = connectNodeApi({ address: 'unix:/nonexistent/api.sock' });
   const ask = { epoch: 1, waitSeconds: 0 };
-  await expect(nowhere.assignments(ask, new AbortController().signal)).rejects.toMatchObject({ code: 'api_unreachable' });
+  await expect(nowhere.assignments(ask, new AbortController().signal)).rejects.toMatchObject({
+    code: 'api_unreachable',
+  });
   const socket = join(mkdtempSync(join(tmpdir(), 'lebureau-nodeapi-')), 'api.sock');
   const server = Bun.serve({ unix: socket, fetch: () => new Response('<html>', { status: 502 }) });
   ends.push(() => server.stop(true));

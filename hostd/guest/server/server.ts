@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { describeError, Fault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
@@ -28,18 +28,20 @@ const callsPerGuestMax = 64;
 
 /** Serves the guest half of the node contract. */
 export function serveGuests(options: GuestServerOptions): GuestServer {
-  mkdirSync(dirname(options.socket), { recursive: true, mode: 0o700 });
-  rmSync(options.socket, { force: true });
+  const folder = dirname(options.socket);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Made where nobody else can enter, and put in its place when its mode is right.
+  const draft = mkdtempSync(join(folder, '.guest-'));
   const calls = new Map<string, number>();
-  const before = process.umask(0o177);
   const server = Bun.serve({
-    unix: options.socket,
+    unix: join(draft, 's'),
     // Files have no limit; JSON bodies are limited where they are read.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch: (request) => serve(options, calls, request),
   });
-  process.umask(before);
-  chmodSync(options.socket, 0o600);
+  chmodSync(join(draft, 's'), 0o600);
+  renameSync(join(draft, 's'), options.socket);
+  rmdirSync(draft);
   return { close: (limitMs) => closeInTime(server, options, limitMs) };
 }
 
