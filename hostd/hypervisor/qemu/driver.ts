@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -243,7 +243,7 @@ function isFile(path: string): boolean {
 
 /** QEMU reads the template as an unprivileged user. */
 function requireReachable(home: string): void {
-  for (let folder = join(home, 'templates'); ; folder = dirname(folder)) {
+  for (let folder = realpathSync(join(home, 'templates')); ; folder = dirname(folder)) {
     if ((statSync(folder).mode & 0o001) === 0) {
       throw new Fault('needs_operator', `desktops run as unprivileged users, who cannot enter ${folder}`, {
         hint: `Run "chmod o+x ${folder}" or choose another LEBUREAU_HOME.`,

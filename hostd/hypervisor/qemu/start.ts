@@ -80,12 +80,18 @@ async function run(engine: Engine, vm: VmFolder, given: { plan: StartPlan; recor
   // Written while QEMU comes up; it must be durable before the guest may write to its disk.
   const written = writeJson(vm.paths.boot, record, { durable: true });
   written.catch(() => {}); // awaited below, also when the launch fails first
+  const beganMs = engine.clock.monotonicMs();
+  const sinceMs = () => Math.round(engine.clock.monotonicMs() - beganMs);
+  const times: Record<string, number> = {};
   const process = launch(engine, vm, given);
+  times['launchedMs'] = sinceMs();
   const qmp = await engine.controls.of({ ...controlTarget(engine, vm, process), timeoutMs: controlTimeoutMs }).catch((error: unknown) => {
     throw new Fault('hypervisor_failed', `QEMU did not come up: ${lastWords(vm)}`, { cause: error });
   });
+  times['controlMs'] = sinceMs();
   try {
     if (plan.warm) await loadWarmState(qmp);
+    times['loadedMs'] = sinceMs();
     await written;
     await qmp.execute('cont');
     if (plan.warm) await announceDiskSize(qmp, vm, plan);
@@ -95,6 +101,8 @@ async function run(engine: Engine, vm: VmFolder, given: { plan: StartPlan; recor
   }
   const started: BootRecord = { ...record, phase: 'started', process, offBecause: undefined };
   await writeJson(vm.paths.boot, started, { durable: false });
+  const { vmRef } = vm.marker.spec;
+  engine.log.info('VM was started', { vmRef, startMode: record.startMode, ...times, runningMs: sinceMs() });
 }
 
 function launch(engine: Engine, vm: VmFolder, given: { plan: StartPlan; record: BootRecord }): ProcessIdentity {
