@@ -31,7 +31,7 @@ export class GuestNetwork {
   readonly #pool: number[] = [];
   #lastSlot = -1;
   #filling: Promise<void> | undefined;
-  #checkedAtMs = 0;
+  #checkedAtMs = -Infinity;
   #resolver: string | undefined;
 
   /** True: every guest has a namespace of its own. */
