@@ -1053,6 +1053,8 @@ export interface components {
             endedAt: string | null;
             stdoutBytes: number;
             stderrBytes: number;
+            /** @description Output went past 64 MiB of a stream; the rest was thrown away. */
+            truncated: boolean;
         };
         ProcessBody: {
             command: string;
@@ -3270,7 +3272,8 @@ export interface operations {
                      *           "startedAt": "2026-11-20T10:00:00.000Z",
                      *           "endedAt": null,
                      *           "stdoutBytes": 2048,
-                     *           "stderrBytes": 0
+                     *           "stderrBytes": 0,
+                     *           "truncated": false
                      *         }
                      *       ]
                      *     }
@@ -3373,7 +3376,8 @@ export interface operations {
                      *       "startedAt": "2026-11-20T10:00:00.000Z",
                      *       "endedAt": null,
                      *       "stdoutBytes": 2048,
-                     *       "stderrBytes": 0
+                     *       "stderrBytes": 0,
+                     *       "truncated": false
                      *     }
                      */
                     "application/json": components["schemas"]["Process"];
@@ -3483,7 +3487,8 @@ export interface operations {
                      *       "startedAt": "2026-11-20T10:00:00.000Z",
                      *       "endedAt": null,
                      *       "stdoutBytes": 2048,
-                     *       "stderrBytes": 0
+                     *       "stderrBytes": 0,
+                     *       "truncated": false
                      *     }
                      */
                     "application/json": components["schemas"]["Process"];
@@ -3828,7 +3833,8 @@ export interface operations {
                      *       "startedAt": "2026-11-20T10:00:00.000Z",
                      *       "endedAt": null,
                      *       "stdoutBytes": 2048,
-                     *       "stderrBytes": 0
+                     *       "stderrBytes": 0,
+                     *       "truncated": false
                      *     }
                      */
                     "application/json": components["schemas"]["Process"];

@@ -68,6 +68,7 @@ export const Process = t.Object({
   endedAt: t.Nullable(t.String({ format: 'date-time' })),
   stdoutBytes: t.Integer(),
   stderrBytes: t.Integer(),
+  truncated: t.Boolean({ description: 'Output went past 64 MiB of a stream; the rest was thrown away.' }),
 });
 export const ProcessList = t.Object({ data: t.Array(Process) });
 export const ProcessOutput = t.Object({

@@ -22,7 +22,7 @@ const thinResult: Json = { completed: 1, results: [{ action: 'click', ok: true, 
 const execResult: Json = { stdout: 'Linux\n', stderr: '', exitCode: 0, timedOut: false, truncated: false, durationMs: 12.5 };
 const process: Json = {
   processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4', command: 'make -j2', user: 'agent', pid: 1402, status: 'running', exitCode: null,
-  startedAt: '2026-11-20T10:00:00.000Z', endedAt: null, stdoutBytes: 2048, stderrBytes: 0,
+  startedAt: '2026-11-20T10:00:00.000Z', endedAt: null, stdoutBytes: 2048, stderrBytes: 0, truncated: false,
 };
 const file: Json = {
   name: 'notes.txt', path: '/home/agent/notes.txt', type: 'file', sizeBytes: 12, mode: '0644', uid: 1000, gid: 1000,

@@ -1629,6 +1629,8 @@ export interface components {
             endedAt: string | null;
             stdoutBytes: number;
             stderrBytes: number;
+            /** @description Output went past 64 MiB of a stream; the rest was thrown away. */
+            truncated: boolean;
         };
         ProcessBody: {
             command: string;
@@ -5420,7 +5422,8 @@ export interface operations {
                      *           "startedAt": "2026-11-20T10:00:00.000Z",
                      *           "endedAt": null,
                      *           "stdoutBytes": 2048,
-                     *           "stderrBytes": 0
+                     *           "stderrBytes": 0,
+                     *           "truncated": false
                      *         }
                      *       ]
                      *     }
@@ -5553,7 +5556,8 @@ export interface operations {
                      *       "startedAt": "2026-11-20T10:00:00.000Z",
                      *       "endedAt": null,
                      *       "stdoutBytes": 2048,
-                     *       "stderrBytes": 0
+                     *       "stderrBytes": 0,
+                     *       "truncated": false
                      *     }
                      */
                     "application/json": components["schemas"]["Process"];
@@ -5699,7 +5703,8 @@ export interface operations {
                      *       "startedAt": "2026-11-20T10:00:00.000Z",
                      *       "endedAt": null,
                      *       "stdoutBytes": 2048,
-                     *       "stderrBytes": 0
+                     *       "stderrBytes": 0,
+                     *       "truncated": false
                      *     }
                      */
                     "application/json": components["schemas"]["Process"];
@@ -6155,7 +6160,8 @@ export interface operations {
                      *       "startedAt": "2026-11-20T10:00:00.000Z",
                      *       "endedAt": null,
                      *       "stdoutBytes": 2048,
-                     *       "stderrBytes": 0
+                     *       "stderrBytes": 0,
+                     *       "truncated": false
                      *     }
                      */
                     "application/json": components["schemas"]["Process"];
