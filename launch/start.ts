@@ -45,7 +45,7 @@ async function start(config: LaunchConfig): Promise<void> {
         apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
         keyFile: paths.keyFile,
         first,
-        mcpCommand: [process.execPath, join(root, 'mcp', 'main.ts')],
+        mcpCommand: [process.execPath, join(root, 'mcp', 'bin.ts')],
       }),
     );
     await aborted(stop.signal);
@@ -90,7 +90,7 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
   const mcp = keepRunning(
     {
       name: 'lb-mcp',
-      command: [process.execPath, join(root, 'mcp', 'main.ts'), '--http', `127.0.0.1:${config.mcpPort}`],
+      command: [process.execPath, join(root, 'mcp', 'bin.ts'), '--http', `127.0.0.1:${config.mcpPort}`],
       environment: { LEBUREAU_BASE_URL: `http://127.0.0.1:${config.port}` },
       logPath: join(paths.logs, 'mcp.log'),
     },

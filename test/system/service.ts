@@ -81,7 +81,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const commands: Record<ProgramName, string[]> = {
     api: ['api/main.ts'],
     hostd: ['hostd/main.ts'],
-    mcp: ['mcp/main.ts', '--http', `127.0.0.1:${mcpPort}`],
+    mcp: ['mcp/bin.ts', '--http', `127.0.0.1:${mcpPort}`],
   };
   const logPath = (name: ProgramName) => join(home, 'logs', `${name}.log`);
 
