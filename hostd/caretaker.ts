@@ -46,6 +46,7 @@ export class Caretaker {
   private cloneSeen = false;
   private startedBoot = 0;
   private confirmedAtMs: Facts['confirmedAtMs'];
+  private justConfirmed = false;
   private stop: Facts['stop'];
   private trouble: Facts['trouble'];
   private lookFailures = 0;
@@ -110,7 +111,8 @@ export class Caretaker {
   private async tend(): Promise<void> {
     while (!this.over.signal.aborted) {
       this.woken = false;
-      const seen = await this.look();
+      const seen = this.justConfirmed ? this.seen : await this.look();
+      this.justConfirmed = false;
       if (this.over.signal.aborted) return;
       if (seen === undefined) {
         await this.rest(this.parts.clock.monotonicMs() + backoffMs(this.lookFailures, 10_000));
@@ -205,7 +207,10 @@ export class Caretaker {
       case 'confirm': {
         const seen = this.seen ?? { kind: 'absent' };
         await this.parts.confirm(observationOf(order, seen, this.facts()));
-        if (this.order.generation === order.generation) this.confirmedAtMs = this.parts.clock.monotonicMs();
+        if (this.order.generation !== order.generation) return;
+        this.confirmedAtMs = this.parts.clock.monotonicMs();
+        // It was looked at a moment ago, and nothing was done to it since.
+        this.justConfirmed = true;
         return;
       }
       case 'probe':

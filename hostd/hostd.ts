@@ -14,6 +14,8 @@ export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'con
   version: string;
   guestAddress: string;
   effectsMax: number;
+  /** How long a stop waits for effects that run. */
+  drainMs: number;
   /** `dry-run`: what would be reclaimed is only logged. */
   reclaim: 'on' | 'dry-run';
 }
@@ -25,11 +27,15 @@ const callLimitMs = 10_000;
 const ordersFreshMs = 60_000;
 const strangersEveryMs = 30_000;
 const listLimitMs = 30_000;
+const reportDrainMs = 1_000;
 
 /** One run of hostd: takes orders, looks after their VMs, reports. Desktops outlive it. */
 export class Hostd {
   private readonly parts: HostdParts;
+  /** Ends loops and caretakers. */
   private readonly over = new AbortController();
+  /** Ends reports, a little later. */
+  private readonly silence = new AbortController();
   private readonly slots: Slots;
   private readonly reporter: Reporter;
   private readonly caretakers = new Map<string, Caretaker>();
@@ -47,7 +53,7 @@ export class Hostd {
       desk: parts.desk,
       clock: parts.clock,
       log: parts.log,
-      signal: this.over.signal,
+      signal: this.silence.signal,
       fatal,
     });
   }
@@ -59,8 +65,19 @@ export class Hostd {
     if (stop.aborted) end();
     await this.takeOver();
     await Promise.all([this.renew(), this.followOrders(), this.watchStrangers()]);
-    for (const caretaker of this.caretakers.values()) caretaker.end();
+    await this.drain();
     return this.superseded ? 'superseded' : 'stopped';
+  }
+
+  /** Effects that run are let end, so that little is left half-made; what was seen is told. */
+  private async drain(): Promise<void> {
+    const caretakers = [...this.caretakers.values()];
+    for (const caretaker of caretakers) caretaker.end();
+    const late = new AbortController();
+    const ended = Promise.all(caretakers.map((one) => one.ended)).then(() => this.reporter.drain(reportDrainMs));
+    if (!this.superseded) await Promise.race([ended, this.parts.clock.sleep(this.parts.drainMs, late.signal)]);
+    late.abort();
+    this.silence.abort();
   }
 
   /** The caretaker of an assignment that is in the orders. */
@@ -80,16 +97,12 @@ export class Hostd {
     for (const caretaker of this.caretakers.values()) if (caretaker.vmRef === vmRef) caretaker.wake();
   }
 
-  /** Sends what was seen before the process ends. */
-  drain(limitMs: number): Promise<void> {
-    return this.reporter.drain(limitMs);
-  }
-
   private isSuperseded(error: unknown): boolean {
     if (!isFault(error, 'epoch_superseded')) return false;
     if (!this.superseded) this.parts.log.error('another hostd took over this node', {});
     this.superseded = true;
     this.over.abort();
+    this.silence.abort();
     for (const caretaker of this.caretakers.values()) caretaker.end();
     return true;
   }

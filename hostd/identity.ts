@@ -64,17 +64,18 @@ function checked(secret: Buffer, path: string): Buffer {
 }
 
 export function deriveIdentity(secret: Buffer, assignmentId: string): DerivedIdentity {
-  const mac = derive(secret, assignmentId, 'mac', 3);
+  const from = { secret, assignmentId };
+  const mac = derive(from, 'mac', 3);
   return {
-    machineId: derive(secret, assignmentId, 'machine-id', 16).toString('hex'),
+    machineId: derive(from, 'machine-id', 16).toString('hex'),
     mac: ['52:54:00', ...[...mac].map((byte) => byte.toString(16).padStart(2, '0'))].join(':'),
-    sshHostKey: sshKey(derive(secret, assignmentId, 'ssh-host', 32)),
-    sshClientKey: sshKey(derive(secret, assignmentId, 'ssh-client', 32)),
+    sshHostKey: sshKey(derive(from, 'ssh-host', 32)),
+    sshClientKey: sshKey(derive(from, 'ssh-client', 32)),
   };
 }
 
-function derive(secret: Buffer, assignmentId: string, purpose: string, length: number): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, assignmentId, `lebureau/1 ${purpose}`, length));
+function derive(from: { secret: Buffer; assignmentId: string }, purpose: string, length: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', from.secret, from.assignmentId, `lebureau/1 ${purpose}`, length));
 }
 
 /** PKCS #8 (RFC 8410) is this prefix and the 32 bytes. */

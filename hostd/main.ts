@@ -88,13 +88,14 @@ async function runHostd(config: HostdConfig, log: Log) {
     reclaim: config.reclaim,
     bootTimeoutMs: config.bootTimeoutMs,
     lookEveryMs,
+    drainMs: drainLimitMs,
   });
   const handlers = { ...eyeHandlers, ...fileHandlers };
   const connect = (assignmentId: string) => connections.of(assignmentId);
   const server = serveGuests({ socket: config.guestSocket, handlers, connect, clock: systemClock, log });
   log.info('hostd started', { home: config.home, node: config.nodeName, driver: driver.capabilities.name });
   const end = await hostd.run(stop.signal);
-  await Promise.all([server.close(drainLimitMs), hostd.drain(drainLimitMs)]);
+  await server.close(drainLimitMs);
   connections.closeAll();
   await closeDriver();
   return end;

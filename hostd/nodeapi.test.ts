@@ -61,6 +61,7 @@ function startHostd(address: string, world: FakeHypervisor) {
     version: '0',
     guestAddress: 'unix:/nowhere',
     effectsMax: 8,
+    drainMs: 1_000,
     reclaim: 'on',
     bootTimeoutMs: 600_000,
     lookEveryMs: 3_000,

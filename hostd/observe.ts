@@ -60,7 +60,7 @@ function faultToTell(facts: Facts, step: Step): ObservedFault | null {
     return {
       code: 'boot_timeout',
       class: 'retry',
-      message: `The guest has not answered for ${Math.round((facts.nowMs - since) / 1000)} s.`,
+      message: `The guest has not answered within ${facts.bootTimeoutMs / 1000} s of its start.`,
     };
   }
   return facts.trouble === undefined || facts.trouble.kind === 'confirm' ? null : facts.trouble.fault;

@@ -229,6 +229,7 @@ class Process {
       version: '0',
       guestAddress: 'unix:/nowhere',
       effectsMax: 8,
+      drainMs: 1_000,
       reclaim: 'on',
       bootTimeoutMs: 600_000,
       lookEveryMs: 5_000,

@@ -84,10 +84,10 @@ test('a body streams as fast as it is taken, and an upload that breaks off never
   const ended: string[] = [];
   let largest = 0;
   const { socket, call } = serve({
-    writeFile: async (_, { stream }) => {
+    writeFile: async (_, upload) => {
       let bytes = 0;
       try {
-        for await (const chunk of stream()) {
+        for await (const chunk of upload.stream()) {
           bytes += chunk.length;
           largest = Math.max(largest, chunk.length);
         }
