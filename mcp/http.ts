@@ -29,11 +29,9 @@ export function createHttpServer(options: HttpOptions): {
 } {
   const callers = new Callers(options.baseUrl, options.clock);
   const tokens = new ConfirmTokens(options.clock);
-  const served = new WeakMap<Request, { caller: KnownCaller; settings: Settings }>();
   const handler: McpHttpHandler = createMcpHandler(
-    ({ requestInfo }) => {
-      const asked = requestInfo && served.get(requestInfo);
-      if (!asked) throw new Error('The request came past the door');
+    ({ authInfo }) => {
+      const asked = authInfo?.extra as unknown as { caller: KnownCaller; settings: Settings };
       return createServer({ ...asked, capabilities: asked.caller.capabilities, tokens });
     },
     { onerror: (error) => options.log.debug('mcp request refused', { error: error.message }) },
@@ -49,8 +47,8 @@ export function createHttpServer(options: HttpOptions): {
         const settings = settingsOf(request, options.settings);
         const caller = await callers.find(apiKey);
         if (!caller) return unauthorized('That API key is not valid, or no longer');
-        served.set(request, { caller, settings });
-        return await handler.fetch(request, { authInfo: { token: apiKey, clientId: caller.id, scopes: [] } });
+        const authInfo = { token: apiKey, clientId: caller.id, scopes: [], extra: { caller, settings } };
+        return await handler.fetch(request, { authInfo });
       } catch (error) {
         if (error instanceof SettingsError) return plain(400, error.message);
         options.log.warn('mcp request failed', { error: String(error) });

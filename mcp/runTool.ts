@@ -15,7 +15,7 @@ import type { Tool, ToolCall } from './tool.ts';
 
 /** Clients give up after 60 s, so a call ends before. */
 const callMaxMs = 45_000;
-const progressEveryMs = 4000;
+const progressEveryMs = 2500;
 
 /** Who asks: one API key. */
 export interface Caller {

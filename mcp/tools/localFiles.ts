@@ -54,7 +54,8 @@ const download = defineTool<{ path: string; localPath: string; overwrite?: boole
   async run({ path: from, localPath: to, overwrite = false }, call) {
     const folder = await inside(call.localRoots, dirname(resolve(call.localRoots[0] ?? '/', to))).catch(refusal);
     if (typeof folder !== 'string') return folder;
-    const bytes = await save(from, join(folder, basename(to)), { overwrite, call });
+    const bytes = await save(from, join(folder, basename(to)), { overwrite, call }).catch(refusal);
+    if (typeof bytes !== 'number') return bytes;
     return { text: `Downloaded ${bytes} bytes to ${join(folder, basename(to))}.` };
   },
 });
@@ -94,7 +95,18 @@ async function inside(roots: readonly string[], path: string): Promise<string> {
   throw new OutsideError(`${path} lies outside of the folders opened to this server (${roots.join(', ')}).`);
 }
 
+const localReasons: Readonly<Record<string, string>> = {
+  EEXIST: 'A file of that name is there already on this machine. Next: another name, or overwrite true.',
+  EACCES: 'This server may not write there. Next: another folder.',
+  ENOSPC: 'The disk of this machine is full. Next: ask the user to make room.',
+  EISDIR: 'That is a folder. Next: the path of a file.',
+};
+
 function refusal(error: unknown): { text: string; failed: true } {
-  if (!(error instanceof OutsideError)) throw error;
-  return { text: `${error.message} Next: use a path below an opened folder.`, failed: true };
+  if (error instanceof OutsideError) {
+    return { text: `${error.message} Next: use a path below an opened folder.`, failed: true };
+  }
+  const reason = localReasons[(error as NodeJS.ErrnoException).code ?? ''];
+  if (reason === undefined) throw error;
+  return { text: reason, failed: true };
 }
