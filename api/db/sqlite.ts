@@ -1,10 +1,13 @@
-import { Database as BunSqlite } from 'bun:sqlite';
+import { closeSync, openSync } from 'node:fs';
+import { Database as BunSqlite, type Statement } from 'bun:sqlite';
 import {
   CompiledQuery, type DatabaseConnection, type Driver, Kysely, type QueryResult, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler,
 } from 'kysely';
 import type { Database, Write } from './database.ts';
 import type { Tables } from './tables.ts';
 import { Wakeups } from './wakeups.ts';
+
+const statementsMax = 200;
 
 /** Kysely on one bun:sqlite connection; whoever holds it, holds it alone. */
 class BunSqliteDriver implements Driver {
@@ -15,7 +18,8 @@ class BunSqliteDriver implements Driver {
 
   constructor(sqlite: BunSqlite) {
     this.#sqlite = sqlite;
-    this.#connection = { executeQuery: async (query) => run(sqlite, query), streamQuery: notStreamed };
+    const statements = new Map<string, Statement>();
+    this.#connection = { executeQuery: async (query) => run(prepared(sqlite, statements, query.sql), query), streamQuery: notStreamed };
   }
 
   async init(): Promise<void> {}
@@ -50,8 +54,20 @@ class BunSqliteDriver implements Driver {
   }
 }
 
-function run<Row>(sqlite: BunSqlite, query: CompiledQuery): QueryResult<Row> {
-  const statement = sqlite.query(query.sql);
+/** Bun keeps only a few statements by itself. */
+function prepared(sqlite: BunSqlite, statements: Map<string, Statement>, text: string): Statement {
+  const known = statements.get(text);
+  if (known) return known;
+  if (statements.size >= statementsMax) {
+    for (const statement of statements.values()) statement.finalize();
+    statements.clear();
+  }
+  const statement = sqlite.prepare(text);
+  statements.set(text, statement);
+  return statement;
+}
+
+function run<Row>(statement: Statement, query: CompiledQuery): QueryResult<Row> {
   const parameters = query.parameters as never[];
   if (statement.columnNames.length > 0) return { rows: statement.all(...parameters) as Row[] };
   const { changes } = statement.run(...parameters);
@@ -78,6 +94,8 @@ function kyselyOn(sqlite: BunSqlite): Kysely<Tables> {
  * `synchronous=FULL`: what was acknowledged survives a power cut.
  */
 export function openSqlite(path: string): Database {
+  // Made by us, so that nobody else may read it; its journal takes the same mode.
+  closeSync(openSync(path, 'a', 0o600));
   const open = () => {
     const sqlite = new BunSqlite(path, { create: true, strict: true });
     sqlite.run('pragma journal_mode = wal');

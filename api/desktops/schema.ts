@@ -19,7 +19,7 @@ export const SizeName = t.Word(sizeNames, {
 });
 
 const labelName = '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$';
-export const Labels = t.Record(t.String({ pattern: labelName }), t.String({ maxLength: 255 }), { maxProperties: 32 });
+export const Labels = t.Record(t.String({ pattern: labelName }), t.String({ maxLength: 255, pattern: '^[^\\u0000-\\u001f\\u007f]*$' }), { maxProperties: 32 });
 export const DesktopName = t.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
 
 export const DesktopError = t.Object({ code: t.String(), message: t.String() });

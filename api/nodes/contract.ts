@@ -1,4 +1,4 @@
-import type { Operation } from '../http/operation.ts';
+import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
 import { AssignmentList, NodeHello, NodeWelcome, ObservationReceipt, ObservationReport } from './schema.ts';
 
@@ -6,7 +6,7 @@ import { AssignmentList, NodeHello, NodeWelcome, ObservationReceipt, Observation
 
 const base = { tag: 'sync', capability: 'node' } as const;
 
-export const helloOperation: Operation = {
+export const helloOperation = operation({
   ...base,
   operationId: 'hello',
   method: 'POST',
@@ -17,9 +17,9 @@ export const helloOperation: Operation = {
   bodyMaxBytes: 262_144,
   responses: { 200: { about: 'The node is known.', body: NodeWelcome } },
   problems: ['epoch_superseded'],
-};
+});
 
-export const listAssignmentsOperation: Operation = {
+export const listAssignmentsOperation = operation({
   ...base,
   operationId: 'listAssignments',
   method: 'GET',
@@ -33,9 +33,9 @@ export const listAssignmentsOperation: Operation = {
   }),
   responses: { 200: { about: 'The orders.', body: AssignmentList } },
   problems: ['epoch_superseded'],
-};
+});
 
-export const reportObservationsOperation: Operation = {
+export const reportObservationsOperation = operation({
   ...base,
   operationId: 'reportObservations',
   method: 'POST',
@@ -46,6 +46,6 @@ export const reportObservationsOperation: Operation = {
   bodyMaxBytes: 4_194_304,
   responses: { 200: { about: 'What was not taken in, and why.', body: ObservationReceipt } },
   problems: ['epoch_superseded'],
-};
+});
 
 export const syncOperations: readonly Operation[] = [helloOperation, listAssignmentsOperation, reportObservationsOperation];

@@ -1,0 +1,76 @@
+import { Fault } from '@lebureau/kit/fault';
+import { newId } from '@lebureau/kit/id';
+import { Elysia } from 'elysia';
+import { aboutRoutes } from './about/routes.ts';
+import { desktopRoutes } from './desktops/routes.ts';
+import { Usage } from './desktops/usage.ts';
+import { eventRoutes } from './events/routes.ts';
+import { Forwarder } from './guest/forward.ts';
+import { guestRoutes } from './guest/routes.ts';
+import { type Readiness, healthRoutes } from './health/routes.ts';
+import { Gate } from './http/gate.ts';
+import { RequestMetrics } from './http/metrics.ts';
+import { type RateLimits, RateLimiter } from './http/rateLimit.ts';
+import type { Route } from './http/route.ts';
+import { keyRoutes } from './keys/routes.ts';
+import { meRoutes } from './me/routes.ts';
+import { nodeRoutes, syncRoutes } from './nodes/routes.ts';
+import type { Services } from './services.ts';
+import { templateRoutes } from './templates/routes.ts';
+
+export interface Apps {
+  /** The public contract. */
+  public: Elysia;
+  /** The node contract, for a listener of its own. */
+  node: Elysia;
+  usage: Usage;
+  readiness: Readiness;
+}
+
+/** Puts everything together. Listens to nothing and starts no timer. */
+export function composeApps(services: Services, options: { rateLimits: RateLimits }): Apps {
+  const { clock, log, database, authenticator } = services;
+  const metrics = new RequestMetrics();
+  const gate = new Gate({ database, authenticator, limiter: new RateLimiter(options.rateLimits, clock), metrics, clock, log });
+  const usage = new Usage(clock);
+  const readiness: Readiness = { draining: false };
+  const publicRoutes = [
+    ...meRoutes(services),
+    ...desktopRoutes(services),
+    ...guestRoutes(new Forwarder(services, usage)),
+    ...templateRoutes(services),
+    ...nodeRoutes(services),
+    ...keyRoutes(services),
+    ...eventRoutes(services),
+    ...aboutRoutes(services),
+    ...healthRoutes(services, { metrics, readiness }),
+  ];
+  return { public: mount(publicRoutes, gate, services), node: mount(syncRoutes(services), gate, services), usage, readiness };
+}
+
+function mount(routes: readonly Route[], gate: Gate, services: Services): Elysia {
+  const app = new Elysia({ normalize: false });
+  for (const each of routes) {
+    const { method, path } = each.operation;
+    app.route(method, path, ({ request, params }) => gate.serve(each, request, params), { parse: 'none' });
+  }
+  const methodsOf = matcher(routes);
+  return app.onError(({ error, code, request }) => {
+    const at = { requestId: newId('req', services.clock.nowMs()) };
+    if (code !== 'NOT_FOUND') return gate.fail(error, at);
+    const { pathname } = new URL(request.url);
+    const methods = methodsOf(pathname);
+    if (methods.length === 0) return gate.fail(new Fault('not_found', `There is no ${pathname}.`), at);
+    const allow = methods.join(', ');
+    return gate.fail(new Fault('method_not_allowed', `${pathname} has ${allow}.`), { ...at, headers: { Allow: allow } });
+  }) as unknown as Elysia;
+}
+
+/** Which methods a path has. */
+function matcher(routes: readonly Route[]): (pathname: string) => string[] {
+  const patterns = routes.map(({ operation }) => ({
+    method: operation.method,
+    pattern: new RegExp(`^${operation.path.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}/?$`),
+  }));
+  return (pathname) => patterns.filter(({ pattern }) => pattern.test(pathname)).map(({ method }) => method);
+}

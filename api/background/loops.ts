@@ -1,0 +1,54 @@
+import { runLoop } from '@lebureau/kit/loop';
+import { deleteDesktop } from '../desktops/operations.ts';
+import { listExpired, renewExpiry } from '../desktops/store.ts';
+import type { Usage } from '../desktops/usage.ts';
+import { purgeEvents } from '../events/store.ts';
+import { keptMs } from '../http/idempotency.ts';
+import { allCapabilities } from '../keys/capabilities.ts';
+import { markUsed } from '../keys/store.ts';
+import type { Services } from '../services.ts';
+
+export interface LoopSettings {
+  usage: Usage;
+  eventRetentionMs: number;
+  signal: AbortSignal;
+}
+
+/** The loops of one replica; each round may run on several at once. Resolves when all have ended. */
+export async function runLoops(services: Services, settings: LoopSettings): Promise<void> {
+  const { clock, log } = services;
+  const common = { clock, log, signal: settings.signal, backoffMaxMs: 30_000 };
+  await Promise.all([
+    runLoop({ ...common, name: 'expiry', intervalMs: 2000 }, () => expireDesktops(services, settings.usage)),
+    runLoop({ ...common, name: 'lastUsed', intervalMs: 15_000 }, () => writeLastUsed(services)),
+    runLoop({ ...common, name: 'purge', intervalMs: 600_000 }, () => purge(services, settings.eventRetentionMs)),
+  ]);
+}
+
+/** Renews what was used, then deletes ephemeral desktops whose time is over. */
+export async function expireDesktops(services: Services, usage: Usage): Promise<void> {
+  const { database, clock } = services;
+  const used = usage.take();
+  if (used.length > 0) await database.write((write) => renewExpiry(write, used, clock.nowMs()));
+  for (const { id, workspaceId } of await listExpired(database.read, clock.nowMs())) {
+    const caller = { keyId: '', workspaceId, capabilities: new Set(allCapabilities), restriction: null };
+    await database.write((write) => deleteDesktop(services, write, { caller, requestId: '', desktopId: id }));
+    services.log.info('ephemeral desktop expired', { desktopId: id });
+  }
+}
+
+export async function writeLastUsed(services: Services): Promise<void> {
+  const used = services.authenticator.takeUsed();
+  if (used.size > 0) await services.database.write((write) => markUsed(write, used));
+}
+
+export async function purge(services: Services, eventRetentionMs: number): Promise<void> {
+  const { database, clock } = services;
+  const nowMs = clock.nowMs();
+  await database.write(async ({ db }) => {
+    await db.deleteFrom('idempotency').where('createdMs', '<', nowMs - keptMs).execute();
+  });
+  for (let round = 0; round < 100; round++) {
+    if ((await database.write((write) => purgeEvents(write, database.flavour, nowMs - eventRetentionMs))) === 0) return;
+  }
+}

@@ -1,0 +1,156 @@
+import { Fault } from '@lebureau/kit/fault';
+import type { Write } from '../db/database.ts';
+import { record } from '../events/record.ts';
+import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
+import { notFound } from '../http/problem.ts';
+import type { Static } from '../http/schema.ts';
+import type { Caller } from '../keys/auth.ts';
+import { listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
+import type { Services } from '../services.ts';
+import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
+import { type Action, type Status, allowedActionsOf, statusOf } from './status.ts';
+import { type DesktopFilter, type Scope, changeDesktop, changeOrder, findDesktop, listDesktopViews, replaceLabels } from './store.ts';
+import { type DesktopView, etagOf, factsOf } from './view.ts';
+
+export interface Act {
+  caller: Caller;
+  requestId: string;
+  desktopId: string;
+  /** The If-Match header. */
+  ifMatch?: string | null;
+}
+
+export function desktopTopic(desktopId: string): string {
+  return `desktop ${desktopId}`;
+}
+
+/** @throws Fault `not_found` for what is not there or not for this caller */
+export async function getDesktop(services: Services, scope: Scope, desktopId: string): Promise<DesktopView> {
+  const view = await findDesktop(services.database, scope, desktopId);
+  if (view === undefined) throw notFound('desktop');
+  return view;
+}
+
+const scannedMax = 1000;
+
+/** One page. The status is computed, so its filter looks at rows until the page is full or enough were seen. */
+export async function listDesktops(services: Services, caller: Caller, query: Static<typeof ListDesktopsQuery>): Promise<{ views: DesktopView[]; nextCursor: string | null }> {
+  const { limit = limitDefault, cursor, ...rest } = query;
+  const wanted = rest.status === undefined ? undefined : new Set(rest.status.split(',') as Status[]);
+  const filter: DesktopFilter = { name: rest.name, labels: labelsOf(rest.label), destroyed: wanted?.has('destroyed') ?? false };
+  const nowMs = services.clock.nowMs();
+  const views: DesktopView[] = [];
+  let before = decodeCursor(cursor, rest);
+  for (let scanned = 0; scanned < scannedMax; ) {
+    const batch = await listDesktopViews(services.database, caller, { filter, before, limit: wanted ? 200 : limit + 1 });
+    for (const view of batch) {
+      if (views.length === limit) return { views, nextCursor: encodeCursor(before!, rest) };
+      before = view.id;
+      if (wanted === undefined || wanted.has(statusOf(factsOf(view, nowMs)))) views.push(view);
+    }
+    scanned += batch.length;
+    if (batch.length < (wanted ? 200 : limit + 1)) return { views, nextCursor: null };
+  }
+  return { views, nextCursor: encodeCursor(before!, rest) };
+}
+
+function labelsOf(text: string | undefined): { name: string; value?: string }[] {
+  return (text?.split(',') ?? []).map((part) => {
+    const mark = part.indexOf('=');
+    return mark < 0 ? { name: part } : { name: part.slice(0, mark), value: part.slice(mark + 1) };
+  });
+}
+
+export async function updateDesktop(services: Services, write: Write, act: Act & { body: Static<typeof UpdateDesktop> }): Promise<DesktopView> {
+  const { caller, body } = act;
+  const view = await lookForChange(services, write, act);
+  if (view.desired === 'deleted') throw new Fault('wrong_state', 'The desktop is being destroyed.', { members: { allowedActions: [] } });
+  const labels = body.labels && { ...body.labels, ...caller.restriction?.labels };
+  const change = { ...(body.name === undefined ? {} : { name: body.name }), ...(labels ? { labelsJson: JSON.stringify(labels) } : {}) };
+  if (!(await changeDesktop(write, { id: view.id, ifVersion: view.version }, change))) throw changed();
+  if (labels) await replaceLabels(write, { id: view.id, workspaceId: caller.workspaceId }, labels);
+  await tell(services, write, { act, type: 'desktop.updated', data: { ...body } });
+  return again(services, write, act);
+}
+
+/** Start, stop or restart: writes down what is wanted now. */
+export async function changeLife(services: Services, write: Write, act: Act & { action: 'start' | 'stop' | 'restart' }): Promise<DesktopView> {
+  const view = await lockForChange(services, write, act);
+  const nowMs = services.clock.nowMs();
+  demand(view, act.action, nowMs);
+  const running = act.action !== 'stop';
+  if (running && view.holdsMemory === 0) await holdMemory(services, write, view);
+  await changeOrder(write, view.assignmentId, {
+    desired: running ? 'running' : 'stopped',
+    ...(running ? { desiredBoot: view.desiredBoot + 1, holdsMemory: 1 } : {}),
+  });
+  await changeDesktop(write, { id: view.id }, running ? { startedMs: nowMs, runningMs: null, readyMs: null } : {});
+  await tell(services, write, { act, type: running ? 'desktop.starting' : 'desktop.stopping', data: { action: act.action } });
+  return again(services, write, act);
+}
+
+/** Writes down that it shall be gone; from any status. */
+export async function deleteDesktop(services: Services, write: Write, act: Act): Promise<DesktopView> {
+  const view = await lockForChange(services, write, act);
+  if (view.desired === 'deleted') return view;
+  await changeOrder(write, view.assignmentId, { desired: 'deleted' });
+  await changeDesktop(write, { id: view.id }, { deletedMs: services.clock.nowMs() });
+  await tell(services, write, { act, type: 'desktop.destroying' });
+  return again(services, write, act);
+}
+
+function sourceOf(services: Services, write: Write) {
+  return { read: write.db, flavour: services.database.flavour };
+}
+
+async function lookForChange(services: Services, write: Write, act: Act): Promise<DesktopView> {
+  const view = await findDesktop(sourceOf(services, write), act.caller, act.desktopId);
+  if (view === undefined) throw notFound('desktop');
+  if (act.ifMatch && act.ifMatch !== '*' && act.ifMatch !== etagOf(view)) throw changed();
+  return view;
+}
+
+/** Takes the node's row first, as every writer of its orders does, and looks again under that lock. */
+async function lockForChange(services: Services, write: Write, act: Act): Promise<DesktopView> {
+  const view = await lookForChange(services, write, act);
+  await orderChanged(write, view.nodeId);
+  return services.database.flavour === 'sqlite' ? view : lookForChange(services, write, act);
+}
+
+async function again(services: Services, write: Write, act: Act): Promise<DesktopView> {
+  const scope: Scope = { workspaceId: act.caller.workspaceId, restriction: null };
+  return (await findDesktop(sourceOf(services, write), scope, act.desktopId))!;
+}
+
+function demand(view: DesktopView, action: Action, nowMs: number): void {
+  const facts = factsOf(view, nowMs);
+  const status = statusOf(facts);
+  const allowedActions = allowedActionsOf(status, facts);
+  if (!allowedActions.includes(action)) {
+    throw new Fault('wrong_state', `A desktop that is ${status} cannot ${action}.`, { members: { status, allowedActions } });
+  }
+}
+
+async function holdMemory(services: Services, write: Write, view: DesktopView): Promise<void> {
+  const node = (await listNodeRows(write.db)).find((row) => row.id === view.nodeId)!;
+  const limits = { vcpus: Math.floor(node.vcpus * services.overcommit.vcpus), memoryMiB: Math.floor(node.memoryMiB * services.overcommit.memory) };
+  if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
+  throw new Fault('no_capacity', 'The node of this desktop has no room to start it now.', { retryAfterSeconds: 5 });
+}
+
+async function tell(services: Services, write: Write, what: { act: Act; type: Parameters<typeof record>[2]['type']; data?: Record<string, unknown> }): Promise<void> {
+  const { caller, requestId, desktopId } = what.act;
+  await record(write, services.clock, {
+    type: what.type,
+    workspaceId: caller.workspaceId,
+    desktopId,
+    actor: { type: 'key', id: caller.keyId },
+    requestId,
+    data: what.data,
+  });
+  write.wake(desktopTopic(desktopId));
+}
+
+function changed(): Fault {
+  return new Fault('precondition_failed', 'The desktop was changed since it was read.');
+}

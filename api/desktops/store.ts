@@ -1,0 +1,147 @@
+import { sql } from 'kysely';
+import type { Caller } from '../keys/auth.ts';
+import type { Database, Reader, Write } from '../db/database.ts';
+import { select } from '../db/statement.ts';
+import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
+import { type DesktopView, assignmentColumns, desktopColumns } from './view.ts';
+
+const columns = [...desktopColumns.map((name) => `d."${name}"`), ...assignmentColumns.map((name) => `a."${name}"`), 'n."heardMs"', 'n."guestAddress"'].join(', ');
+const from = 'from "desktops" d join "assignments" a on a."id" = d."assignmentId" join "nodes" n on n."id" = a."nodeId"';
+
+/** Which rows a query may see: always one workspace, and of a restricted key only what it is restricted to. */
+export type Scope = Pick<Caller, 'workspaceId' | 'restriction'>;
+
+export interface DesktopFilter {
+  name?: string;
+  labels: readonly { name: string; value?: string }[];
+  /** Also those that are destroyed. */
+  destroyed: boolean;
+}
+
+/** Where a query runs: outside of transactions the database itself. */
+export type Source = Pick<Database, 'read' | 'flavour'>;
+
+interface Conditions {
+  texts: string[];
+  parameters: unknown[];
+}
+
+function conditionsOf(scope: Scope): Conditions {
+  const conditions: Conditions = { texts: ['d."workspaceId" = ?'], parameters: [scope.workspaceId] };
+  const ids = scope.restriction?.desktopIds;
+  if (ids) {
+    conditions.texts.push(`d."id" in (${ids.map(() => '?').join(', ')})`);
+    conditions.parameters.push(...ids);
+  }
+  for (const [name, value] of Object.entries(scope.restriction?.labels ?? {})) labelled(conditions, { name, value });
+  return conditions;
+}
+
+function labelled(conditions: Conditions, label: { name: string; value?: string }): void {
+  const value = label.value === undefined ? '' : ' and l."value" = ?';
+  conditions.texts.push(`exists (select 1 from "desktopLabels" l where l."desktopId" = d."id" and l."name" = ?${value})`);
+  conditions.parameters.push(label.name, ...(label.value === undefined ? [] : [label.value]));
+}
+
+export async function findDesktop(database: Source, scope: Scope, desktopId: string): Promise<DesktopView | undefined> {
+  const { texts, parameters } = conditionsOf(scope);
+  const text = `select ${columns} ${from} where ${texts.join(' and ')} and d."id" = ?`;
+  const [view] = await select<DesktopView>(database.read, database.flavour, { text, parameters: [...parameters, desktopId] });
+  return view;
+}
+
+/** One page, newest first, of at most `limit` rows before `before`. */
+export function listDesktopViews(
+  database: Source,
+  scope: Scope,
+  page: { filter: DesktopFilter; before?: string; limit: number },
+): Promise<DesktopView[]> {
+  const conditions = conditionsOf(scope);
+  const { texts, parameters } = conditions;
+  if (!page.filter.destroyed) texts.push('d."destroyedMs" is null');
+  if (page.filter.name !== undefined) {
+    texts.push('d."name" = ?');
+    parameters.push(page.filter.name);
+  }
+  for (const label of page.filter.labels) labelled(conditions, label);
+  if (page.before !== undefined) {
+    texts.push('d."id" < ?');
+    parameters.push(page.before);
+  }
+  const text = `select ${columns} ${from} where ${texts.join(' and ')} order by d."id" desc limit ?`;
+  return select<DesktopView>(database.read, database.flavour, { text, parameters: [...parameters, page.limit] });
+}
+
+export async function insertDesktop({ db }: Write, rows: { desktop: DesktopRow; assignment: AssignmentRow; labels: Record<string, string> }): Promise<void> {
+  await db.insertInto('assignments').values(rows.assignment).execute();
+  await db.insertInto('desktops').values(rows.desktop).execute();
+  await insertLabels({ db }, rows.desktop, rows.labels);
+}
+
+export async function replaceLabels({ db }: Write, desktop: Pick<DesktopRow, 'id' | 'workspaceId'>, labels: Record<string, string>): Promise<void> {
+  await db.deleteFrom('desktopLabels').where('desktopId', '=', desktop.id).execute();
+  await insertLabels({ db }, desktop, labels);
+}
+
+async function insertLabels({ db }: Pick<Write, 'db'>, desktop: Pick<DesktopRow, 'id' | 'workspaceId'>, labels: Record<string, string>): Promise<void> {
+  const rows = Object.entries(labels).map(([name, value]) => ({ workspaceId: desktop.workspaceId, desktopId: desktop.id, name, value }));
+  if (rows.length > 0) await db.insertInto('desktopLabels').values(rows).execute();
+}
+
+/** Changes the desktop, with `ifVersion` only if it still has that version. @returns whether it did */
+export async function changeDesktop({ db }: Write, at: { id: string; ifVersion?: number }, change: Partial<DesktopRow>): Promise<boolean> {
+  let query = db.updateTable('desktops').set({ ...change, version: sql<number>`"version" + 1` }).where('id', '=', at.id);
+  if (at.ifVersion !== undefined) query = query.where('version', '=', at.ifVersion);
+  const { numUpdatedRows } = await query.executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Changes an order and raises its generation. */
+export async function changeOrder({ db }: Write, assignmentId: string, change: Partial<AssignmentRow>): Promise<void> {
+  await db
+    .updateTable('assignments')
+    .set({ ...change, generation: sql<number>`"generation" + 1` })
+    .where('id', '=', assignmentId)
+    .where('closedMs', 'is', null)
+    .execute();
+}
+
+/** What the desktops of a workspace hold; a stopped one counts, a destroyed one does not. */
+export async function usageOf(db: Reader, workspaceId: string): Promise<{ desktops: number; vcpus: number; memoryMiB: number; diskGiB: number }> {
+  const row = await db
+    .selectFrom('desktops')
+    .innerJoin('assignments', 'assignments.id', 'desktops.assignmentId')
+    .where('desktops.workspaceId', '=', workspaceId)
+    .where('desktops.destroyedMs', 'is', null)
+    .select((eb) => [
+      eb.fn.countAll<number>().as('desktops'),
+      eb.fn.sum<number | null>('assignments.vcpus').as('vcpus'),
+      eb.fn.sum<number | null>('assignments.memoryMiB').as('memoryMiB'),
+      eb.fn.sum<number | null>('assignments.diskGiB').as('diskGiB'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { desktops: Number(row.desktops), vcpus: Number(row.vcpus), memoryMiB: Number(row.memoryMiB), diskGiB: Number(row.diskGiB) };
+}
+
+/** Ephemeral desktops whose time is over. */
+export function listExpired(db: Reader, nowMs: number): Promise<{ id: string; workspaceId: string }[]> {
+  return db
+    .selectFrom('desktops')
+    .select(['id', 'workspaceId'])
+    .where('expiresMs', '<=', nowMs)
+    .where('deletedMs', 'is', null)
+    .limit(100)
+    .execute();
+}
+
+/** Begins the time to live of these desktops anew at `nowMs`. */
+export async function renewExpiry({ db }: Write, desktopIds: readonly string[], nowMs: number): Promise<void> {
+  if (desktopIds.length === 0) return;
+  await db
+    .updateTable('desktops')
+    .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000` })
+    .where('id', 'in', desktopIds)
+    .where('ephemeral', '=', 1)
+    .where('deletedMs', 'is', null)
+    .execute();
+}

@@ -1,0 +1,19 @@
+import { type Route, route } from '../http/route.ts';
+import type { Services } from '../services.ts';
+import * as contract from './contract.ts';
+import { streamEvents } from './stream.ts';
+
+export function eventRoutes(services: Services): Route[] {
+  return [
+    route(contract.streamEvents, ({ caller, query, request }) =>
+      streamEvents(services, {
+        caller,
+        authorization: request.headers.get('authorization'),
+        after: request.headers.get('last-event-id') ?? query.after,
+        desktopId: query.desktopId,
+        types: query.type === undefined ? undefined : new Set(query.type.split(',')),
+        signal: request.signal,
+      }),
+    ),
+  ];
+}

@@ -1,0 +1,143 @@
+import { Fault } from '@lebureau/kit/fault';
+import { getDesktop } from '../desktops/operations.ts';
+import { allowedActionsOf, statusOf } from '../desktops/status.ts';
+import type { Usage } from '../desktops/usage.ts';
+import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
+import { problems } from '../http/problems.ts';
+import type { Call } from '../http/route.ts';
+import type { Services } from '../services.ts';
+import type { GuestOperation } from './contract.ts';
+
+const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'traceparent'];
+const sentUp = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'etag', 'last-modified', 'cache-control', 'content-disposition', 'frame', 'retry-after'];
+const answerTimeoutMs = 60_000;
+const longAnswerTimeoutMs = 660_000;
+
+interface ForwardParams {
+  desktopId: string;
+}
+
+/** Carries one guest operation to the node of the desktop and its answer back; bodies are streamed both ways. */
+export class Forwarder {
+  readonly #services: Services;
+  readonly #usage: Usage;
+
+  constructor(services: Services, usage: Usage) {
+    this.#services = services;
+    this.#usage = usage;
+  }
+
+  async forward(operation: GuestOperation, call: Call<ForwardParams>): Promise<Response> {
+    const view = await getDesktop(this.#services, call.caller, call.params.desktopId);
+    demandReady(view, this.#services.clock.nowMs());
+    const end = view.ephemeral === 1 ? this.#usage.begin(view.id) : () => {};
+    try {
+      const answer = await this.#ask(operation, call, view);
+      if (answer.headers.get('content-type')?.startsWith('application/problem+json')) return await problemFrom(answer, call.requestId);
+      const bodiless = answer.status === 204 || answer.status === 304;
+      const body = bodiless ? null : view.ephemeral === 1 ? ended(answer.body, end) : answer.body;
+      if (body === null) end();
+      return new Response(body, { status: answer.status, headers: picked(answer.headers, sentUp) });
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  async #ask(operation: GuestOperation, call: Call<ForwardParams>, view: DesktopView): Promise<Response> {
+    const { request, requestId, params } = call;
+    const { pathname, search } = new URL(request.url);
+    const path = pathname.slice(pathname.indexOf(params.desktopId) + params.desktopId.length);
+    const base = baseOf(view.guestAddress);
+    const slow = operation.bucket === 'exec' || operation.bucket === 'input' || operation.body === 'octets';
+    const headersWithin = new AbortController();
+    const timer = setTimeout(() => headersWithin.abort(), slow ? longAnswerTimeoutMs : answerTimeoutMs);
+    if (operation.body === 'octets') clearTimeout(timer);
+    try {
+      return await fetch(`${base.origin}/guest/${view.assignmentId}${path}${search}`, {
+        ...(base.unix === undefined ? {} : { unix: base.unix }),
+        method: operation.method,
+        headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId },
+        body: operation.body === 'octets' ? request.body : call.bytes,
+        signal: AbortSignal.any([request.signal, headersWithin.signal]),
+        redirect: 'manual',
+        decompress: false,
+        timeout: false,
+      } as RequestInit);
+    } catch (error) {
+      throw unreachable(error, { timedOut: headersWithin.signal.aborted, left: request.signal.aborted });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function demandReady(view: DesktopView, nowMs: number): void {
+  const facts = factsOf(view, nowMs);
+  const status = statusOf(facts);
+  if (isReady(view, status)) return;
+  const members = { status, allowedActions: allowedActionsOf(status, facts) };
+  if (status === 'unknown') throw new Fault('node_unreachable', 'The node of this desktop has not been heard for a while.', { retryAfterSeconds: 5, members });
+  if (['pending', 'booting', 'running'].includes(status)) throw new Fault('not_ready', `The desktop is ${status} and not ready yet.`, { retryAfterSeconds: 1, members });
+  throw new Fault('wrong_state', `The desktop is ${status}; it must be running.`, { members });
+}
+
+function baseOf(guestAddress: string): { origin: string; unix?: string } {
+  return guestAddress.startsWith('unix:') ? { origin: 'http://node', unix: guestAddress.slice(5) } : { origin: guestAddress.replace(/\/$/, '') };
+}
+
+function picked(headers: Headers, names: readonly string[]): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value !== null) result[name] = value;
+  }
+  return result;
+}
+
+/** The node's problem under our request id; a code that is not of the closed list is not passed on. */
+async function problemFrom(answer: Response, requestId: string): Promise<Response> {
+  const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  const code = typeof body['code'] === 'string' && body['code'] in problems ? (body['code'] as keyof typeof problems) : undefined;
+  if (code === undefined) throw new Fault('internal', 'The node answered with an unknown problem.', { cause: body });
+  const { status, title, hint, retryable } = problems[code];
+  const headers: Record<string, string> = { 'Content-Type': 'application/problem+json', ...picked(answer.headers, ['retry-after', 'content-range']) };
+  if (status === 503) headers['retry-after'] ??= '1';
+  const text = JSON.stringify({ hint, detail: title, ...body, type: `/docs/errors#${code}`, title, status, code, retryable, requestId });
+  return new Response(text, { status, headers });
+}
+
+const neverConnected = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ENOENT', 'ECONNREFUSED']);
+
+function unreachable(error: unknown, why: { timedOut: boolean; left: boolean }): Fault {
+  if (why.timedOut) return new Fault('timeout', 'The node did not answer in time.', { cause: error });
+  if (why.left) return new Fault('timeout', 'The client went away.');
+  const code = (error as { code?: string }).code ?? '';
+  if (neverConnected.has(code)) return new Fault('node_unreachable', 'The node does not answer.', { cause: error, retryAfterSeconds: 2 });
+  return new Fault('timeout', 'The node went away before it answered; it may have been carried out.', { cause: error });
+}
+
+/** The body, telling when it was read to its end or given up. */
+function ended(body: ReadableStream<Uint8Array> | null, end: () => void): ReadableStream<Uint8Array> | null {
+  if (body === null) return null;
+  const reader = body.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          end();
+          throw error;
+        });
+        if (value) controller.enqueue(value);
+        if (!done) return;
+        end();
+        controller.close();
+      },
+      async cancel(reason) {
+        end();
+        await reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '@lebureau/kit/clock';
+import { Fault, describeError } from '@lebureau/kit/fault';
+import { newId } from '@lebureau/kit/id';
+import type { Log } from '@lebureau/kit/log';
+import type { Database } from '../db/database.ts';
+import { type Authenticator, type Caller, requireCapability } from '../keys/auth.ts';
+import { parseJson, readBody } from './body.ts';
+import { type KeptAnswer, type Once, claim, keep, onceOf, outcomeUnknown, release } from './idempotency.ts';
+import type { RequestMetrics } from './metrics.ts';
+import type { Operation } from './operation.ts';
+import { problemResponse } from './problem.ts';
+import { parseQuery } from './query.ts';
+import { RateLimited, type RateLimiter } from './rateLimit.ts';
+import type { Call, Reply, Route } from './route.ts';
+import { invalid, validate } from './validate.ts';
+
+export interface GateOptions {
+  database: Database;
+  authenticator: Authenticator;
+  limiter: RateLimiter;
+  metrics: RequestMetrics;
+  clock: Clock;
+  log: Log;
+}
+
+const bodyMaxBytesDefault = 65_536;
+const nobody: Caller = { keyId: '', workspaceId: '', capabilities: new Set(), restriction: null };
+
+/** What every request passes on its way to an operation, and every answer on its way out. */
+export class Gate {
+  readonly #options: GateOptions;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request; every failure becomes a problem. */
+  async serve(route: Route, request: Request, params: unknown): Promise<Response> {
+    const { metrics, clock } = this.#options;
+    const startMs = clock.monotonicMs();
+    const requestId = requestIdOf(request, clock);
+    const headers: Record<string, string> = { 'X-Request-Id': requestId };
+    let response: Response;
+    try {
+      response = await this.#pass(route, { request, requestId, params, headers });
+    } catch (error) {
+      response = this.fail(error, { requestId, headers, operationId: route.operation.operationId });
+    }
+    metrics.count(route.operation.operationId, response.status, clock.monotonicMs() - startMs);
+    return response;
+  }
+
+  /** The problem answer for whatever was thrown; what is no Fault is a bug and goes to the log in full. */
+  fail(error: unknown, at: { requestId: string; headers?: Record<string, string>; operationId?: string }): Response {
+    const { requestId, operationId } = at;
+    if (error instanceof Fault) {
+      if (error.extra.cause !== undefined) this.#options.log.warn('request failed', { requestId, operationId, code: error.code, error: describeError(error) });
+      return problemResponse(error, requestId, error instanceof RateLimited ? { ...at.headers, ...error.headers } : at.headers);
+    }
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#options.log.error('request broke', { requestId, operationId, error: describeError(error), stack });
+    return problemResponse(new Fault('internal', 'Something broke on our side.'), requestId, at.headers);
+  }
+
+  async #pass(route: Route, at: { request: Request; requestId: string; params: unknown; headers: Record<string, string> }): Promise<Response> {
+    const { request, requestId, headers } = at;
+    const { operation } = route;
+    const caller = await this.#admit(operation, request, headers);
+    const params = operation.params ? validate(operation.params, at.params, '/path') : undefined;
+    const query = operation.query ? validate(operation.query, parseQuery(operation.query, request.url), '/query') : undefined;
+    const bytes = operation.body && operation.body !== 'octets' ? await readBody(request, operation.bodyMaxBytes ?? bodyMaxBytesDefault) : undefined;
+    const body = bytes === undefined ? undefined : bodyOf(operation, bytes, request);
+    const call: Call = { request, requestId, caller, params, query, body, bytes };
+    const reply = await this.#carryOut(route, call as Call<never, never, never>);
+    return respond(reply, headers);
+  }
+
+  async #admit(operation: Operation, request: Request, headers: Record<string, string>): Promise<Caller> {
+    const { capability, bucket } = operation;
+    if (capability === 'none' || capability === 'node') return nobody;
+    const caller = await this.#options.authenticator.authenticate(request.headers.get('authorization'));
+    if (bucket) Object.assign(headers, this.#options.limiter.take(caller.keyId, bucket));
+    if (capability !== 'key') requireCapability(caller, capability);
+    return caller;
+  }
+
+  async #carryOut(route: Route, call: Call<never, never, never>): Promise<Reply | Response> {
+    const { operation, handle, write } = route;
+    const once = operation.method === 'POST' && operation.capability !== 'node' ? onceOf(call.request, call.caller.keyId, call.bytes) : undefined;
+    const { database, clock } = this.#options;
+    if (write) {
+      return database.write(async (transaction) => {
+        const kept = once && (await claim(transaction, once, clock));
+        if (kept) return replayOf(kept);
+        const reply = await write(call, transaction);
+        if (once) await keep(transaction, once, answerOf(reply));
+        return reply;
+      });
+    }
+    if (once) return this.#carryOutOnce(once, () => handle!(call));
+    return handle!(call);
+  }
+
+  /** For what happens outside the database: claimed before, kept after. */
+  async #carryOutOnce(once: Once, body: () => Promise<Reply | Response>): Promise<Reply | Response> {
+    const { database, clock } = this.#options;
+    const kept = await database.write((transaction) => claim(transaction, once, clock));
+    if (kept) return replayOf(kept);
+    try {
+      const reply = await body();
+      const answer = reply instanceof Response ? { status: reply.status, bodyText: await reply.clone().text() } : answerOf(reply);
+      if (refusedBeforeEffect(answer)) await database.write((transaction) => release(transaction, once));
+      else await database.write((transaction) => keep(transaction, once, answer));
+      return reply;
+    } catch (error) {
+      const unknown = !(error instanceof Fault) || error.code === 'timeout';
+      await database.write((transaction) => (unknown ? keep(transaction, once, outcomeUnknown) : release(transaction, once)));
+      throw error;
+    }
+  }
+}
+
+/** Nothing was done yet when the desktop or its node could not be reached at all. */
+function refusedBeforeEffect(answer: KeptAnswer): boolean {
+  return answer.status === 503 || answer.status === 429;
+}
+
+function answerOf(reply: Reply): KeptAnswer {
+  const body = reply.replayBody ?? reply.body;
+  return { status: reply.status, bodyText: reply.text ?? (body === undefined ? null : JSON.stringify(body)) };
+}
+
+function replayOf(kept: KeptAnswer): Reply {
+  return { status: kept.status, ...(kept.bodyText === null ? {} : { text: kept.bodyText }), headers: { 'Idempotent-Replayed': 'true' } };
+}
+
+function requestIdOf(request: Request, clock: Clock): string {
+  const given = request.headers.get('x-request-id');
+  return given !== null && /^[A-Za-z0-9_-]{8,64}$/.test(given) ? given : newId('req', clock.nowMs());
+}
+
+function bodyOf(operation: Operation, bytes: Uint8Array, request: Request): unknown {
+  if (bytes.length === 0 && operation.bodyOptional) return validate(operation.body as never, {}, '');
+  if (bytes.length === 0) throw invalid([{ pointer: '', code: 'required', message: 'a JSON body is wanted' }]);
+  return validate(operation.body as never, parseJson(bytes, request.headers.get('content-type')), '');
+}
+
+function respond(reply: Reply | Response, headers: Record<string, string>): Response {
+  if (reply instanceof Response) {
+    for (const [name, value] of Object.entries(headers)) reply.headers.set(name, value);
+    return reply;
+  }
+  const text = reply.text ?? (reply.body === undefined ? null : JSON.stringify(reply.body));
+  const type: Record<string, string> = text === null ? {} : { 'Content-Type': 'application/json' };
+  return new Response(text, { status: reply.status, headers: { ...headers, ...type, ...reply.headers } });
+}

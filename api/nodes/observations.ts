@@ -1,0 +1,131 @@
+import type { Write } from '../db/database.ts';
+import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
+import { desktopTopic } from '../desktops/operations.ts';
+import { changeDesktop, findDesktop } from '../desktops/store.ts';
+import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
+import { type Status, statusOf } from '../desktops/status.ts';
+import { type Happening, record } from '../events/record.ts';
+import type { Static } from '../http/schema.ts';
+import type { Services } from '../services.ts';
+import { superseded } from './hello.ts';
+import type { Observation, ObservationReceipt, ObservationReport } from './schema.ts';
+import { addReservedDisk, orderChanged, releaseReserved } from './store.ts';
+
+type Seen = Static<typeof Observation>;
+
+/** Takes in what a node saw. A late report, an old process or the wrong node cannot write. */
+export async function takeReport(services: Services, write: Write, report: Static<typeof ObservationReport>): Promise<Static<typeof ObservationReceipt>> {
+  const node = await acceptReport(services, write, report);
+  if (node === undefined) return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
+  const refused: Static<typeof ObservationReceipt>['refused'] = [];
+  for (const seen of report.observations) {
+    const reason = await takeObservation(services, write, { nodeId: node.id, seen });
+    if (reason !== undefined) refused.push({ assignmentId: seen.assignmentId, reason });
+  }
+  return { refused };
+}
+
+/** @returns the node, or undefined when a newer report was accepted before. @throws Fault `epoch_superseded` */
+async function acceptReport(services: Services, { db }: Write, report: Static<typeof ObservationReport>): Promise<{ id: string } | undefined> {
+  const node = await db
+    .updateTable('nodes')
+    .set({ lastSeq: report.seq, heardMs: services.clock.nowMs(), strangersJson: JSON.stringify(report.strangers) })
+    .where('epoch', '=', report.epoch)
+    .where('lastSeq', '<=', report.seq)
+    .returning('id')
+    .executeTakeFirst();
+  if (node !== undefined) return node;
+  const known = await db.selectFrom('nodes').select('id').where('epoch', '=', report.epoch).executeTakeFirst();
+  if (known === undefined) throw superseded(report.epoch);
+  return undefined;
+}
+
+/** @returns why it was refused, or undefined */
+async function takeObservation(services: Services, write: Write, at: { nodeId: string; seen: Seen }): Promise<string | undefined> {
+  const { nodeId, seen } = at;
+  const order = await write.db.selectFrom('assignments').selectAll().where('id', '=', seen.assignmentId).executeTakeFirst();
+  if (order === undefined || order.closedMs !== null) return 'unknown_assignment';
+  if (order.nodeId !== nodeId) return 'other_node';
+  if (seen.generation < order.generation) return 'older_generation';
+  if (seen.generation > order.generation) return 'unknown_generation';
+  const before = await viewOf(services, write, order);
+  const closes = order.desired === 'deleted' && seen.presence === 'absent';
+  const letsGo = order.holdsMemory === 1 && (closes || isOff(order, seen));
+  await write.db.updateTable('assignments').set(changeOf(order, seen, { letsGo, closes, nowMs: services.clock.nowMs() })).where('id', '=', order.id).execute();
+  if (letsGo) await releaseReserved(write, nodeId, order);
+  if (closes) await addReservedDisk(write, nodeId, -order.diskGiB);
+  if (closes || (order.cloneSeen === 0 && seen.presence === 'present')) await orderChanged(write, nodeId);
+  if (before) await desktopChanged(services, write, { before, order, closes });
+  return undefined;
+}
+
+function isOff(order: AssignmentRow, seen: Seen): boolean {
+  if (seen.presence !== 'present' || seen.power !== 'off') return false;
+  return order.desired !== 'running' || seen.boot >= order.desiredBoot;
+}
+
+function changeOf(order: AssignmentRow, seen: Seen, more: { letsGo: boolean; closes: boolean; nowMs: number }): Partial<AssignmentRow> {
+  return {
+    observedGeneration: seen.generation,
+    presence: seen.presence,
+    power: seen.power,
+    boot: seen.boot,
+    ready: seen.ready ? 1 : 0,
+    agentReady: seen.agentReady ? 1 : 0,
+    startMode: seen.startMode,
+    ipAddress: seen.ipAddress,
+    faultJson: seen.fault === null ? null : JSON.stringify(seen.fault),
+    observedMs: more.nowMs,
+    cloneSeen: order.cloneSeen === 1 || seen.presence === 'present' ? 1 : 0,
+    holdsMemory: more.letsGo ? 0 : order.holdsMemory,
+    closedMs: more.closes ? more.nowMs : null,
+  };
+}
+
+async function viewOf(services: Services, write: Write, order: AssignmentRow): Promise<DesktopView | undefined> {
+  if (order.desktopId === null) return undefined;
+  const source = { read: write.db, flavour: services.database.flavour };
+  return findDesktop(source, { workspaceId: order.workspaceId, restriction: null }, order.desktopId);
+}
+
+/** Times, events and wake-ups that follow from what is different now. */
+async function desktopChanged(services: Services, write: Write, it: { before: DesktopView; order: AssignmentRow; closes: boolean }): Promise<void> {
+  const { before, order } = it;
+  const nowMs = services.clock.nowMs();
+  const now = (await viewOf(services, write, order))!;
+  const was = statusOf(factsOf(before, nowMs));
+  const facts = factsOf(now, nowMs);
+  const is = it.closes ? 'destroyed' : statusOf(facts);
+  const readyNow = isReady(now, is);
+  const change: Partial<DesktopRow> = {};
+  if (is === 'running' && now.runningMs === null) change.runningMs = nowMs;
+  if (readyNow && now.readyMs === null) change.readyMs = nowMs;
+  if (it.closes) change.destroyedMs = nowMs;
+  await changeDesktop(write, { id: now.id }, change);
+  write.wake(desktopTopic(now.id));
+  const types: Happening['type'][] = is === was ? [] : eventOf(is);
+  if (readyNow && change.readyMs !== undefined) types.push('desktop.ready');
+  for (const type of types) {
+    const data = type === 'desktop.error' && facts.fault ? { code: facts.fault.code, message: facts.fault.message } : { boot: now.boot, startMode: now.startMode };
+    await record(write, services.clock, { type, workspaceId: order.workspaceId, desktopId: now.id, actor: { type: 'node', id: order.nodeId }, data });
+  }
+}
+
+function eventOf(status: Status): Happening['type'][] {
+  switch (status) {
+    case 'running':
+      return ['desktop.started'];
+    case 'stopped':
+      return ['desktop.stopped'];
+    case 'error':
+      return ['desktop.error'];
+    case 'destroyed':
+      return ['desktop.destroyed'];
+    case 'pending':
+    case 'booting':
+    case 'stopping':
+    case 'destroying':
+    case 'unknown':
+      return [];
+  }
+}

@@ -1,0 +1,66 @@
+import { sql } from 'kysely';
+import type { Static } from '../http/schema.ts';
+import type { Reader, Write } from '../db/database.ts';
+import type { NodeRow } from '../db/tables.ts';
+import type { Placement } from './placement.ts';
+import type { NodeHello } from './schema.ts';
+
+/** Nodes belong to the installation, not to a workspace. */
+
+export function listNodeRows(db: Reader): Promise<NodeRow[]> {
+  return db.selectFrom('nodes').selectAll().orderBy('name').limit(1000).execute();
+}
+
+export function findNode(db: Reader, nodeId: string): Promise<NodeRow | undefined> {
+  return db.selectFrom('nodes').selectAll().where('id', '=', nodeId).executeTakeFirst();
+}
+
+export function helloOf(row: Pick<NodeRow, 'helloJson'>): Static<typeof NodeHello> {
+  return JSON.parse(row.helloJson) as Static<typeof NodeHello>;
+}
+
+export interface Hardware {
+  vcpus: number;
+  memoryMiB: number;
+  diskGiB: number;
+}
+
+/** Takes processors and memory of a node if it still has them. @returns whether it had */
+export async function reserve({ db }: Write, place: Pick<Placement, 'nodeId' | 'limits'>, hardware: Omit<Hardware, 'diskGiB'>): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('nodes')
+    .set({
+      reservedVcpus: sql<number>`"reservedVcpus" + ${hardware.vcpus}`,
+      reservedMemoryMiB: sql<number>`"reservedMemoryMiB" + ${hardware.memoryMiB}`,
+    })
+    .where('id', '=', place.nodeId)
+    .where('reservedVcpus', '<=', place.limits.vcpus - hardware.vcpus)
+    .where('reservedMemoryMiB', '<=', place.limits.memoryMiB - hardware.memoryMiB)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+export async function releaseReserved({ db }: Write, nodeId: string, hardware: Omit<Hardware, 'diskGiB'>): Promise<void> {
+  await db
+    .updateTable('nodes')
+    .set({
+      reservedVcpus: sql<number>`"reservedVcpus" - ${hardware.vcpus}`,
+      reservedMemoryMiB: sql<number>`"reservedMemoryMiB" - ${hardware.memoryMiB}`,
+    })
+    .where('id', '=', nodeId)
+    .execute();
+}
+
+export async function addReservedDisk({ db }: Write, nodeId: string, diskGiB: number): Promise<void> {
+  await db.updateTable('nodes').set({ reservedDiskGiB: sql<number>`"reservedDiskGiB" + ${diskGiB}` }).where('id', '=', nodeId).execute();
+}
+
+/** An order of this node changed: its long poll is woken when the transaction is committed. */
+export async function orderChanged(write: Write, nodeId: string): Promise<void> {
+  await write.db.updateTable('nodes').set({ revision: sql<number>`"revision" + 1` }).where('id', '=', nodeId).execute();
+  write.wake(orderTopic(nodeId));
+}
+
+export function orderTopic(nodeId: string): string {
+  return `orders ${nodeId}`;
+}

@@ -1,0 +1,115 @@
+import { chmodSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Clock } from '@lebureau/kit/clock';
+import type { Log } from '@lebureau/kit/log';
+import { type Apps, composeApps } from './app.ts';
+import { runLoops } from './background/loops.ts';
+import { ensureFirstKey, ensureWorkspace } from './bootstrap.ts';
+import type { ApiConfig } from './config.ts';
+import { openDatabase } from './db/open.ts';
+import { Authenticator } from './keys/auth.ts';
+import type { Services } from './services.ts';
+
+export interface RunningApi {
+  /** Of the public contract. */
+  url: string;
+  apps: Apps;
+  services: Services;
+  /** Lets running requests end, at most `timeoutMs`, then closes everything. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+export async function openServices(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<Services> {
+  mkdirSync(config.home, { recursive: true, mode: 0o711 });
+  const database = await openDatabase(config.databaseUrl, at);
+  const { overcommit, reclaimAfterSeconds, sourceUrl } = config;
+  const services: Services = { database, authenticator: new Authenticator(database, at.clock), overcommit, reclaimAfterSeconds, sourceUrl, ...at };
+  await ensureWorkspace(services, config.quota);
+  return services;
+}
+
+/** Opens the database, makes the first key, listens and starts the loops. */
+export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<RunningApi> {
+  const services = await openServices(config, at);
+  const keyFile = join(config.home, 'api-key');
+  if (await ensureFirstKey(services, keyFile)) at.log.info('first key made', { file: keyFile });
+  const apps = composeApps(services, { rateLimits: config.rateLimits });
+  const ending = new AbortController();
+  const publicServer = listenPublic(apps, config);
+  const nodeServer = await listenNode(apps, config.nodeSocket);
+  const loops = runLoops(services, { usage: apps.usage, eventRetentionMs: config.eventRetentionMs, signal: ending.signal });
+  const url = `http://${config.listen.hostname.includes(':') ? `[${config.listen.hostname}]` : config.listen.hostname}:${publicServer.port}`;
+  at.log.info('api started', { url, nodeSocket: config.nodeSocket });
+  return {
+    url,
+    apps,
+    services,
+    async stop(timeoutMs) {
+      apps.readiness.draining = true;
+      ending.abort();
+      const graceful = Promise.all([publicServer.stop(false), nodeServer.stop(true)]);
+      await Promise.race([graceful, at.clock.sleep(timeoutMs)]);
+      await publicServer.stop(true);
+      await loops;
+      await services.database.close();
+      at.log.info('api stopped', {});
+    },
+  };
+}
+
+/** Uploads have no limit here; each operation has its own. */
+const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
+
+function listenPublic(apps: Apps, config: ApiConfig) {
+  const { hostname, port } = config.listen;
+  const handle = apps.public.compile().fetch;
+  try {
+    return Bun.serve({
+      hostname,
+      port,
+      maxRequestBodySize,
+      idleTimeout: 120,
+      fetch(request, server) {
+        if (isLong(request)) server.timeout(request, 0);
+        return handle(request);
+      },
+    });
+  } catch (error) {
+    throw new Error(`Cannot listen on ${hostname}:${port}. Stop what uses it, or set LEBUREAU_API_LISTEN.`, { cause: error });
+  }
+}
+
+/** Requests that may be silent for longer than the idle limit: commands, actions and uploads bound themselves. */
+function isLong(request: Request): boolean {
+  return request.method !== 'GET' && request.url.includes('/v1/desktops/');
+}
+
+/** A socket that only its owner may open takes the place of mutual authentication. */
+async function listenNode(apps: Apps, path: string) {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+  if (existsSync(path)) {
+    if (await answers(path)) throw new Error(`Another API listens on ${path}. Stop it first.`);
+    unlinkSync(path);
+  }
+  const handle = apps.node.compile().fetch;
+  const before = process.umask(0o177);
+  try {
+    const server = Bun.serve({ unix: path, maxRequestBodySize: 8_388_608, fetch: (request) => handle(request) });
+    chmodSync(path, 0o600);
+    return server;
+  } finally {
+    process.umask(before);
+  }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
