@@ -1,0 +1,113 @@
+import { copyFile, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runCommand } from './command.ts';
+import { buildInitProgram } from './initProgram.ts';
+import type { ProgressMeter } from './progress.ts';
+import type { Recipe } from './recipe.ts';
+import { suites } from './suites.ts';
+
+const installMaxMs = 60 * 60_000;
+const customizeMaxMs = 15 * 60_000;
+const leftOut = ['/usr/share/man/*', '/usr/share/info/*', '/usr/share/doc/*', '/usr/share/locale/*', '/usr/share/help/*'];
+const kept = ['/usr/share/doc/*/copyright', '/usr/share/locale/locale.alias'];
+
+export interface TreeOptions {
+  recipe: Recipe;
+  /** Made; holds the root file system in the end. */
+  tree: string;
+  /** Downloaded packages, kept between builds. */
+  packageCache: string;
+  keyring: string;
+  meter: ProgressMeter;
+  signal: AbortSignal;
+}
+
+export async function buildTree(options: TreeOptions): Promise<void> {
+  await installPackages(options);
+  options.meter.enter('configuring');
+  const { recipe, tree, signal } = options;
+  await cp(recipe.rootfs, tree, { recursive: true, verbatimSymlinks: true });
+  await buildInitProgram(join(tree, 'usr/lib/lebureau/init'), signal);
+  await copyFile(recipe.customize, join(tree, 'tmp/customize.sh'));
+  // A mount namespace of its own: whatever happens, no mount is left behind.
+  const script = 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/sh /tmp/customize.sh';
+  await runCommand(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', tree], {
+    signal,
+    timeoutMs: customizeMaxMs,
+  });
+  await rm(join(tree, 'etc/resolv.conf'), { force: true });
+  await symlink('../run/systemd/resolve/resolv.conf', join(tree, 'etc/resolv.conf'));
+}
+
+async function installPackages(options: TreeOptions): Promise<void> {
+  const { recipe, tree, packageCache, keyring, meter, signal } = options;
+  const suite = suites[recipe.suite];
+  await mkdir(packageCache, { recursive: true });
+  await forgetHalfDownloads(packageCache);
+  meter.enter('downloading');
+  const watch = watchApt(meter);
+  const argv: [string, ...string[]] = [
+    'mmdebstrap',
+    ...['--mode=root', '--variant=minbase', '--format=directory', '--verbose'],
+    `--components=${suite.components}`,
+    `--keyring=${keyring}`,
+    `--include=${recipe.packages.join(',')}`,
+    ...['APT::Install-Recommends "false"', 'Acquire::Languages "none"', 'Acquire::Retries "5"'].map((each) => `--aptopt=${each}`),
+    ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
+    ...kept.map((path) => `--dpkgopt=path-include=${path}`),
+    '--dpkgopt=force-unsafe-io',
+    '--skip=essential/unlink',
+    '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
+    `--setup-hook=sync-in ${quoted(packageCache)} /var/cache/apt/archives/`,
+    `--customize-hook=sync-out /var/cache/apt/archives ${quoted(packageCache)}`,
+    ...[recipe.suite, tree, ...suite.sources],
+  ];
+  await runCommand(argv, { signal, timeoutMs: installMaxMs, onLine: watch });
+  await rm(join(packageCache, 'lock'), { force: true });
+}
+
+/** apt names what it fetches and dpkg what it unpacks and sets up; both say how many there will be. */
+function watchApt(meter: ProgressMeter): (line: string) => void {
+  let packages = 0;
+  let steps = 0;
+  let doneMiB = 0;
+  let totalMiB = 0;
+  let installing = false;
+  return (line) => {
+    const need = /^Need to get (?:[\d.,]+ \w+\/)?([\d.,]+) (\w+) of archives/.exec(line);
+    if (need) totalMiB += inMiB(need[1]!, need[2]!);
+    const found = /(\d+) newly installed/.exec(line);
+    if (found) packages += Number(found[1]);
+    const fetched = /^Get:\d+ .*\[([\d.,]+) (\w+)\]$/.exec(line);
+    if (fetched) doneMiB += inMiB(fetched[1]!, fetched[2]!);
+    const step = /^(Unpacking|Setting up) /.exec(line);
+    if (step && !installing && steps > 200) {
+      installing = true;
+      meter.enter('installing');
+    }
+    if (step) steps += 1;
+    if (installing) meter.tell(steps / (2 * Math.max(packages, 1)));
+    else if (fetched) {
+      const sizes = { doneMiB: Math.round(doneMiB), totalMiB: Math.round(Math.max(totalMiB, doneMiB)) };
+      meter.tell(totalMiB > 0 ? doneMiB / totalMiB : 0, sizes);
+    }
+  };
+}
+
+function inMiB(number: string, unit: string): number {
+  const bytes = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 }[unit] ?? 1;
+  return (Number(number.replaceAll(',', '')) * bytes) / 2 ** 20;
+}
+
+/** An interrupted copy may have left an empty file that apt would take for the package. */
+async function forgetHalfDownloads(folder: string): Promise<void> {
+  await rm(join(folder, 'partial'), { recursive: true, force: true });
+  for (const name of await readdir(folder)) {
+    if (name.endsWith('.deb') && (await stat(join(folder, name))).size === 0) await rm(join(folder, name));
+  }
+  await writeFile(join(folder, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n');
+}
+
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}

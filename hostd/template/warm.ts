@@ -1,0 +1,209 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { chmod, chown, mkdir, open, rename, rm, statfs, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { systemClock, type Clock } from '@lebureau/kit/clock';
+import { Fault } from '@lebureau/kit/fault';
+import { syncFolder } from '../hypervisor/qemu/files.ts';
+import { probeHost, type HypervisorHost } from '../hypervisor/qemu/host.ts';
+import { guestCommandLine, warmKey, type MachineSize } from '../hypervisor/qemu/machine.ts';
+import { readTemplateFile } from './chooseSuite.ts';
+import { runCommand } from './command.ts';
+import { templatePaths, type TemplateFile, type TemplatePaths, type WarmFile } from './files.ts';
+import { takeLock } from './lock.ts';
+import { ProgressMeter, type ProgressListener } from './progress.ts';
+import { rehearse } from './rehearse.ts';
+import { verifyWarmState } from './verify.ts';
+import { builderUid, WarmMachine } from './warmMachine.ts';
+
+export interface WarmOptions {
+  home: string;
+  templateId: string;
+  size: MachineSize;
+  /** Left out: probed. */
+  host?: HypervisorHost;
+  onProgress?: ProgressListener;
+  signal?: AbortSignal;
+  clock?: Clock;
+}
+
+const stages = [
+  { name: 'starting the desktop', share: 70 },
+  { name: 'warming programs', share: 60 },
+  { name: 'saving memory', share: 8 },
+  { name: 'verifying', share: 6 },
+] as const;
+
+const saveMaxMs = 120_000;
+
+export interface Warming {
+  template: TemplateFile;
+  paths: TemplatePaths;
+  /** Holds the four files of the warm state while it is made. */
+  folder: string;
+  commandLine: string;
+  size: MachineSize;
+  host: HypervisorHost;
+  clock: Clock;
+  meter: ProgressMeter;
+  signal: AbortSignal;
+}
+
+/**
+ * Boots the template once, waits until the desktop is at rest, and keeps memory, devices and disk as they are then.
+ * The state gets its name only after a clone of it answered. Present already: costs a look.
+ * @returns the warm key.
+ */
+export async function warmTemplate(options: WarmOptions): Promise<string> {
+  const { home, templateId, size, signal = new AbortController().signal, clock = systemClock } = options;
+  const template = await readTemplateFile(home, templateId);
+  if (!template) throw new Fault('template_missing', `template ${templateId} is not on this node`);
+  const paths = templatePaths(home, templateId);
+  const host = options.host ?? (await probeHost({ kernel: { vmlinux: paths.vmlinux, initrd: paths.initrd } }));
+  const commandLine = guestCommandLine(template.kernelArgs, host.accelerator);
+  const { accelerator, qemuVersion, hostCpu } = host;
+  const key = warmKey({ templateId, size, accelerator, qemuVersion, hostCpu, commandLine });
+  const target = join(paths.warm, key);
+  if (await isThere(join(target, 'warm.json'))) return key;
+  await requireRoom(paths.warm, size);
+  const folder = join(paths.warm, `.making-${key}`);
+  const release = takeLock(join(paths.warm, `.lock-${key}`));
+  try {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { mode: 0o755 });
+    const meter = new ProgressMeter(stages, clock, options.onProgress ?? (() => {}));
+    await make({ template, paths, folder, commandLine, size, host, clock, meter, signal });
+    signal.throwIfAborted();
+    await rename(folder, target);
+    await syncFolder(paths.warm);
+    return key;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    release();
+  }
+}
+
+async function make(warming: Warming): Promise<void> {
+  const { folder, size, signal, meter } = warming;
+  meter.enter('starting the desktop');
+  const ram = join(folder, 'ram');
+  const disk = join(folder, 'disk.qcow2');
+  await writeFile(ram, '');
+  await truncate(ram, size.memoryMiB * 2 ** 20);
+  const create = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', '../../disk.qcow2', disk] as const;
+  await runCommand([...create], { signal, timeoutMs: 30_000 });
+  await giveToQemu(folder, [ram, disk]);
+  await boot(warming, ram);
+  await runCommand(['fallocate', '--dig-holes', ram], { signal, timeoutMs: saveMaxMs });
+  meter.enter('verifying');
+  const verified = await verifyWarmState(warming);
+  await keep(warming, verified);
+}
+
+async function boot(warming: Warming, ram: string): Promise<void> {
+  const { paths, folder, commandLine, size, host, clock, signal } = warming;
+  const machine = await WarmMachine.start({
+    host,
+    clock,
+    run: folder,
+    machine: {
+      size,
+      kernel: { vmlinux: paths.vmlinux, initrd: paths.initrd, commandLine },
+      ram: { kind: 'shared', path: ram },
+      incoming: false,
+    },
+  });
+  const abort = () => machine.process.kill('SIGKILL');
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await rehearse(machine, warming);
+    await save(machine, warming);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+    await machine.end();
+  }
+}
+
+/** RAM is in its file already (shared), so the stream carries the devices only: some 5 MB. */
+async function save(machine: WarmMachine, warming: Warming): Promise<void> {
+  const { folder, meter } = warming;
+  meter.enter('saving memory');
+  await machine.qmp.execute('stop');
+  const capabilities = [
+    { capability: 'x-ignore-shared', state: true },
+    { capability: 'events', state: true },
+  ];
+  await machine.qmp.execute('migrate-set-capabilities', { capabilities });
+  const socket = join(folder, 'save.sock');
+  const server = createServer();
+  server.listen(socket);
+  await once(server, 'listening');
+  await giveToQemu(folder, [socket]);
+  const written = new Promise<void>((resolve, reject) => {
+    server.once('connection', (stream) => pipeline(stream, createWriteStream(join(folder, 'device-state'))).then(resolve, reject));
+  });
+  written.catch(() => {}); // awaited below, also when QEMU refuses first
+  try {
+    const done = machine.qmp.nextEvent(
+      ({ event, data }) => event === 'MIGRATION' && (data.status === 'completed' || data.status === 'failed'),
+      saveMaxMs,
+    );
+    const [, event] = await Promise.all([machine.qmp.execute('migrate', { uri: 'unix:save.sock' }), done]);
+    if (event.data.status !== 'completed') throw new Fault('hypervisor_failed', 'QEMU could not save its devices');
+    await written;
+  } finally {
+    server.close();
+    await rm(socket, { force: true });
+  }
+}
+
+/** From here on nobody may write to it: a changed byte of the RAM file would crash every clone. */
+async function keep(warming: Warming, verified: WarmFile['verified']): Promise<void> {
+  const { folder, size, host, commandLine, clock } = warming;
+  const file: WarmFile = {
+    version: 1,
+    size: { vcpus: size.vcpus, memoryMiB: size.memoryMiB },
+    accelerator: host.accelerator,
+    qemuVersion: host.qemuVersion,
+    commandLine,
+    warmedAtMs: clock.nowMs(),
+    verified,
+  };
+  await writeFile(join(folder, 'warm.json'), `${JSON.stringify(file, undefined, 2)}\n`);
+  for (const name of ['qmp.sock', 'vnc.sock', 'init.sock', 'agent.sock', 'qemu.log']) await rm(join(folder, name), { force: true });
+  for (const name of ['warm.json', 'disk.qcow2', 'ram', 'device-state']) {
+    const path = join(folder, name);
+    if (process.getuid?.() === 0) await chown(path, 0, 0);
+    await chmod(path, 0o444);
+    const handle = await open(path, 'r');
+    await handle.sync();
+    await handle.close();
+  }
+  if (process.getuid?.() === 0) await chown(folder, 0, 0);
+  await chmod(folder, 0o755);
+  await syncFolder(folder);
+}
+
+/** QEMU makes its sockets in the folder and writes to these files. */
+export async function giveToQemu(folder: string, files: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  for (const path of [folder, ...files]) await chown(path, builderUid, builderUid);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return Bun.file(path).exists();
+}
+
+async function requireRoom(folder: string, size: MachineSize): Promise<void> {
+  const room = await statfs(folder);
+  const freeMiB = (room.bavail * room.bsize) / 2 ** 20;
+  const wantedMiB = size.memoryMiB + 1024;
+  if (freeMiB < wantedMiB) {
+    throw new Fault('disk_full', `warming this size needs ${wantedMiB} MiB below ${folder}, and ${Math.floor(freeMiB)} MiB are free`);
+  }
+}
