@@ -42,6 +42,8 @@ const defaultLimits: SshLimits = {
 
 const warmTries = 8;
 
+type ChannelAsk = (client: Client, take: (error: Error | undefined, channel: ClientChannel) => void) => void;
+
 /**
  * The one SSH connection of a desktop: opened when first needed or by `warm`, opened again after a failure, closed when
  * idle. It proves the guest's host key before it says anything.
@@ -72,7 +74,19 @@ export class SshConnection {
    * A channel with this subsystem (`sftp`). The caller ends it.
    * @throws Fault guest_unreachable
    */
-  async openSubsystem(name: string): Promise<Duplex> {
+  openSubsystem(name: string): Promise<Duplex> {
+    return this.openChannel((client, take) => client.subsys(name, take));
+  }
+
+  /**
+   * A stream to this Unix socket of the guest, opened by the user who is logged in. The caller ends it.
+   * @throws Fault guest_unreachable
+   */
+  openSocket(path: string): Promise<Duplex> {
+    return this.openChannel((client, take) => client.openssh_forwardOutStreamLocal(path, take));
+  }
+
+  private async openChannel(ask: ChannelAsk): Promise<Duplex> {
     if (this.channels >= this.limits.channelsMax)
       throw new Fault('guest_unreachable', 'Too many SSH channels to this desktop are open.', { retryAfterSeconds: 1 });
     this.channels += 1;
@@ -80,7 +94,7 @@ export class SshConnection {
     let channel: ClientChannel | undefined;
     try {
       const client = await this.client();
-      channel = await this.subsystemOf(client, name);
+      channel = await this.channelOf(client, ask);
       channel.once('close', () => this.release());
       return channel;
     } finally {
@@ -176,13 +190,13 @@ export class SshConnection {
     }
   }
 
-  private async subsystemOf(client: Client, name: string): Promise<ClientChannel> {
+  private async channelOf(client: Client, ask: ChannelAsk): Promise<ClientChannel> {
     const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
     const gone = () => reject(new Error('the connection closed'));
     client.once('close', gone);
     let late = false;
     try {
-      client.subsys(name, (error, channel) => {
+      ask(client, (error, channel) => {
         if (error) return reject(error);
         if (late) return channel.close();
         resolve(channel);
