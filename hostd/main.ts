@@ -6,6 +6,7 @@ import packageJson from './package.json' with { type: 'json' };
 import { readHostdConfig, type HostdConfig } from './config.ts';
 import { eyeHandlers } from './guest/server/eyes.ts';
 import { fileHandlers } from './guest/server/files.ts';
+import { shellHandlers } from './guest/server/shell.ts';
 import { GuestConnections } from './guest/server/connections.ts';
 import { serveGuests } from './guest/server/server.ts';
 import type { GuestIdentity } from './guest/init/channel.ts';
@@ -90,7 +91,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     lookEveryMs,
     drainMs: drainLimitMs,
   });
-  const handlers = { ...eyeHandlers, ...fileHandlers };
+  const handlers = { ...eyeHandlers, ...shellHandlers, ...fileHandlers };
   const connect = (assignmentId: string) => connections.of(assignmentId);
   const server = serveGuests({ socket: config.guestSocket, handlers, connect, clock: systemClock, log });
   log.info('hostd started', { home: config.home, node: config.nodeName, driver: driver.capabilities.name });

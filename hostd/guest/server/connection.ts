@@ -3,6 +3,7 @@ import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import type { Driver } from '../../hypervisor/driver.ts';
+import { EyesAndHands } from '../desktop/eyesAndHands.ts';
 import { Display } from '../display/display.ts';
 import { FrameStore } from '../display/frameStore.ts';
 import type { FileChannels } from '../files/channels.ts';
@@ -22,12 +23,13 @@ export interface ConnectionParts {
 }
 
 const openLimitMs = 10_000;
+const x11Socket = '/tmp/.X11-unix/X0';
 
 /** Everything hostd holds open to one running guest. Each part is opened when first needed. */
 export class GuestConnection {
   readonly parts: ConnectionParts;
-  readonly display: Display;
-  readonly frames: FrameStore;
+  readonly eyes: EyesAndHands;
+  private readonly display: Display;
   private opening: Promise<InitClient> | undefined;
   private channels: Promise<{ ssh: SshConnection; files: FileChannels }> | undefined;
   private closed = false;
@@ -36,7 +38,14 @@ export class GuestConnection {
     this.parts = parts;
     const { clock, log } = parts;
     this.display = new Display({ open: () => parts.driver.openDisplay(parts.vmRef), clock, log });
-    this.frames = new FrameStore(clock);
+    this.eyes = new EyesAndHands({
+      display: this.display,
+      frames: new FrameStore(clock),
+      openX11: async () => (await this.open()).ssh.openSocket(x11Socket),
+      init: () => this.init(),
+      clock,
+      log,
+    });
   }
 
   /** The channel to the resident init process. @throws Fault `guest_unreachable` */
@@ -54,13 +63,15 @@ export class GuestConnection {
     return (await this.open()).files;
   }
 
-  /** Opens SSH in the background, so that the first who needs files does not wait for the login. */
+  /** Opens SSH in the background, so that the first who needs files or windows does not wait for the login. */
   async warm(): Promise<void> {
     (await this.open()).ssh.warm();
+    this.eyes.warm();
   }
 
   close(): void {
     this.closed = true;
+    this.eyes.close();
     this.display.close();
     this.opening?.then(
       (init) => init.close(),

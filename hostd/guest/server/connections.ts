@@ -82,7 +82,7 @@ export class GuestConnections implements GuestDoor {
   }
 
   async takeFrame(order: Assignment): Promise<void> {
-    await this.connection(order).display.fresh();
+    await this.connection(order).eyes.firstFrame();
   }
 
   close(order: Assignment): void {
