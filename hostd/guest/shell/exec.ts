@@ -23,19 +23,19 @@ const environmentMaxCount = 400;
 const homes = { agent: '/home/agent', root: '/root' } as const;
 
 /** One command line for /bin/sh. @throws Fault guest_unreachable, file_not_found (cwd), invalid_request, payload_too_large */
-export function exec(init: InitChannel, body: Schemas['ExecBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
+export async function exec(init: InitChannel, body: Schemas['ExecBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
   refuseNul({ command: body.command });
   return run(init, { ...body, language: 'sh', source: body.command }, call);
 }
 
 /** A bash script, which may read the caller's `stdin`. */
-export function bash(init: InitChannel, body: Schemas['BashBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
+export async function bash(init: InitChannel, body: Schemas['BashBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
   refuseNul({ script: body.script });
   return run(init, { ...body, language: 'bash', source: body.script }, call);
 }
 
 /** Python 3 source, which may read the caller's `stdin`. */
-export function python(init: InitChannel, body: Schemas['PythonBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
+export async function python(init: InitChannel, body: Schemas['PythonBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
   refuseNul({ code: body.code });
   return run(init, { ...body, language: 'python', source: body.code }, call);
 }
@@ -92,7 +92,7 @@ export function checkEnvironment(env: Readonly<Record<string, string>> | undefin
 /** The init process says 127 or 126 with its own words on stderr when it could not enter the folder. */
 export function refuseFailedStart(result: InitExecResult, cwd: string | undefined): void {
   if (cwd === undefined || (result.exitCode !== 127 && result.exitCode !== 126)) return;
-  const reason = /^\/\S+: (No such file or directory|Not a directory|Permission denied)\n$/.exec(toText(result.stderr))?.[1];
+  const reason = /^\/\S+: working directory: (No such file or directory|Not a directory|Permission denied)\n$/.exec(toText(result.stderr))?.[1];
   if (reason === undefined || result.stdout.length > 0) return;
   if (reason === 'Permission denied') throw new Fault('permission_denied', `cwd ${cwd} may not be entered.`);
   if (reason === 'Not a directory') throw new Fault('not_a_directory', `cwd ${cwd} is not a folder.`);

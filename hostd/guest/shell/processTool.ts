@@ -101,10 +101,11 @@ sub keep {
   my ($folder, $pid, @pipes) = @_;
   my $ended = 0;
   while (@pipes || !$ended) {
-    for my $pipe (ready_pipes(\@pipes, $ended ? 3600 : 0.5)) {
+    for my $pipe (ready_pipes(\@pipes, !@pipes ? 0 : $ended ? 3600 : 0.5)) {
       @pipes = grep { $_ != $pipe } @pipes unless copy_bytes($pipe);
     }
-    next if $ended || waitpid($pid, 1) != $pid;
+    # With no pipe left the end is all there is to wait for; with one, SIGCHLD interrupts the wait for it.
+    next if $ended || waitpid($pid, @pipes ? 1 : 0) != $pid;
     my $code = $? & 127 ? 128 + ($? & 127) : $? >> 8;
     for my $round (1 .. 64) {
       my @ready = ready_pipes(\@pipes, 0) or last;
