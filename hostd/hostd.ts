@@ -109,6 +109,7 @@ export class Hostd {
 
   /** Starts a new epoch; tried until it works. */
   private async takeOver(): Promise<void> {
+    let lastWhy = '';
     for (let failures = 0; !this.over.signal.aborted; failures += 1) {
       try {
         this.welcome = await this.hello(undefined);
@@ -116,8 +117,10 @@ export class Hostd {
         this.parts.log.info('epoch begun', { epoch: this.welcome.epoch, nodeId: this.welcome.nodeId });
         return;
       } catch (error) {
-        if (failures % 20 === 0) this.parts.log.warn('hello failed', { failures, error: describeError(error) });
-        await this.parts.clock.sleep(backoffMs(failures, 2_000), this.over.signal);
+        const why = describeError(error);
+        if (why !== lastWhy || failures % 100 === 0) this.parts.log.warn('hello failed', { failures, error: why });
+        lastWhy = why;
+        await this.parts.clock.sleep(backoffMs(failures, failures < 50 ? 300 : 5_000), this.over.signal);
       }
     }
   }

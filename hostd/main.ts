@@ -23,6 +23,7 @@ const exitConfig = 78;
 const drainLimitMs = 5_000;
 const lookEveryMs = 3_000;
 const identitiesMax = 1000;
+const fakeTemplate = { id: `tpl_${'0'.repeat(26)}`, name: 'fake', warmSizes: ['1x1024'], diskMiB: 1, builtAtMs: 0 };
 
 await main();
 
@@ -106,6 +107,7 @@ async function openDriver(config: HostdConfig, log: Log, onChange: (vmRef: strin
   if (config.driver === 'fake') {
     const { FakeHypervisor } = await import('./hypervisor/fake.ts');
     const hypervisor = new FakeHypervisor({ clock: systemClock });
+    hypervisor.templates.push(fakeTemplate);
     const driver: Driver = hypervisor.driver();
     return { driver, fakeGuests: hypervisor.guests(), closeDriver: () => Promise.resolve() };
   }

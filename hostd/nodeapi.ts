@@ -34,7 +34,7 @@ async function ask<Answer>(
 ): Promise<Answer> {
   const { signal, body } = request;
   const isUnix = options.address.startsWith('unix:');
-  const response = await fetch(`${isUnix ? 'http://api' : options.address}${path}`, {
+  const response = await fetch(`${isUnix ? 'http://localhost' : options.address}${path}`, {
     method: body === undefined ? 'GET' : 'POST',
     headers: body === undefined ? {} : { 'content-type': 'application/json' },
     body: body === undefined ? undefined : JSON.stringify(body),
