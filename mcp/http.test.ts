@@ -53,10 +53,10 @@ test.each(eras)('a %s client creates, sees, drives and deletes', async (era) => 
   await client.close();
 });
 
-test('a client that can ask its user is asked, in the modern era over HTTP', async () => {
+test.each(eras)('a %s client that can ask its user is asked', async (era) => {
   await using rig = await startRig();
   const { id } = await rig.fake.client().desktops.create();
-  const client = await rig.connect({ era: 'modern', elicit: true });
+  const client = await rig.connect({ era, elicit: true });
   const questions: string[] = [];
   let agree = false;
   client.setRequestHandler('elicitation/create', async ({ params }) => {
@@ -115,4 +115,29 @@ test('a tool call is one REST call', async () => {
     `POST /v1/desktops/${id}/actions`,
   ]);
   await client.close();
+});
+
+test('a session of the older era belongs to the key that opened it', async () => {
+  await using rig = await startRig();
+  const authorization = `Bearer ${rig.fake.apiKey}`;
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } },
+  };
+  const headers = { authorization, 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  const opened = await fetch(rig.url, { method: 'POST', headers, body: JSON.stringify(initialize) });
+  await opened.text();
+  const sessionId = opened.headers.get('mcp-session-id') ?? '';
+  expect(sessionId).toHaveLength(36);
+  expect((await post(rig.url, { authorization, 'mcp-session-id': sessionId })).status).toBe(200);
+  expect((await post(rig.url, { authorization, 'mcp-session-id': crypto.randomUUID() })).status).toBe(404);
+  expect((await post(rig.url, { authorization: 'Bearer lb_live_other', 'mcp-session-id': sessionId })).status).toBe(
+    401,
+  );
+  expect(
+    (await fetch(rig.url, { method: 'DELETE', headers: { ...headers, 'mcp-session-id': sessionId } })).status,
+  ).toBe(200);
+  expect((await post(rig.url, { authorization, 'mcp-session-id': sessionId })).status).toBe(404);
 });

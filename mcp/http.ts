@@ -1,45 +1,41 @@
-import {
-  type McpHttpHandler,
-  createMcpHandler,
-  hostHeaderValidationResponse,
-  originValidationResponse,
-} from '@modelcontextprotocol/server';
+import type { McpRequestContext } from '@modelcontextprotocol/server';
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
 import { Callers, type KnownCaller } from './callers.ts';
 import { ConfirmTokens } from './confirmToken.ts';
+import { type DoorOptions, refuseAtDoor } from './door.ts';
+import { Endpoint } from './endpoint.ts';
 import { createServer } from './server.ts';
 import { type Settings, SettingsError, narrow } from './settings.ts';
 
-export interface HttpOptions {
+export interface HttpOptions extends DoorOptions {
   baseUrl: string;
   settings: Settings;
-  /** Names that the Host header may have; undefined: any, for a server that is reached by other than loopback. */
-  hosts: readonly string[] | undefined;
-  /** Host names of web pages that may call. */
-  origins: readonly string[];
   clock: Clock;
   log: Log;
 }
 
-/** Serves `/mcp`: Streamable HTTP of both eras, an API key as Bearer with every request. */
+/** Serves `/mcp`: an API key as Bearer with every request, and the settings that the request asks for. */
 export function createHttpServer(options: HttpOptions): {
   fetch: (request: Request) => Promise<Response>;
   close: () => Promise<void>;
 } {
   const callers = new Callers(options.baseUrl, options.clock);
   const tokens = new ConfirmTokens(options.clock);
-  const handler: McpHttpHandler = createMcpHandler(
-    ({ authInfo }) => {
-      const asked = authInfo?.extra as unknown as { caller: KnownCaller; settings: Settings };
-      return createServer({ ...asked, capabilities: asked.caller.capabilities, tokens });
+  const onerror = (error: Error) => options.log.debug('mcp request refused', { error: error.message });
+  const endpoint = new Endpoint(
+    ({ authInfo }: McpRequestContext) => {
+      if (!authInfo?.extra) throw new Error('A request came past the door');
+      const { caller, settings } = authInfo.extra as unknown as Asked;
+      return createServer({ caller, settings, capabilities: caller.capabilities, tokens });
     },
-    { onerror: (error) => options.log.debug('mcp request refused', { error: error.message }) },
+    { clock: options.clock, onerror },
   );
   return {
-    close: () => handler.close(),
+    close: () => endpoint.close(),
     async fetch(request) {
-      const refused = refuse(request, options);
+      if (new URL(request.url).pathname !== '/mcp') return plain(404, 'The MCP server is at /mcp');
+      const refused = refuseAtDoor(request, options);
       if (refused) return refused;
       const apiKey = /^Bearer (\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
       if (apiKey === undefined) return unauthorized('Send an API key: Authorization: Bearer lb_live_…');
@@ -47,8 +43,9 @@ export function createHttpServer(options: HttpOptions): {
         const settings = settingsOf(request, options.settings);
         const caller = await callers.find(apiKey);
         if (!caller) return unauthorized('That API key is not valid, or no longer');
-        const authInfo = { token: apiKey, clientId: caller.id, scopes: [], extra: { caller, settings } };
-        return await handler.fetch(request, { authInfo });
+        const extra: Asked & Record<string, unknown> = { caller, settings };
+        const authInfo = { token: apiKey, clientId: caller.id, scopes: [], extra };
+        return await endpoint.fetch(request, { owner: caller.id, authInfo });
       } catch (error) {
         if (error instanceof SettingsError) return plain(400, error.message);
         options.log.warn('mcp request failed', { error: String(error) });
@@ -58,12 +55,9 @@ export function createHttpServer(options: HttpOptions): {
   };
 }
 
-/** The library does not look at Origin and Host by itself. */
-function refuse(request: Request, options: HttpOptions): Response | undefined {
-  const { pathname } = new URL(request.url);
-  if (pathname !== '/mcp') return plain(404, 'The MCP server is at /mcp');
-  const host = options.hosts && hostHeaderValidationResponse(request, [...options.hosts]);
-  return host ?? originValidationResponse(request, [...options.origins]);
+interface Asked {
+  caller: KnownCaller;
+  settings: Settings;
 }
 
 /** `/mcp?toolsets=computer,files&readOnly=true&desktop=dsk_…`, or the same as headers. */
