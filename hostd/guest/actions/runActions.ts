@@ -29,16 +29,22 @@ export async function runActions(
   const settleRegion = batch.settle?.region && map.region(batch.settle.region);
   const wish = wishOf(batch, map);
 
-  const results = await runSteps({ batch, steps }, context, signal);
-  const looks = batch.settle !== undefined || wish !== undefined;
-  const settle = { ...settleDefaults, ...batch.settle, region: settleRegion };
-  const settled = looks && (await context.display.quiet(settle, signal));
-  const [screenshot, cursor, activeWindow] = await Promise.all([
-    wish ? takeShot(context.display, context.frames, wish).then(toScreenshot) : null,
-    unlessUnreachable(() => context.hands.cursor()),
-    unlessUnreachable(() => context.guest.activeWindow()),
-  ]);
-  return { completed: results.filter(({ ok }) => ok).length, results, settled, screenshot, cursor, activeWindow };
+  try {
+    const results = await runSteps({ batch, steps }, context, signal);
+    const looks = batch.settle !== undefined || wish !== undefined;
+    const settle = { ...settleDefaults, ...batch.settle, region: settleRegion };
+    const settled = looks && (await context.display.quiet(settle, signal));
+    const [screenshot, cursor, activeWindow] = await Promise.all([
+      wish ? takeShot(context.display, context.frames, wish).then(toScreenshot) : null,
+      unlessUnreachable(() => context.hands.cursor()),
+      unlessUnreachable(() => context.guest.activeWindow()),
+    ]);
+    signal.throwIfAborted();
+    return { completed: results.filter(({ ok }) => ok).length, results, settled, screenshot, cursor, activeWindow };
+  } catch (error) {
+    await context.held.releaseAll().catch(() => {});
+    throw error;
+  }
 }
 
 async function runSteps(
@@ -47,22 +53,19 @@ async function runSteps(
   signal: AbortSignal,
 ): Promise<ActionResult[]> {
   const results: ActionResult[] = [];
-  let whole = false;
-  try {
-    for (const [index, step] of steps.entries()) {
-      signal.throwIfAborted();
-      const startMs = context.clock.monotonicMs();
-      const done = await attempt(step, context, signal);
-      const durationMs = Math.round((context.clock.monotonicMs() - startMs) * 10) / 10;
-      results.push({ action: batch.actions[index]!.action, durationMs, ...done });
-      if (!done.ok) return results;
-    }
-    await context.hands.sync();
-    whole = true;
-    return results;
-  } finally {
-    if (!whole) await context.held.releaseAll().catch(() => {});
+  for (const [index, step] of steps.entries()) {
+    signal.throwIfAborted();
+    const startMs = context.clock.monotonicMs();
+    const done = await attempt(step, context, signal);
+    const durationMs = Math.round((context.clock.monotonicMs() - startMs) * 10) / 10;
+    results.push({ action: batch.actions[index]!.action, durationMs, ...done });
+    if (done.ok) continue;
+    await context.held.releaseAll().catch(() => {});
+    break;
   }
+  signal.throwIfAborted();
+  await context.hands.sync();
+  return results;
 }
 
 /** A Fault is the result of the action; what aborts the batch, and bugs, are thrown on. */

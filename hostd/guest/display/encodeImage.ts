@@ -1,4 +1,5 @@
 import { Fault } from '@lebureau/kit/fault';
+import { type Pixels, encodePng } from './encodePng.ts';
 import { bytesPerPixel } from './framebuffer.ts';
 
 export type ImageFormat = 'png' | 'jpeg' | 'webp';
@@ -12,20 +13,15 @@ export interface EncodeWish {
   height: number;
 }
 
-export interface Pixels {
-  width: number;
-  height: number;
-  /** BGRX; the fourth byte is ignored. */
-  data: Buffer;
-}
-
 const bitmapHeaderBytes = 54;
 
 /** Encodes off the main thread. @throws Fault `capture_failed`. */
 export async function encodeImage(pixels: Pixels, wish: EncodeWish): Promise<Uint8Array> {
   try {
+    const scaled = wish.width !== pixels.width || wish.height !== pixels.height;
+    if (wish.format === 'png' && !scaled) return await encodePng(pixels);
     let image = new Bun.Image(bitmapOf(pixels));
-    if (wish.width !== pixels.width || wish.height !== pixels.height) image = image.resize(wish.width, wish.height);
+    if (scaled) image = image.resize(wish.width, wish.height);
     return await inFormat(image, wish).bytes();
   } catch (error) {
     throw new Fault('capture_failed', 'The picture could not be encoded.', { cause: error });
