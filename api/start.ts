@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
@@ -63,7 +63,6 @@ const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
 
 function listenPublic(apps: Apps, config: ApiConfig) {
   const { hostname, port } = config.listen;
-  const handle = apps.public.compile().fetch;
   try {
     return Bun.serve({
       hostname,
@@ -72,7 +71,7 @@ function listenPublic(apps: Apps, config: ApiConfig) {
       idleTimeout: 120,
       fetch(request, server) {
         if (isLong(request)) server.timeout(request, 0);
-        return handle(request);
+        return apps.public(request);
       },
     });
   } catch (error) {
@@ -92,15 +91,14 @@ async function listenNode(apps: Apps, path: string) {
     if (await answers(path)) throw new Error(`Another API listens on ${path}. Stop it first.`);
     unlinkSync(path);
   }
-  const handle = apps.node.compile().fetch;
-  const before = process.umask(0o177);
-  try {
-    const server = Bun.serve({ unix: path, maxRequestBodySize: 8_388_608, fetch: (request) => handle(request) });
-    chmodSync(path, 0o600);
-    return server;
-  } finally {
-    process.umask(before);
-  }
+  // Made where only its owner comes in, and moved once its mode is set.
+  const folder = mkdtempSync(`${path}-`);
+  const made = join(folder, 'socket');
+  const server = Bun.serve({ unix: made, maxRequestBodySize: 8_388_608, fetch: (request) => apps.node(request) });
+  chmodSync(made, 0o600);
+  renameSync(made, path);
+  rmSync(folder, { recursive: true });
+  return server;
 }
 
 function answers(path: string): Promise<boolean> {
