@@ -14,7 +14,7 @@ import { notInternet, tableName } from './rules.ts';
  * would after a break-out: with its uid, in its network namespace, with any system call it likes.
  */
 const world = 'lbtest-world';
-const publicAddress = '203.0.113.10';
+const publicAddress = '198.51.100.10';
 const resolver = '10.53.0.53';
 const forbidden = ['10.99.0.1', '172.16.9.9', '192.168.77.1', '100.64.9.9', '169.254.169.254', '198.18.255.9'];
 const block = 62;
@@ -148,11 +148,11 @@ async function makeWorld(): Promise<void> {
   const host = [
     `netns add ${world}`,
     `link add lbtest0 type veth peer name eth0 netns ${world}`,
-    'addr add 203.0.113.1/24 dev lbtest0',
+    'addr add 198.51.100.1/24 dev lbtest0',
     'link set lbtest0 up',
   ];
   await runCommand('ip', ['-batch', '-'], { stdin: `${host.join('\n')}\n` });
-  const inside = ['link set lo up', 'link set eth0 up', `addr add ${publicAddress}/24 dev eth0`, 'route add default via 203.0.113.1'];
+  const inside = ['link set lo up', 'link set eth0 up', `addr add ${publicAddress}/24 dev eth0`, 'route add default via 198.51.100.1'];
   const more = addresses.slice(1).map((address) => `addr add ${address}/32 dev lo`);
   await runCommand('ip', ['-n', world, '-batch', '-'], { stdin: `${[...inside, ...more].join('\n')}\n` });
   const routes = addresses.slice(1).map((address) => `route add ${address}/32 via ${publicAddress}`);

@@ -72,6 +72,11 @@ export class GuestNetwork {
     return addressing(this.#options.block, slot, this.#options.uidBase);
   }
 
+  /** The slot whose uid this is. */
+  slotOf(uid: number): number {
+    return uid - this.address(0).uid;
+  }
+
   /** Path of the namespace that QEMU enters. */
   namespacePath(slot: number): string {
     return join(namespaceFolder, this.address(slot).namespace);

@@ -22,11 +22,16 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name in parentheses may hold anything, even parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    if (fields[0] === 'X' || (fields[0] === 'Z' && !hasThreads(pid))) return undefined;
     return { pid, startTicks: Number(fields[19]), hostBoot: hostBootId() };
   } catch {
     return undefined;
   }
+}
+
+/** The first thread of a killed process may be a zombie while others still hold its files and memory. */
+function hasThreads(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).length > 1;
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {

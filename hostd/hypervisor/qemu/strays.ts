@@ -22,6 +22,7 @@ export async function straysOf(engine: Engine): Promise<VmSeen[]> {
 export async function endStrays(engine: Engine, vmRef: string): Promise<void> {
   for (const each of (await strayProcesses(engine)).get(vmRef) ?? []) {
     await killProcess(each.identity, engine.clock, 10_000);
+    await engine.network.release(engine.network.slotOf(each.uid));
   }
 }
 
