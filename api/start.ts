@@ -94,7 +94,7 @@ async function listenNode(apps: Apps, path: string) {
   // Made where only its owner comes in, and moved once its mode is set.
   const folder = mkdtempSync(`${path}-`);
   const made = join(folder, 'socket');
-  const server = Bun.serve({ unix: made, maxRequestBodySize: 8_388_608, fetch: (request) => apps.node(request) });
+  const server = Bun.serve({ unix: made, maxRequestBodySize: 8_388_608, idleTimeout: 120, fetch: (request) => apps.node(request) });
   chmodSync(made, 0o600);
   renameSync(made, path);
   rmSync(folder, { recursive: true });
