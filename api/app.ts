@@ -18,11 +18,13 @@ import { nodeRoutes, syncRoutes } from './nodes/routes.ts';
 import type { Services } from './services.ts';
 import { templateRoutes } from './templates/routes.ts';
 
+export type Answerer = (request: Request) => Response | Promise<Response>;
+
 export interface Apps {
   /** The public contract. */
-  public: Elysia;
+  public: Answerer;
   /** The node contract, for a listener of its own. */
-  node: Elysia;
+  node: Answerer;
   usage: Usage;
   readiness: Readiness;
 }
@@ -48,14 +50,14 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
   return { public: mount(publicRoutes, gate, services), node: mount(syncRoutes(services), gate, services), usage, readiness };
 }
 
-function mount(routes: readonly Route[], gate: Gate, services: Services): Elysia {
+function mount(routes: readonly Route[], gate: Gate, services: Services): Answerer {
   const app = new Elysia({ normalize: false });
   for (const each of routes) {
     const { method, path } = each.operation;
     app.route(method, path, ({ request, params }) => gate.serve(each, request, params), { parse: 'none' });
   }
   const methodsOf = matcher(routes);
-  return app.onError(({ error, code, request }) => {
+  app.onError(({ error, code, request }) => {
     const at = { requestId: newId('req', services.clock.nowMs()) };
     if (code !== 'NOT_FOUND') return gate.fail(error, at);
     const { pathname } = new URL(request.url);
@@ -63,7 +65,14 @@ function mount(routes: readonly Route[], gate: Gate, services: Services): Elysia
     if (methods.length === 0) return gate.fail(new Fault('not_found', `There is no ${pathname}.`), at);
     const allow = methods.join(', ');
     return gate.fail(new Fault('method_not_allowed', `${pathname} has ${allow}.`), { ...at, headers: { Allow: allow } });
-  }) as unknown as Elysia;
+  });
+  const { fetch } = app.compile();
+  return (request) => fetch(hasShortHost(request) ? new Request(request.url.replace('://', '://short-host.'), request as RequestInit) : request);
+}
+
+/** Elysia looks for the path behind the eleventh character and misses it after a host of three. */
+function hasShortHost(request: Request): boolean {
+  return request.url.indexOf('/', 8) < 11;
 }
 
 /** Which methods a path has. */

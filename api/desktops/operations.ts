@@ -127,7 +127,7 @@ function demand(view: DesktopView, action: Action, nowMs: number): void {
   const status = statusOf(facts);
   const allowedActions = allowedActionsOf(status, facts);
   if (!allowedActions.includes(action)) {
-    throw new Fault('wrong_state', `A desktop that is ${status} cannot ${action}.`, { members: { status, allowedActions } });
+    throw new Fault('wrong_state', `A desktop that is ${status} cannot ${action}.`, { members: { desktopStatus: status, allowedActions } });
   }
 }
 

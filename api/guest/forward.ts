@@ -76,7 +76,7 @@ function demandReady(view: DesktopView, nowMs: number): void {
   const facts = factsOf(view, nowMs);
   const status = statusOf(facts);
   if (isReady(view, status)) return;
-  const members = { status, allowedActions: allowedActionsOf(status, facts) };
+  const members = { desktopStatus: status, allowedActions: allowedActionsOf(status, facts) };
   if (status === 'unknown') throw new Fault('node_unreachable', 'The node of this desktop has not been heard for a while.', { retryAfterSeconds: 5, members });
   if (['pending', 'booting', 'running'].includes(status)) throw new Fault('not_ready', `The desktop is ${status} and not ready yet.`, { retryAfterSeconds: 1, members });
   throw new Fault('wrong_state', `The desktop is ${status}; it must be running.`, { members });

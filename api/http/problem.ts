@@ -12,7 +12,7 @@ export function problemOf(fault: Fault, requestId: string): { status: number; bo
   if (status === 401) headers['WWW-Authenticate'] = 'Bearer';
   return {
     status,
-    body: { type: `/docs/errors#${code}`, title, status, code, detail, hint: fault.extra.hint ?? hint, requestId, retryable, ...fault.extra.members },
+    body: { ...fault.extra.members, type: `/docs/errors#${code}`, title, status, code, detail, hint: fault.extra.hint ?? hint, requestId, retryable },
     headers,
   };
 }

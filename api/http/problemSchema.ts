@@ -21,6 +21,7 @@ export const Problem = t.Object({
   retryable: t.Boolean({ description: 'The same request may succeed later.' }),
   errors: t.Optional(t.Array(FieldError)),
   capability: t.Optional(t.String({ description: 'With `capability_missing`: the one to ask for.' })),
+  desktopStatus: t.Optional(t.String({ description: 'With `wrong_state` and `not_ready`: the status of the desktop.' })),
   allowedActions: t.Optional(t.Array(t.String(), { description: 'With `wrong_state`: what is possible now.' })),
 }, {
   examples: [{

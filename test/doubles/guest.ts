@@ -1,0 +1,84 @@
+import { unlinkSync } from 'node:fs';
+import nodeDocument from '@lebureau/openapi/node.json' with { type: 'json' };
+
+/** hostd's guest contract without guests: each operation answers with its example in node.json, files keep what was written. */
+
+export interface GuestDouble {
+  /** Every request: method and path below `/guest`. */
+  readonly seen: string[];
+  /** Bytes received by the last upload. */
+  uploadedBytes: number;
+  /** Uploads that were cut off. */
+  abortedUploads: number;
+  /** Answers the next requests in the place of the examples. */
+  answer: ((request: Request) => Promise<Response> | Response | undefined) | undefined;
+  stop(): Promise<void>;
+}
+
+const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+
+interface Described {
+  responses: Record<string, { content?: Record<string, { example?: unknown }> }>;
+}
+
+export function serveGuestDouble(socketPath: string): GuestDouble {
+  const double: GuestDouble = { seen: [], uploadedBytes: 0, abortedUploads: 0, answer: undefined, stop: () => server.stop(true) };
+  const server = Bun.serve({
+    unix: socketPath,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    async fetch(request) {
+      const { pathname, searchParams } = new URL(request.url);
+      const path = pathname.replace(/^\/guest\/[^/]+/, '');
+      double.seen.push(`${request.method} ${path}`);
+      const special = await double.answer?.(request);
+      if (special) return special;
+      if (path === '/screenshot' && searchParams.get('as') !== 'json') return new Response(pixel, { headers: { 'content-type': 'image/png', frame: '{}' } });
+      if (path === '/files/content' && request.method === 'GET') return new Response(endless(Number(searchParams.get('path') ?? 0)));
+      if (path === '/files/content') await receive(request, double);
+      return exampleOf(request.method, path);
+    },
+  });
+  return double;
+}
+
+async function receive(request: Request, double: GuestDouble): Promise<void> {
+  double.uploadedBytes = 0;
+  try {
+    for await (const chunk of request.body ?? []) double.uploadedBytes += (chunk as Uint8Array).length;
+  } catch (error) {
+    double.abortedUploads += 1;
+    throw error;
+  }
+}
+
+/** So many bytes, made as they are taken. */
+function endless(bytes: number): ReadableStream<Uint8Array> {
+  const chunk = new Uint8Array(262_144);
+  let left = bytes;
+  return new ReadableStream({
+    pull(controller) {
+      const part = chunk.subarray(0, Math.min(left, chunk.length));
+      left -= part.length;
+      if (part.length > 0) controller.enqueue(part);
+      if (left === 0) controller.close();
+    },
+  });
+}
+
+function exampleOf(method: string, path: string): Response {
+  const found = Object.entries(nodeDocument.paths).find(([template]) =>
+    new RegExp(`^/guest${template.slice('/guest/{assignmentId}'.length).replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(`/guest${path}`),
+  );
+  const operation = (found?.[1] as Record<string, Described> | undefined)?.[method.toLowerCase()];
+  const [status, response] = Object.entries(operation?.responses ?? {}).find(([code]) => code.startsWith('2')) ?? ['404', undefined];
+  const example = response?.content?.['application/json']?.example;
+  return example === undefined ? new Response(null, { status: Number(status) }) : Response.json(example, { status: Number(status) });
+}
+
+export function removeSocket(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // There was none.
+  }
+}
