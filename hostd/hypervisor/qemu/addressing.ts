@@ -44,6 +44,12 @@ export function slotOfNamespace(block: number, name: string): number | undefined
   return match && Number(match[1]) === block ? Number(match[2]) : undefined;
 }
 
+/** Block and slot of an interface of ours, or undefined. */
+export function slotOfLink(name: string): { block: number; slot: number } | undefined {
+  const match = /^lb(\d+)v(\d+)$/.exec(name);
+  return match ? { block: Number(match[1]), slot: Number(match[2]) } : undefined;
+}
+
 function dotted(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }

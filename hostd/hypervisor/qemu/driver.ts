@@ -6,6 +6,7 @@ import type { Clock } from '@lebureau/kit/clock';
 import { describeError, Fault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import type { Driver, DriverCapabilities, NodeFacts, StartOptions, VmSeen, VmSpec } from '../driver.ts';
+import { removeAbandoned } from './abandoned.ts';
 import { Channels } from './channels.ts';
 import { cloneVm, removeVm } from './clone.ts';
 import { Controls } from './control.ts';
@@ -50,6 +51,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<QemuDr
   prepareFolders(home);
   if (root) requireReachable(home);
   const host = await probeHost({ kernel: someKernel(home) });
+  if (root) await removeAbandoned();
   const block = await instanceBlock(home);
   const uidBase = options.uidBase ?? 400_000;
   const { clock, log } = options;

@@ -269,6 +269,18 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
     expect(await runCommand('qemu-img', ['check', paths.disk])).toContain('No errors');
   });
 
+  test('what a deleted home left on the network is cleared away by the next one', async () => {
+    const forgotten = mkdtempSync('/var/tmp/lb-forgotten-');
+    chmodSync(forgotten, 0o755);
+    const links = () => readdirSync('/sys/class/net').filter((link) => readFileSync(`/sys/class/net/${link}/ifalias`, 'utf8').includes(forgotten));
+    await open(forgotten);
+    expect(links()).not.toEqual([]);
+    rmSync(forgotten, { recursive: true });
+    await driver.close();
+    driver = await open(home);
+    expect(links()).toEqual([]);
+  });
+
   test('a full disk is told as such and leaves nothing', async () => {
     const small = mkdtempSync('/var/tmp/lb-small-');
     await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=755', 'tmpfs', small]);

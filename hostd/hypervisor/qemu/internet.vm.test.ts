@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
@@ -20,8 +23,9 @@ const forbidden = ['10.99.0.1', '172.16.9.9', '192.168.77.1', '100.64.9.9', '169
 const block = 62;
 const uidBase = 470_000;
 
+const home = mkdtempSync(join(tmpdir(), 'lebureau-internet-'));
 const network = new GuestNetwork({
-  home: '/var/tmp', block, uidBase, resolver, poolSize: 2, clock: systemClock, log: silentLog,
+  home, block, uidBase, resolver, poolSize: 2, clock: systemClock, log: silentLog,
 });
 let answering: ChildProcess | undefined;
 let hostService: Server | undefined;
@@ -76,6 +80,7 @@ describe.skipIf(!root)('network of a guest', () => {
     await network.release(slot);
     await runCommand('ip', ['-force', '-batch', '-'], { stdin: `link del lbtest0\nnetns del ${world}\n` }).catch(() => {});
     await runCommand('nft', ['delete', 'table', 'inet', tableName(block)]);
+    rmSync(home, { recursive: true });
   });
 
   test('the internet answers, and the resolver on its port only', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { addressing } from './addressing.ts';
+import { linkAlias, readLinkAlias } from './abandoned.ts';
+import { addressing, slotOfLink } from './addressing.ts';
 import { hostPortOf } from './channels.ts';
 import { confine } from './launch.ts';
 import { chooseResolver } from './resolver.ts';
@@ -50,4 +51,11 @@ test('forwards are read from the table of QEMU', () => {
     '  TCP[HOST_FORWARD]  13        127.0.0.1 35001       10.0.2.15  8080     0     0',
   ].join('\n');
   expect([hostPortOf(table, 22), hostPortOf(table, 8080), hostPortOf(table, 443)]).toEqual([22, 35_001, undefined]);
+});
+
+test('an interface tells its home, and foreign ones tell nothing', () => {
+  expect(readLinkAlias(`${linkAlias('/var/lib/le bureau', 400_000)}\n`)).toEqual({ home: '/var/lib/le bureau', uidBase: 400_000 });
+  for (const other of ['', 'uplink', 'lebureau x /a', 'lebureau 1 relative']) expect(readLinkAlias(other)).toBeUndefined();
+  expect(slotOfLink(addressing(5, 7, 400_000).link)).toEqual({ block: 5, slot: 7 });
+  expect(slotOfLink('lb5-7')).toBeUndefined();
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { describeError } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
+import { linkAlias } from './abandoned.ts';
 import { addressing, slotOfNamespace, slotsMax, type Addressing } from './addressing.ts';
 import { runCommand } from './command.ts';
 import { chooseResolver } from './resolver.ts';
@@ -159,7 +160,8 @@ export class GuestNetwork {
     const address = this.address(slot);
     await this.#remove(slot);
     try {
-      await runCommand('ip', ['-batch', '-'], { stdin: hostCommands(address) });
+      const alias = linkAlias(this.#options.home, this.#options.uidBase);
+      await runCommand('ip', ['-batch', '-'], { stdin: hostCommands(address, alias) });
       const inside = ['/bin/sh', '-c', insideScript(address), 'sh', namespaceRules(address, this.#resolver)];
       await runCommand('nsenter', [`--net=${this.namespacePath(slot)}`, '--', ...inside]);
       this.#made.add(slot);
@@ -217,10 +219,11 @@ function readIfThere(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
-function hostCommands(address: Addressing): string {
+function hostCommands(address: Addressing, alias: string): string {
   return [
     `netns add ${address.namespace}`,
     `link add ${address.link} type veth peer name eth0 netns ${address.namespace}`,
+    `link set dev ${address.link} alias "${alias.slice(0, 255)}"`,
     `addr add ${address.hostAddress}/31 dev ${address.link}`,
     `link set ${address.link} up`,
     '',
