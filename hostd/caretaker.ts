@@ -17,6 +17,8 @@ export interface CaretakerParts extends ActParts {
   tell: (observation: Observation) => void;
   /** Resolves when the API accepted this very observation. @throws Fault when it refused it or cannot be asked. */
   confirm: (observation: Observation) => Promise<void>;
+  /** A guest that had to boot from its disk has come up. */
+  coldStarted: (order: Assignment) => void;
   bootTimeoutMs: number;
   lookEveryMs: number;
 }
@@ -47,6 +49,7 @@ export class Caretaker {
   private startedBoot = 0;
   private confirmedAtMs: Facts['confirmedAtMs'];
   private justConfirmed = false;
+  private acting = false;
   private stop: Facts['stop'];
   private trouble: Facts['trouble'];
   private lookFailures = 0;
@@ -70,6 +73,11 @@ export class Caretaker {
   /** The order as it stands, and whether the guest has been told who it is. */
   get now(): { order: Assignment; seen: Seen | undefined; identified: boolean } {
     return { order: this.order, seen: this.seen, identified: this.guest.identified };
+  }
+
+  /** Its VM is changing, or on its way to being ready. */
+  get isBusy(): boolean {
+    return this.acting || this.last?.power === 'booting';
   }
 
   /** Takes the newest order. An older one (a late packet) is ignored. */
@@ -191,14 +199,23 @@ export class Caretaker {
     const began = this.parts.clock.monotonicMs();
     const generation = this.order.generation;
     const fields = { vmRef: this.order.vmRef, effect: effect.kind };
+    this.acting = true;
     try {
       await this.effect(effect);
       if (this.trouble?.kind === effect.kind) this.trouble = undefined;
       this.parts.log.info('effect done', { ...fields, tookMs: Math.round(this.parts.clock.monotonicMs() - began) });
-      if (effect.kind === 'probe') this.tell();
+      if (effect.kind === 'probe') this.noteMet();
     } catch (error) {
       if (!this.over.signal.aborted && this.order.generation === generation) this.fail(effect, error);
+    } finally {
+      this.acting = false;
     }
+  }
+
+  private noteMet(): void {
+    this.tell();
+    const cold = this.seen?.kind === 'vm' && this.seen.vm.startMode === 'cold';
+    if (cold && this.startedBoot === this.guest.boot) this.parts.coldStarted(this.order);
   }
 
   private async effect(effect: Effect): Promise<void> {

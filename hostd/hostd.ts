@@ -6,14 +6,17 @@ import type { VmSeen } from './hypervisor/driver.ts';
 import type { Assignment, AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
 import { emptyQuarantine, reviewStrangers, type Verdict } from './orphans.ts';
 import { Reporter } from './reporter.ts';
+import { Warmer, type WarmSize } from './warm.ts';
 import { inTime, pollOrders, pollWaitSeconds } from './sync.ts';
 
-export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'confirm'> {
+export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'confirm' | 'coldStarted'> {
   desk: OrderDesk;
   nodeName: string;
   version: string;
   guestAddress: string;
   effectsMax: number;
+  /** Makes the warm state of a size, in the background. Left out: nothing is warmed. */
+  warm?: (size: WarmSize, signal: AbortSignal) => Promise<unknown>;
   /** How long a stop waits for effects that run. */
   drainMs: number;
   /** `dry-run`: what would be reclaimed is only logged. */
@@ -41,6 +44,8 @@ export class Hostd {
   private readonly caretakers = new Map<string, Caretaker>();
   private readonly leaving = new Map<string, Promise<void>>();
   private welcome: NodeWelcome | undefined;
+  private warmSizes: ReadonlyMap<string, readonly string[]> = new Map();
+  private readonly warmer: Warmer | undefined;
   private ordersAtMs: number | undefined;
   private goneForGood = 0;
   private superseded = false;
@@ -48,6 +53,9 @@ export class Hostd {
   constructor(parts: HostdParts) {
     this.parts = parts;
     this.slots = new Slots(parts.effectsMax);
+    const { warm, clock, log } = parts;
+    const isBusy = () => [...this.caretakers.values()].some((one) => one.isBusy);
+    if (warm !== undefined) this.warmer = new Warmer({ warm, isBusy, clock, log, signal: this.over.signal });
     const fatal = (error: unknown) => this.isSuperseded(error);
     this.reporter = new Reporter({
       desk: parts.desk,
@@ -65,7 +73,7 @@ export class Hostd {
     if (stop.aborted) end();
     await this.takeOver();
     await Promise.all([this.renew(), this.followOrders(), this.watchStrangers()]);
-    await this.drain();
+    await Promise.all([this.drain(), this.warmer?.ended()]);
     return this.superseded ? 'superseded' : 'stopped';
   }
 
@@ -129,6 +137,7 @@ export class Hostd {
     const { driver, clock } = this.parts;
     const limit = { clock, limitMs: callLimitMs, code: 'hypervisor_failed', doing: 'ask the hypervisor what it is' };
     const facts = await within(driver.facts(), limit);
+    this.warmSizes = new Map(facts.templates.map((template) => [template.id, template.warmSizes]));
     const hello: NodeHello = {
       nodeName: this.parts.nodeName,
       version: this.parts.version,
@@ -196,6 +205,13 @@ export class Hostd {
     }
   }
 
+  /** A size that had to start cold is to start warm the next time. */
+  private wantWarm(order: Assignment): void {
+    const { vcpus, memoryMiB } = order.hardware;
+    const isWarm = this.warmSizes.get(order.templateId)?.includes(`${vcpus}x${memoryMiB}`);
+    if (isWarm !== true) this.warmer?.want({ templateId: order.templateId, vcpus, memoryMiB });
+  }
+
   /** Should the order come back while an effect still runs, the next caretaker waits for its end. */
   private leave(assignmentId: string, caretaker: Caretaker): void {
     this.leaving.set(assignmentId, caretaker.ended);
@@ -207,7 +223,7 @@ export class Hostd {
   private caretakerParts(): CaretakerParts {
     const tell = this.reporter.tell.bind(this.reporter);
     const confirm = this.reporter.confirm.bind(this.reporter);
-    return { ...this.parts, slots: this.slots, tell, confirm };
+    return { ...this.parts, slots: this.slots, tell, confirm, coldStarted: (order) => this.wantWarm(order) };
   }
 
   private async watchStrangers(): Promise<void> {

@@ -16,6 +16,7 @@ import type { Driver } from './hypervisor/driver.ts';
 import { deriveIdentity, readNodeSecret, type DerivedIdentity } from './identity.ts';
 import { connectNodeApi } from './nodeapi.ts';
 import type { Assignment } from './orders.ts';
+import type { WarmSize } from './warm.ts';
 
 /** Exit codes a supervisor may act upon (sysexits.h): another hostd took over; the configuration or the home is wrong. */
 const exitSuperseded = 75;
@@ -63,7 +64,7 @@ async function runHostd(config: HostdConfig, log: Log) {
   }
   const identities = identityCache(readNodeSecret(config.home));
   let hostd: Hostd | undefined;
-  const { driver, closeDriver, fakeGuests } = await openDriver(config, log, (vmRef) => hostd?.wake(vmRef));
+  const { driver, closeDriver, fakeGuests, warm } = await openDriver(config, log, (vmRef) => hostd?.wake(vmRef));
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -79,6 +80,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     desk: connectNodeApi({ address: config.apiAddress, tls: config.apiTls }),
     driver,
     guests: fakeGuests ?? connections,
+    warm,
     clock: systemClock,
     log,
     identityOf: (order, boot) => guestIdentity(identities(order.assignmentId), order, boot),
@@ -109,12 +111,23 @@ async function openDriver(config: HostdConfig, log: Log, onChange: (vmRef: strin
     const hypervisor = new FakeHypervisor({ clock: systemClock });
     hypervisor.templates.push(fakeTemplate);
     const driver: Driver = hypervisor.driver();
-    return { driver, fakeGuests: hypervisor.guests(), closeDriver: () => Promise.resolve() };
+    return { driver, fakeGuests: hypervisor.guests(), closeDriver: () => Promise.resolve(), warm: undefined };
   }
   const { openQemuDriver } = await import('./hypervisor/qemu/driver.ts');
   const { home, resolver } = config;
   const driver = await openQemuDriver({ home, log, clock: systemClock, resolver, onChange });
-  return { driver, fakeGuests: undefined, closeDriver: () => driver.close() };
+  const warm = async ({ templateId, vcpus, memoryMiB }: WarmSize, signal: AbortSignal) => {
+    const { warmTemplate } = await import('./template/warm.ts');
+    return warmTemplate({
+      home,
+      templateId,
+      size: { vcpus, memoryMiB },
+      host: driver.host,
+      clock: systemClock,
+      signal,
+    });
+  };
+  return { driver, fakeGuests: undefined, closeDriver: () => driver.close(), warm };
 }
 
 function identityCache(secret: Buffer): (assignmentId: string) => DerivedIdentity {
