@@ -42,7 +42,9 @@ export class Channels {
   async openPort(vmRef: string, port: number): Promise<Duplex> {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Fault('guest_unreachable', 'no such port');
     const { vm, process } = await this.#running(vmRef);
-    const host = this.#engine.network.isolated ? this.#engine.network.address(vm.marker.slot).guestAddress : '127.0.0.1';
+    const host = this.#engine.network.isolated
+      ? this.#engine.network.address(vm.marker.slot).guestAddress
+      : '127.0.0.1';
     const hostPort = await this.#forward(vm, process, { host, port });
     return connectTcp(host, hostPort);
   }
@@ -64,7 +66,12 @@ export class Channels {
   #socket(vm: VmFolder, process: ProcessIdentity, name: string): Promise<Duplex> {
     const { alive } = controlTarget(this.#engine, vm, process);
     const ownerUid = uidOf(this.#engine, vm.marker.slot);
-    return connectUnix(join(vm.paths.run, name), { clock: this.#engine.clock, timeoutMs: connectTimeoutMs, ownerUid, alive });
+    return connectUnix(join(vm.paths.run, name), {
+      clock: this.#engine.clock,
+      timeoutMs: connectTimeoutMs,
+      ownerUid,
+      alive,
+    });
   }
 
   async #forward(vm: VmFolder, process: ProcessIdentity, wanted: { host: string; port: number }): Promise<number> {
@@ -76,7 +83,8 @@ export class Channels {
     const port = existing ?? (this.#engine.network.isolated ? wanted.port : await freePort());
     if (existing === undefined) {
       const answer = await monitor(qmp, `hostfwd_add net0 tcp:${wanted.host}:${port}-:${wanted.port}`);
-      if (answer.trim() !== '') throw new Fault('guest_unreachable', `port ${wanted.port} could not be opened: ${answer.trim()}`);
+      if (answer.trim() !== '')
+        throw new Fault('guest_unreachable', `port ${wanted.port} could not be opened: ${answer.trim()}`);
     }
     if (this.#forwards.size > 10_000) this.#forwards.clear(); // asked for again from QEMU
     this.#forwards.set(key, port);

@@ -13,11 +13,15 @@ export async function cloneVm(engine: Engine, spec: VmSpec): Promise<void> {
   const paths = vmPaths(engine.home, spec.vmRef);
   const known = await readMarker(paths.marker);
   if (known === 'damaged') throw new Fault('needs_operator', `the marker of VM ${spec.vmRef} is damaged`);
-  if (known && known.spec.owner !== spec.owner) throw new Fault('not_ours', `VM ${spec.vmRef} belongs to another owner`);
+  if (known && known.spec.owner !== spec.owner)
+    throw new Fault('not_ours', `VM ${spec.vmRef} belongs to another owner`);
   if (known && existsSync(paths.run)) return;
   const free = await diskFreeMiB(engine);
   if (free < engine.diskReserveMiB) {
-    throw new Fault('disk_full', `this node has ${free} MiB of disk left and keeps ${engine.diskReserveMiB} MiB in reserve`);
+    throw new Fault(
+      'disk_full',
+      `this node has ${free} MiB of disk left and keeps ${engine.diskReserveMiB} MiB in reserve`,
+    );
   }
   const template = await engine.shelf.template((known?.spec ?? spec).templateId);
   const warm = known ? await warmOf(engine, template, known) : await engine.shelf.warmState(template, spec);

@@ -10,7 +10,15 @@ import { removeAbandoned } from './abandoned.ts';
 import { Channels } from './channels.ts';
 import { cloneVm, removeVm } from './clone.ts';
 import { Controls } from './control.ts';
-import { controlTarget, diskFreeMiB, processesOfBlock, requireVm, uidOf, type Engine, type VmFolder } from './engine.ts';
+import {
+  controlTarget,
+  diskFreeMiB,
+  processesOfBlock,
+  requireVm,
+  uidOf,
+  type Engine,
+  type VmFolder,
+} from './engine.ts';
 import { isVmRef, readBoot, readMarker, vmPaths, vmRefsIn, writeJson } from './files.ts';
 import { probeHost, type HypervisorHost } from './host.ts';
 import { instanceBlock } from './instance.ts';
@@ -56,17 +64,32 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<QemuDr
   const uidBase = options.uidBase ?? 400_000;
   const { clock, log } = options;
   const network = new GuestNetwork({
-    home, block, uidBase, clock, log, resolver: options.resolver, poolSize: options.namespacesReady ?? 3,
+    home,
+    block,
+    uidBase,
+    clock,
+    log,
+    resolver: options.resolver,
+    poolSize: options.namespacesReady ?? 3,
   });
   const engine: Engine = {
-    home, block, host, network, clock, log,
+    home,
+    block,
+    host,
+    network,
+    clock,
+    log,
     uidBase: root ? uidBase : undefined,
     diskReserveMiB: options.diskReserveMiB ?? 2048,
     shelf: new TemplateShelf(home, host, log),
     controls: new Controls({ clock, onChange: options.onChange ?? (() => {}) }),
   };
   await openNetwork(engine);
-  log.info('hypervisor was opened', { ...host, network: network.isolated ? 'isolated' : 'none', reason: network.reason });
+  log.info('hypervisor was opened', {
+    ...host,
+    network: network.isolated ? 'isolated' : 'none',
+    reason: network.reason,
+  });
   const driver = new QemuDriverOfHome(engine);
   driver.preload();
   return driver;

@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '@lebureau/kit/clock';
@@ -15,7 +27,11 @@ import { identifyProcess, isAlive, type ProcessIdentity } from './process.ts';
 const templateHome = process.env['LEBUREAU_TEST_HOME'];
 const templates = templateHome === undefined ? '' : join(templateHome, 'templates');
 const skip =
-  process.geteuid?.() !== 0 ? 'needs root' : existsSync(templates) ? '' : 'LEBUREAU_TEST_HOME names no folder with a template';
+  process.geteuid?.() !== 0
+    ? 'needs root'
+    : existsSync(templates)
+      ? ''
+      : 'LEBUREAU_TEST_HOME names no folder with a template';
 
 const mac = '52:54:00:12:34:56';
 const home = skip ? '' : mkdtempSync('/var/tmp/lb-driver-');
@@ -27,7 +43,16 @@ function open(at: string, options: Partial<QemuDriverOptions> = {}): Promise<Qem
 }
 
 function spec(vmRef: string, over: Partial<VmSpec> = {}): VmSpec {
-  return { vmRef, owner: `asg_${vmRef}`, templateId, vcpus: 1, memoryMiB: 1024, diskGiB: 8, network: 'internet', ...over };
+  return {
+    vmRef,
+    owner: `asg_${vmRef}`,
+    templateId,
+    vcpus: 1,
+    memoryMiB: 1024,
+    diskGiB: 8,
+    network: 'internet',
+    ...over,
+  };
 }
 
 async function started(vmRef: string, over: Partial<VmSpec> = {}): Promise<ProcessIdentity> {
@@ -45,14 +70,23 @@ async function processOf(vmRef: string): Promise<ProcessIdentity> {
 async function exec(vmRef: string, script: string, timeoutMs = 30_000): Promise<InitExecResult & { text: string }> {
   const channel = openInitChannel(await driver.openInit(vmRef), systemClock);
   try {
-    const result = await channel.exec({ argv: ['/bin/sh', '-c', script], user: 'root', timeoutMs, outputMaxBytes: 65_536 });
+    const result = await channel.exec({
+      argv: ['/bin/sh', '-c', script],
+      user: 'root',
+      timeoutMs,
+      outputMaxBytes: 65_536,
+    });
     return { ...result, text: Buffer.from(result.stdout).toString() };
   } finally {
     channel.close();
   }
 }
 
-async function until(vmRef: string, wanted: (seen: VmSeen | undefined) => boolean, timeoutMs = 60_000): Promise<VmSeen | undefined> {
+async function until(
+  vmRef: string,
+  wanted: (seen: VmSeen | undefined) => boolean,
+  timeoutMs = 60_000,
+): Promise<VmSeen | undefined> {
   const untilMs = systemClock.monotonicMs() + timeoutMs;
   for (;;) {
     const seen = await driver.look(vmRef);
@@ -83,7 +117,12 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
   test('a warm clone runs, confined, as a user of its own, and answers', async () => {
     const { pid } = await started('warm');
     expect(await driver.look('warm')).toEqual({
-      vmRef: 'warm', owner: 'asg_warm', complete: true, power: 'running', boot: 1, startMode: 'warm',
+      vmRef: 'warm',
+      owner: 'asg_warm',
+      complete: true,
+      power: 'running',
+      boot: 1,
+      startMode: 'warm',
     });
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const [uid] = /^Uid:\t(\d+)\t\1\t\1\t\1$/m.exec(status)?.slice(1) ?? [];
@@ -95,7 +134,9 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
     expect(readlinkSync(`/proc/${pid}/ns/net`)).not.toBe(readlinkSync('/proc/self/ns/net'));
     expect((await exec('warm', 'cat /proc/uptime; id -u')).text).toMatch(/\n0\n$/);
     const display = await driver.openDisplay('warm');
-    const hello = await new Promise((resolve) => display.stream.once('data', (chunk: Buffer) => resolve(chunk.toString())));
+    const hello = await new Promise((resolve) =>
+      display.stream.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    );
     expect(hello).toBe('RFB 003.008\n');
     display.stream.destroy();
   });
@@ -106,7 +147,18 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
     const uid = statSync(vmPaths(home, 'warm').run).uid;
     const folder = join(templates, templateId);
     const as = (script: string, file: string) => {
-      const args = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--', 'sh', '-c', script, 'sh', file];
+      const args = [
+        `--reuid=${uid}`,
+        `--regid=${uid}`,
+        '--clear-groups',
+        '--no-new-privs',
+        '--',
+        'sh',
+        '-c',
+        script,
+        'sh',
+        file,
+      ];
       try {
         execFileSync('setpriv', args, { stdio: 'pipe' });
         return 'done';
@@ -115,7 +167,12 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
       }
     };
     const warmFolder = join(folder, 'warm');
-    const files = [join(folder, 'disk.qcow2'), join(folder, 'vmlinux'), join(folder, 'initrd'), join(folder, 'template.json')];
+    const files = [
+      join(folder, 'disk.qcow2'),
+      join(folder, 'vmlinux'),
+      join(folder, 'initrd'),
+      join(folder, 'template.json'),
+    ];
     for (const key of readdirSync(warmFolder)) {
       for (const name of ['ram', 'device-state', 'disk.qcow2', 'warm.json']) files.push(join(warmFolder, key, name));
     }
@@ -125,7 +182,13 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
       expect([file, as('mv "$1" "$1.x"', file)]).toEqual([file, 'refused']);
     }
     const others = vmPaths(home, 'other');
-    for (const file of [others.disk, others.marker, others.boot, vmPaths(home, 'warm').marker, vmPaths(home, 'warm').boot]) {
+    for (const file of [
+      others.disk,
+      others.marker,
+      others.boot,
+      vmPaths(home, 'warm').marker,
+      vmPaths(home, 'warm').boot,
+    ]) {
       expect([file, as('cat "$1" > /dev/null', file)]).toEqual([file, 'refused']);
     }
     // The control: what is its own, it may write.
@@ -146,7 +209,10 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
 
   test('hostd reaches a port of the guest, with network none too', async () => {
     for (const vmRef of ['warm', 'other']) {
-      const listening = exec(vmRef, `timeout 25 python3 -c "import socket; s = socket.create_server(('', 7000)); c, _ = s.accept(); c.sendall(b'here')"`);
+      const listening = exec(
+        vmRef,
+        `timeout 25 python3 -c "import socket; s = socket.create_server(('', 7000)); c, _ = s.accept(); c.sendall(b'here')"`,
+      );
       let text = '';
       for (let attempt = 0; attempt < 40 && text === ''; attempt++) {
         const stream = await driver.openPort(vmRef, 7000);
@@ -176,7 +242,9 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
     await expect(driver.delete('warm', 'asg_else')).rejects.toMatchObject({ code: 'not_ours' });
     await expect(driver.start('warm', { boot: 2, mac })).rejects.toMatchObject({ code: 'hypervisor_failed' });
     await expect(driver.start('absent', { boot: 1, mac })).rejects.toMatchObject({ code: 'vm_missing' });
-    await expect(driver.clone(spec('no-template', { templateId: 'tpl_7zzzzzzzzzzzzzzzzzzzzzzzzz' }))).rejects.toMatchObject({ code: 'template_missing' });
+    await expect(
+      driver.clone(spec('no-template', { templateId: 'tpl_7zzzzzzzzzzzzzzzzzzzzzzzzz' })),
+    ).rejects.toMatchObject({ code: 'template_missing' });
     expect(await driver.look('no-template')).toBeUndefined();
     expect(await driver.look('absent')).toBeUndefined();
     await driver.delete('absent', 'asg_absent');
@@ -252,7 +320,11 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
     await driver.clone(spec('never-started'));
     rmSync(vmPaths(home, 'never-started').run, { recursive: true });
     await driver.delete('never-started', 'asg_never-started');
-    expect(await driver.list().then((all) => all.map((each) => each.vmRef).toSorted())).toEqual(['other', 'polite', 'warm']);
+    expect(await driver.list().then((all) => all.map((each) => each.vmRef).toSorted())).toEqual([
+      'other',
+      'polite',
+      'warm',
+    ]);
   });
 
   test('a QEMU whose folder is gone is seen and can be ended', async () => {
@@ -272,7 +344,10 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
   test('what a deleted home left on the network is cleared away by the next one', async () => {
     const forgotten = mkdtempSync('/var/tmp/lb-forgotten-');
     chmodSync(forgotten, 0o755);
-    const links = () => readdirSync('/sys/class/net').filter((link) => readFileSync(`/sys/class/net/${link}/ifalias`, 'utf8').includes(forgotten));
+    const links = () =>
+      readdirSync('/sys/class/net').filter((link) =>
+        readFileSync(`/sys/class/net/${link}/ifalias`, 'utf8').includes(forgotten),
+      );
     await open(forgotten);
     expect(links()).not.toEqual([]);
     rmSync(forgotten, { recursive: true });

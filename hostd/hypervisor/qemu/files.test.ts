@@ -11,7 +11,13 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const marker: VmMarker = {
   version: 1,
   spec: {
-    vmRef: 'a', owner: 'asg_1', templateId: 'tpl_1', vcpus: 1, memoryMiB: 1024, diskGiB: 8, network: 'internet',
+    vmRef: 'a',
+    owner: 'asg_1',
+    templateId: 'tpl_1',
+    vcpus: 1,
+    memoryMiB: 1024,
+    diskGiB: 8,
+    network: 'internet',
   },
   slot: 3,
 };
@@ -19,7 +25,7 @@ const marker: VmMarker = {
 test('a name that could leave the folder of VMs is refused', () => {
   for (const bad of ['', '..', '../x', 'a/b', '.new-a', 'A', 'a_b', '-a', 'a\0', 'x'.repeat(64)]) {
     expect(isVmRef(bad)).toBe(false);
-    expect(() => vmPaths('/home', bad)).toThrow();
+    expect(() => vmPaths('/home', bad)).toThrow('no VM can have this name');
   }
   try {
     vmPaths('/home', '../x');
@@ -37,12 +43,17 @@ test('a marker comes back as it was written, and nothing temporary stays', async
   expect(readdirSync(folder)).toEqual(['vm.json']);
 });
 
-test.each(['', '{', 'null', '[]', '{"version":2}', '{"version":1,"spec":{},"slot":1}', '{"version":1,"spec":{"owner":"a"}}'])(
-  'what is not a marker is damaged: %s',
-  async (text) => {
-    const path = join(folder, 'damaged.json');
-    writeFileSync(path, text);
-    expect(await readMarker(path)).toBe('damaged');
-    expect(await readBoot(path)).toBe('damaged');
-  },
-);
+test.each([
+  '',
+  '{',
+  'null',
+  '[]',
+  '{"version":2}',
+  '{"version":1,"spec":{},"slot":1}',
+  '{"version":1,"spec":{"owner":"a"}}',
+])('what is not a marker is damaged: %s', async (text) => {
+  const path = join(folder, 'damaged.json');
+  writeFileSync(path, text);
+  expect(await readMarker(path)).toBe('damaged');
+  expect(await readBoot(path)).toBe('damaged');
+});

@@ -103,7 +103,8 @@ export async function readBoot(path: string): Promise<BootRecord | 'damaged' | u
   const value = await readJson(path);
   if (value === undefined || value === 'damaged') return value;
   const record = value as Partial<BootRecord>;
-  const whole = Number.isInteger(record.boot) && Number.isInteger(record.formerBoot) && typeof record.phase === 'string';
+  const whole =
+    Number.isInteger(record.boot) && Number.isInteger(record.formerBoot) && typeof record.phase === 'string';
   return whole ? (record as BootRecord) : 'damaged';
 }
 

@@ -60,7 +60,9 @@ async function kvmTrouble(options: ProbeOptions): Promise<string | undefined> {
   }
   const timeoutMs = options.timeoutMs ?? 10_000;
   const outcome = await runProbe(probeArguments(options.kernel), options.kernel ? kernelRan : firmwareRan, timeoutMs);
-  return outcome === undefined ? undefined : `Emulation (TCG): ${device} exists, but a probe VM did not run on it (${outcome}).`;
+  return outcome === undefined
+    ? undefined
+    : `Emulation (TCG): ${device} exists, but a probe VM did not run on it (${outcome}).`;
 }
 
 /** The kernel looked for its root file system, or SeaBIOS introduced itself: both are executed instructions. */
@@ -68,9 +70,20 @@ const kernelRan = /Run \/init as init process/;
 const firmwareRan = /SeaBIOS/;
 
 function probeArguments(kernel: ProbeOptions['kernel']): string[] {
-  const common = ['-no-user-config', '-nodefaults', '-display', 'none', '-accel', 'kvm', '-cpu', cpuModel('kvm'), '-no-reboot'];
+  const common = [
+    '-no-user-config',
+    '-nodefaults',
+    '-display',
+    'none',
+    '-accel',
+    'kvm',
+    '-cpu',
+    cpuModel('kvm'),
+    '-no-reboot',
+  ];
   const stdio = ['-chardev', 'stdio,id=out0,signal=off'];
-  if (!kernel) return [...common, '-M', 'q35', '-m', '64M', ...stdio, '-device', 'isa-debugcon,iobase=0x402,chardev=out0'];
+  if (!kernel)
+    return [...common, '-M', 'q35', '-m', '64M', ...stdio, '-device', 'isa-debugcon,iobase=0x402,chardev=out0'];
   const boot = ['-kernel', kernel.vmlinux, '-initrd', kernel.initrd, '-append', 'console=ttyS0 panic=-1'];
   return [...common, '-M', 'q35', '-m', '512M', ...stdio, '-serial', 'chardev:out0', ...boot];
 }

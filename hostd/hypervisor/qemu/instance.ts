@@ -15,7 +15,9 @@ export async function instanceBlock(home: string): Promise<number> {
   if (known !== undefined) {
     const block = known === 'damaged' ? undefined : known.block;
     if (typeof block === 'number' && Number.isInteger(block) && block >= 0 && block < blocksMax) return block;
-    throw new Fault('needs_operator', `${path} is damaged`, { hint: 'Put {"block": N} back, with the N of the running desktops.' });
+    throw new Fault('needs_operator', `${path} is damaged`, {
+      hint: 'Put {"block": N} back, with the N of the running desktops.',
+    });
   }
   const first = createHash('sha256').update(home).digest().readUInt16BE(0);
   const links = readdirSync('/sys/class/net');

@@ -25,7 +25,13 @@ const uidBase = 470_000;
 
 const home = mkdtempSync(join(tmpdir(), 'lebureau-internet-'));
 const network = new GuestNetwork({
-  home, block, uidBase, resolver, poolSize: 2, clock: systemClock, log: silentLog,
+  home,
+  block,
+  uidBase,
+  resolver,
+  poolSize: 2,
+  clock: systemClock,
+  log: silentLog,
 });
 let answering: ChildProcess | undefined;
 let hostService: Server | undefined;
@@ -78,7 +84,9 @@ describe.skipIf(!root)('network of a guest', () => {
     hostService?.close();
     await network.close();
     await network.release(slot);
-    await runCommand('ip', ['-force', '-batch', '-'], { stdin: `link del lbtest0\nnetns del ${world}\n` }).catch(() => {});
+    await runCommand('ip', ['-force', '-batch', '-'], { stdin: `link del lbtest0\nnetns del ${world}\n` }).catch(
+      () => {},
+    );
     await runCommand('nft', ['delete', 'table', 'inet', tableName(block)]);
     rmSync(home, { recursive: true });
   });
@@ -88,7 +96,8 @@ describe.skipIf(!root)('network of a guest', () => {
     expect(await reached(undefined, pairs)).toEqual(pairs);
     expect(await reached(slot, pairs)).toEqual([`${publicAddress} 80`, `${resolver} 53`]);
     // bash reads byte by byte, and so sees one of a datagram.
-    const ask = (address: string) => `exec 3<>/dev/udp/${address}/53; echo n >&3; read -r -t 1 word <&3; echo "got $word"`;
+    const ask = (address: string) =>
+      `exec 3<>/dev/udp/${address}/53; echo n >&3; read -r -t 1 word <&3; echo "got $word"`;
     expect(await asGuest(slot, ['bash', '-c', ask(resolver)])).toBe('got n\n');
   });
 
@@ -112,7 +121,14 @@ describe.skipIf(!root)('network of a guest', () => {
   });
 
   test('IPv6 of any kind does not leave', async () => {
-    const pairs = ['2001:db8::10 80', 'fd00::2 80', 'fe80::1 80', '::ffff:10.99.0.1 80', '64:ff9b::a63:1 80', 'ff02::1 80'];
+    const pairs = [
+      '2001:db8::10 80',
+      'fd00::2 80',
+      'fe80::1 80',
+      '::ffff:10.99.0.1 80',
+      '64:ff9b::a63:1 80',
+      'ff02::1 80',
+    ];
     expect(await reached(slot, pairs)).toEqual([]);
     // The mapped form of the internet is IPv4 on the wire, and so shows that the probe can succeed.
     expect(await reached(slot, [`::ffff:${publicAddress} 80`])).toEqual([`::ffff:${publicAddress} 80`]);
@@ -123,7 +139,9 @@ describe.skipIf(!root)('network of a guest', () => {
     await network.ensure(other);
     const { guestAddress } = network.address(other);
     const program = [process.execPath, '-e', answer(guestAddress, [22])];
-    const service = spawn('ip', ['netns', 'exec', network.address(other).namespace, ...program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const service = spawn('ip', ['netns', 'exec', network.address(other).namespace, ...program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await new Promise((resolve) => service.stdout.once('data', resolve));
     expect(await reached(undefined, [`${guestAddress} 22`])).toEqual([`${guestAddress} 22`]);
     expect(await reached(slot, [`${guestAddress} 22`])).toEqual([]);
@@ -134,7 +152,12 @@ describe.skipIf(!root)('network of a guest', () => {
   test("the guest's side alone refuses, when somebody flushed the host's rules; and those come back", async () => {
     await runCommand('nft', ['flush', 'table', 'inet', tableName(block)]);
     await runCommand('nft', ['delete', 'table', 'inet', tableName(block)]);
-    expect(await reached(slot, forbidden.map((address) => `${address} 80`))).toEqual([]);
+    expect(
+      await reached(
+        slot,
+        forbidden.map((address) => `${address} 80`),
+      ),
+    ).toEqual([]);
     await network.verify();
     const rules = await runCommand('nft', ['list', 'table', 'inet', tableName(block)]);
     for (const each of notInternet.slice(0, 5)) expect(rules).toContain(each);
@@ -148,7 +171,9 @@ describe.skipIf(!root)('network of a guest', () => {
 });
 
 async function makeWorld(): Promise<void> {
-  await runCommand('ip', ['-force', '-batch', '-'], { stdin: `link del lbtest0\nnetns del ${world}\n` }).catch(() => {});
+  await runCommand('ip', ['-force', '-batch', '-'], { stdin: `link del lbtest0\nnetns del ${world}\n` }).catch(
+    () => {},
+  );
   const addresses = [publicAddress, resolver, ...forbidden];
   const host = [
     `netns add ${world}`,
@@ -157,7 +182,12 @@ async function makeWorld(): Promise<void> {
     'link set lbtest0 up',
   ];
   await runCommand('ip', ['-batch', '-'], { stdin: `${host.join('\n')}\n` });
-  const inside = ['link set lo up', 'link set eth0 up', `addr add ${publicAddress}/24 dev eth0`, 'route add default via 198.51.100.1'];
+  const inside = [
+    'link set lo up',
+    'link set eth0 up',
+    `addr add ${publicAddress}/24 dev eth0`,
+    'route add default via 198.51.100.1',
+  ];
   const more = addresses.slice(1).map((address) => `addr add ${address}/32 dev lo`);
   await runCommand('ip', ['-n', world, '-batch', '-'], { stdin: `${[...inside, ...more].join('\n')}\n` });
   const routes = addresses.slice(1).map((address) => `route add ${address}/32 via ${publicAddress}`);

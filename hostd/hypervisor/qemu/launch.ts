@@ -72,7 +72,16 @@ export function confine(confinement: Confinement): string[] {
     ...(resolvFile === undefined ? [] : ['unshare', '--mount', '--', '/bin/sh', '-c', bind, resolvFile]),
     ...(uid === undefined
       ? []
-      : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, ...groupArguments, '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all', '--']),
+      : [
+          'setpriv',
+          `--reuid=${uid}`,
+          `--regid=${uid}`,
+          ...groupArguments,
+          '--no-new-privs',
+          '--inh-caps=-all',
+          '--bounding-set=-all',
+          '--',
+        ]),
   ];
 }
 

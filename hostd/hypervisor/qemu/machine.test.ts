@@ -25,12 +25,16 @@ const clone: MachineOptions = {
 };
 
 function devices(argv: readonly string[]): string[] {
-  return argv.filter((_, index) => ['-device', '-machine', '-cpu', '-smp', '-m', '-rtc'].includes(argv[index - 1] ?? ''));
+  return argv.filter((_, index) =>
+    ['-device', '-machine', '-cpu', '-smp', '-m', '-rtc'].includes(argv[index - 1] ?? ''),
+  );
 }
 
 test('a clone has the devices of the machine its warm state was made with, in the same order', () => {
   const withoutMac = (text: string) => text.replace(/mac=[0-9a-f:]+/, 'mac=');
-  expect(devices(machineArguments(clone)).map(withoutMac)).toEqual(devices(machineArguments(warmMaking)).map(withoutMac));
+  expect(devices(machineArguments(clone)).map(withoutMac)).toEqual(
+    devices(machineArguments(warmMaking)).map(withoutMac),
+  );
   expect(devices(machineArguments(clone)).length).toBeGreaterThan(12);
 });
 
@@ -45,8 +49,12 @@ test('KVM and TCG differ in accelerator and CPU model only', () => {
 });
 
 test('only the machine that makes a warm state writes through to its RAM file', () => {
-  expect(machineArguments(warmMaking)).toContain('memory-backend-file,id=ram0,size=1024M,mem-path=/srv/a,,b/ram,share=on');
-  expect(machineArguments(clone)).toContain('memory-backend-file,id=ram0,size=1024M,mem-path=/proc/self/fd/4,share=off');
+  expect(machineArguments(warmMaking)).toContain(
+    'memory-backend-file,id=ram0,size=1024M,mem-path=/srv/a,,b/ram,share=on',
+  );
+  expect(machineArguments(clone)).toContain(
+    'memory-backend-file,id=ram0,size=1024M,mem-path=/proc/self/fd/4,share=off',
+  );
   expect(machineArguments({ ...clone, ram: { kind: 'anonymous' } })).toContain('memory-backend-ram,id=ram0,size=1024M');
 });
 

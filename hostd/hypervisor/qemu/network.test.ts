@@ -8,11 +8,23 @@ import { hostRules, namespaceRules, notInternet } from './rules.ts';
 
 test('the resolver is one that a namespace can reach', () => {
   const stub = 'nameserver 127.0.0.53\noptions edns0\n';
-  expect(chooseResolver({ hostFile: 'nameserver 192.0.2.1\nnameserver 192.0.2.2\n' })).toEqual({ address: '192.0.2.1', ownFile: false });
-  expect(chooseResolver({ hostFile: stub, upstreamFile: 'nameserver 192.0.2.7\n' })).toEqual({ address: '192.0.2.7', ownFile: true });
+  expect(chooseResolver({ hostFile: 'nameserver 192.0.2.1\nnameserver 192.0.2.2\n' })).toEqual({
+    address: '192.0.2.1',
+    ownFile: false,
+  });
+  expect(chooseResolver({ hostFile: stub, upstreamFile: 'nameserver 192.0.2.7\n' })).toEqual({
+    address: '192.0.2.7',
+    ownFile: true,
+  });
   expect(chooseResolver({ hostFile: stub })).toEqual({ address: undefined, ownFile: false });
-  expect(chooseResolver({ hostFile: 'nameserver ::1\nnameserver 192.0.2.9' })).toEqual({ address: '192.0.2.9', ownFile: true });
-  expect(chooseResolver({ hostFile: 'nameserver 192.0.2.1', wanted: '192.0.2.5' })).toEqual({ address: '192.0.2.5', ownFile: true });
+  expect(chooseResolver({ hostFile: 'nameserver ::1\nnameserver 192.0.2.9' })).toEqual({
+    address: '192.0.2.9',
+    ownFile: true,
+  });
+  expect(chooseResolver({ hostFile: 'nameserver 192.0.2.1', wanted: '192.0.2.5' })).toEqual({
+    address: '192.0.2.5',
+    ownFile: true,
+  });
 });
 
 test('both sets of rules refuse everything private before they accept anything', () => {
@@ -25,7 +37,11 @@ test('both sets of rules refuse everything private before they accept anything',
   }
   expect(inside.indexOf('add rule inet guest output accept')).toBe(inside.length - 2);
   expect(inside.filter((rule) => rule.includes('policy drop'))).toHaveLength(2);
-  expect(lines.slice(0, 3)).toEqual(['add table inet lebureau5', 'delete table inet lebureau5', 'add table inet lebureau5']);
+  expect(lines.slice(0, 3)).toEqual([
+    'add table inet lebureau5',
+    'delete table inet lebureau5',
+    'add table inet lebureau5',
+  ]);
 });
 
 test('without a resolver no private address is open', () => {
@@ -35,7 +51,11 @@ test('without a resolver no private address is open', () => {
 
 test('an unprivileged QEMU enters its namespace first and then loses every right', () => {
   const chain = confine({ uid: 400_001, groups: [], namespace: '/run/netns/lb5-1', resolvFile: '/srv/resolv.conf' });
-  expect(chain.filter((word) => ['nsenter', 'unshare', 'setpriv'].includes(word))).toEqual(['nsenter', 'unshare', 'setpriv']);
+  expect(chain.filter((word) => ['nsenter', 'unshare', 'setpriv'].includes(word))).toEqual([
+    'nsenter',
+    'unshare',
+    'setpriv',
+  ]);
   expect(chain).toContain('--reuid=400001');
   expect(chain).toContain('--clear-groups');
   expect(chain).toContain('--no-new-privs');
@@ -54,8 +74,12 @@ test('forwards are read from the table of QEMU', () => {
 });
 
 test('an interface tells its home, and foreign ones tell nothing', () => {
-  expect(readLinkAlias(`${linkAlias('/var/lib/le bureau', 400_000)}\n`)).toEqual({ home: '/var/lib/le bureau', uidBase: 400_000 });
-  for (const other of ['', 'uplink', 'lebureau x /a', 'lebureau 1 relative']) expect(readLinkAlias(other)).toBeUndefined();
+  expect(readLinkAlias(`${linkAlias('/var/lib/le bureau', 400_000)}\n`)).toEqual({
+    home: '/var/lib/le bureau',
+    uidBase: 400_000,
+  });
+  for (const other of ['', 'uplink', 'lebureau x /a', 'lebureau 1 relative'])
+    expect(readLinkAlias(other)).toBeUndefined();
   expect(slotOfLink(addressing(5, 7, 400_000).link)).toEqual({ block: 5, slot: 7 });
   expect(slotOfLink('lb5-7')).toBeUndefined();
 });

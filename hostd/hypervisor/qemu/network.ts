@@ -95,7 +95,8 @@ export class GuestNetwork {
   async ensure(slot: number): Promise<void> {
     if (!this.isolated) return;
     const address = this.address(slot);
-    if (this.#made.has(slot) && existsSync(this.namespacePath(slot)) && existsSync(`/sys/class/net/${address.link}`)) return;
+    if (this.#made.has(slot) && existsSync(this.namespacePath(slot)) && existsSync(`/sys/class/net/${address.link}`))
+      return;
     await this.#make(slot);
   }
 
@@ -139,7 +140,9 @@ export class GuestNetwork {
   #refill(): void {
     if (!this.isolated || this.#filling) return;
     this.#filling = this.#fillPool(this.#options.poolSize)
-      .catch((error: unknown) => this.#options.log.warn('namespace was not made ahead', { error: describeError(error) }))
+      .catch((error: unknown) =>
+        this.#options.log.warn('namespace was not made ahead', { error: describeError(error) }),
+      )
       .finally(() => (this.#filling = undefined));
   }
 
@@ -192,7 +195,9 @@ export class GuestNetwork {
   }
 
   async #loadHostRules(): Promise<void> {
-    await runCommand('nft', ['-f', '-'], { stdin: hostRules({ block: this.#options.block, resolver: this.#resolver }) });
+    await runCommand('nft', ['-f', '-'], {
+      stdin: hostRules({ block: this.#options.block, resolver: this.#resolver }),
+    });
   }
 
   #chooseResolver(): void {

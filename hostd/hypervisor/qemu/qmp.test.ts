@@ -12,7 +12,11 @@ function connected(limits?: ConstructorParameters<typeof Qmp>[1]): { qmp: Qmp; f
   far.on('error', () => {});
   let text = '';
   far.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const sent = () => text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Message);
+  const sent = () =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Message);
   return { qmp: new Qmp(near, limits), far, sent };
 }
 

@@ -120,7 +120,8 @@ export class Qmp {
   #readLine(line: string): void {
     const message = parseObject(line);
     if (!message) return this.#finish('QEMU sent something that is not QMP');
-    if (typeof message.event === 'string') return this.#readEvent({ event: message.event, data: asObject(message.data) });
+    if (typeof message.event === 'string')
+      return this.#readEvent({ event: message.event, data: asObject(message.data) });
     const waiting = typeof message.id === 'number' ? this.#waiting.get(message.id) : undefined;
     // The greeting, an answer that came too late, or no answer at all.
     if (!waiting || !('return' in message || 'error' in message)) return;

@@ -13,7 +13,10 @@ export interface ResolverChoice {
  */
 export function chooseResolver(texts: { hostFile: string; upstreamFile?: string; wanted?: string }): ResolverChoice {
   const first = nameservers(texts.hostFile)[0];
-  const candidates = texts.wanted === undefined ? [...nameservers(texts.hostFile), ...nameservers(texts.upstreamFile ?? '')] : [texts.wanted];
+  const candidates =
+    texts.wanted === undefined
+      ? [...nameservers(texts.hostFile), ...nameservers(texts.upstreamFile ?? '')]
+      : [texts.wanted];
   const address = candidates.find((each) => isIPv4(each) && !each.startsWith('127.') && each !== '0.0.0.0');
   return { address, ownFile: address !== undefined && address !== first };
 }

@@ -2,8 +2,18 @@ import { blockNetwork, linkPrefix, type Addressing } from './addressing.ts';
 
 /** What is not the internet: this host, private networks, carriers' private space, link-local and metadata, multicast. */
 export const notInternet = [
-  '0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24',
-  '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4',
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
 ];
 
 export interface RuleOptions {
@@ -16,7 +26,8 @@ export interface RuleOptions {
 export function hostRules(options: RuleOptions): string {
   const table = tableName(options.block);
   const ours = `"${linkPrefix(options.block)}*"`;
-  const dns = (chain: string) => resolverRules(options.resolver).map((rule) => `add rule inet ${table} ${chain} ${rule}`);
+  const dns = (chain: string) =>
+    resolverRules(options.resolver).map((rule) => `add rule inet ${table} ${chain} ${rule}`);
   return [
     `add table inet ${table}`,
     `delete table inet ${table}`,

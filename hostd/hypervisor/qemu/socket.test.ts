@@ -36,7 +36,11 @@ test("a link, a plain file and another user's socket are refused", async () => {
   symlinkSync(real, link);
   const plain = join(folder, 'plain.sock');
   writeFileSync(plain, '');
-  for (const [path, uid] of [[link, ownerUid], [plain, ownerUid], [real, ownerUid + 1]] as const) {
+  for (const [path, uid] of [
+    [link, ownerUid],
+    [plain, ownerUid],
+    [real, ownerUid + 1],
+  ] as const) {
     await expect(connectUnix(path, { ...options, ownerUid: uid })).rejects.toMatchObject({ code: 'guest_unreachable' });
   }
 });

@@ -28,7 +28,9 @@ export async function connectUnix(path: string, options: SocketOptions): Promise
     } catch (error) {
       const over = options.clock.monotonicMs() >= untilMs || options.alive?.() === false;
       if (over || (error as NodeJS.ErrnoException).code === 'EPERM') {
-        throw new Fault('guest_unreachable', `no connection to ${path.slice(path.lastIndexOf('/') + 1)}`, { cause: error });
+        throw new Fault('guest_unreachable', `no connection to ${path.slice(path.lastIndexOf('/') + 1)}`, {
+          cause: error,
+        });
       }
       await options.clock.sleep(2);
     }

@@ -62,7 +62,8 @@ async function alreadyRuns(
   }
   if (former.boot !== start.boot) throw new Fault('hypervisor_failed', `VM ${vm.marker.spec.vmRef} runs already`);
   if (word === 'io-error') await (await engine.controls.of(controlTarget(engine, vm, process))).execute('cont');
-  if (former.phase === 'starting') await writeJson(vm.paths.boot, { ...former, phase: 'started', process }, { durable: false });
+  if (former.phase === 'starting')
+    await writeJson(vm.paths.boot, { ...former, phase: 'started', process }, { durable: false });
   return true;
 }
 
@@ -85,9 +86,11 @@ async function run(engine: Engine, vm: VmFolder, given: { plan: StartPlan; recor
   const times: Record<string, number> = {};
   const process = launch(engine, vm, given);
   times['launchedMs'] = sinceMs();
-  const qmp = await engine.controls.of({ ...controlTarget(engine, vm, process), timeoutMs: controlTimeoutMs }).catch((error: unknown) => {
-    throw new Fault('hypervisor_failed', `QEMU did not come up: ${lastWords(vm)}`, { cause: error });
-  });
+  const qmp = await engine.controls
+    .of({ ...controlTarget(engine, vm, process), timeoutMs: controlTimeoutMs })
+    .catch((error: unknown) => {
+      throw new Fault('hypervisor_failed', `QEMU did not come up: ${lastWords(vm)}`, { cause: error });
+    });
   times['controlMs'] = sinceMs();
   try {
     if (plan.warm) await loadWarmState(qmp);

@@ -143,7 +143,9 @@ export class TemplateShelf {
     const sizes: MachineSize[] = [];
     for (const key of await namesIn(join(template.folder, 'warm'))) {
       if (!warmNamePattern.test(key)) continue;
-      const file = (await readJson(join(template.folder, 'warm', key, 'warm.json'))) as { size?: MachineSize } | undefined;
+      const file = (await readJson(join(template.folder, 'warm', key, 'warm.json'))) as
+        | { size?: MachineSize }
+        | undefined;
       const size = file?.size;
       if (size && this.fits(template, size, key)) sizes.push({ vcpus: size.vcpus, memoryMiB: size.memoryMiB });
     }
