@@ -41,7 +41,8 @@ export class FileChannels {
 
   /** @throws Fault guest_unreachable */
   session(use: ChannelUse): Promise<SftpSession> {
-    if (this.over) return Promise.reject(new Fault('guest_unreachable', 'The file channel of this desktop was closed.'));
+    if (this.over)
+      return Promise.reject(new Fault('guest_unreachable', 'The file channel of this desktop was closed.'));
     const known = this.opening.get(use);
     if (known !== undefined) return known;
     const opening = this.open(use);

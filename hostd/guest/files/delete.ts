@@ -55,7 +55,9 @@ async function removeTree(channels: FileChannels, path: string, signal: AbortSig
   if (result.exitCode === 0) return;
   const cause = new Error(Buffer.from(result.stderr).toString().slice(0, 500));
   if (result.timedOut)
-    throw new Fault('timeout', `${path} was not deleted within ${treeTimeoutMs / 1000} s; part of it is gone.`, { cause });
+    throw new Fault('timeout', `${path} was not deleted within ${treeTimeoutMs / 1000} s; part of it is gone.`, {
+      cause,
+    });
   if (/Permission denied|Operation not permitted/.test(cause.message))
     throw new Fault('permission_denied', `Not everything in ${path} may be deleted by user agent.`, { cause });
   const session = await channels.session('quick');

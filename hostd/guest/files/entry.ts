@@ -5,7 +5,11 @@ import type { Attributes } from './sftpPacket.ts';
 export type FileEntry = components['schemas']['FileEntry'];
 
 const typeMask = 0o170000;
-const types: Readonly<Record<number, FileEntry['type']>> = { 0o100000: 'file', 0o040000: 'directory', 0o120000: 'symlink' };
+const types: Readonly<Record<number, FileEntry['type']>> = {
+  0o100000: 'file',
+  0o040000: 'directory',
+  0o120000: 'symlink',
+};
 
 export function typeOf(attributes: Attributes): FileEntry['type'] {
   return types[attributes.mode & typeMask] ?? 'other';

@@ -16,7 +16,10 @@ export async function explain(session: SftpSession, error: unknown, path: string
     case statusCode.noSuchFile:
       return missing(session, path, error);
     case statusCode.permissionDenied:
-      return new Fault('permission_denied', `The guest does not let user agent use ${path}.`, { hint: permissionHint, cause: error });
+      return new Fault('permission_denied', `The guest does not let user agent use ${path}.`, {
+        hint: permissionHint,
+        cause: error,
+      });
     case statusCode.badMessage:
       return new Fault('invalid_path', `The guest cannot use ${path} like this.`, { cause: error });
     default:
@@ -25,11 +28,7 @@ export async function explain(session: SftpSession, error: unknown, path: string
 }
 
 /** Runs `work`; a refusal becomes a Fault about `path`. */
-export async function explained<Value>(
-  session: SftpSession,
-  path: string,
-  work: () => Promise<Value>,
-): Promise<Value> {
+export async function explained<Value>(session: SftpSession, path: string, work: () => Promise<Value>): Promise<Value> {
   try {
     return await work();
   } catch (error) {
@@ -52,8 +51,7 @@ async function missing(session: SftpSession, path: string, cause: Error): Promis
   for (let at = folderOf(path); at !== '/'; at = folderOf(at)) {
     const attributes = await session.stat(at).catch(() => undefined);
     if (attributes === undefined) continue;
-    if (typeOf(attributes) !== 'directory')
-      return new Fault('not_a_directory', `${at} is not a folder.`, { cause });
+    if (typeOf(attributes) !== 'directory') return new Fault('not_a_directory', `${at} is not a folder.`, { cause });
     break;
   }
   return new Fault('file_not_found', `${path} does not exist.`, { cause });

@@ -36,7 +36,9 @@ async function make(session: SftpSession, path: string, parents: boolean): Promi
     const attributes = await session.stat(path).catch(() => undefined);
     if (attributes !== undefined) {
       if (typeOf(attributes) === 'directory') return false;
-      throw new Fault(parents ? 'not_a_directory' : 'file_exists', `${path} exists and is not a folder.`, { cause: error });
+      throw new Fault(parents ? 'not_a_directory' : 'file_exists', `${path} exists and is not a folder.`, {
+        cause: error,
+      });
     }
     const folder = folderOf(path);
     const fault = await explain(session, error, path);

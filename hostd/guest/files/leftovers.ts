@@ -17,7 +17,9 @@ export function temporaryName(nowMs: number): string {
 /** Removes, in the background, what uploads that never ended left in this folder. */
 export function sweep(channels: FileChannels, folder: string, items: readonly DirectoryItem[]): void {
   const nowMs = channels.parts.clock.nowMs();
-  const names = items.map((item) => item.name.toString()).filter((name) => isStale(name, nowMs) && !channels.writing.has(name));
+  const names = items
+    .map((item) => item.name.toString())
+    .filter((name) => isStale(name, nowMs) && !channels.writing.has(name));
   if (names.length === 0) return;
   void channels.session('quick').then(
     async (session) => {

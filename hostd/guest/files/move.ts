@@ -61,6 +61,9 @@ async function explainMove(
 }
 
 async function liesElsewhere(session: SftpSession, move: { from: string; to: string }): Promise<boolean> {
-  const facts = await Promise.all([session.fileSystem(folderOf(move.from)), session.fileSystem(folderOf(move.to))]).catch(() => []);
+  const facts = await Promise.all([
+    session.fileSystem(folderOf(move.from)),
+    session.fileSystem(folderOf(move.to)),
+  ]).catch(() => []);
   return facts.length === 2 && facts[0]!.id !== facts[1]!.id;
 }

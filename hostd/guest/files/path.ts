@@ -15,7 +15,9 @@ export function resolvePath(text: string, home: string = agentHome): string {
   if (text.includes('\0')) throw invalid('The path contains NUL.');
   // A lone surrogate would be encoded as U+FFFD and name another file.
   if (!text.isWellFormed()) throw invalid('The path is not valid Unicode.');
-  const full = text.startsWith('/') ? text : `${home}/${text === '~' ? '' : text.startsWith('~/') ? text.slice(2) : text}`;
+  const full = text.startsWith('/')
+    ? text
+    : `${home}/${text === '~' ? '' : text.startsWith('~/') ? text.slice(2) : text}`;
   const names = full.split('/').filter((name) => name !== '' && name !== '.');
   if (names.some((name) => Buffer.byteLength(name) > nameMaxBytes))
     throw invalid(`A name in the path is longer than ${nameMaxBytes} bytes.`);

@@ -125,7 +125,7 @@ async function readFully(file: OpenFile, offset: number, count: number): Promise
   const first = await file.session.read(file.handle, offset, count);
   if (first.length === count) return first;
   const chunks = [first];
-  for (let have = first.length; have < count; ) {
+  for (let have = first.length; have < count;) {
     const more = await file.session.read(file.handle, offset + have, count - have);
     if (more.length === 0 || chunks.length > 1000) throw new Error(`${file.entry.path} shrank while it was read`);
     chunks.push(more);

@@ -46,7 +46,9 @@ export async function writeFile(
     const handle = await openTemporary(session, temporary, query.parents ?? true);
     const sha256 = await fill({ session, handle, temporary }, { ...options, mode: place.mode });
     options.signal?.throwIfAborted();
-    await explained(session, place.path, () => putInPlace(session, temporary, { ...place, isNew: query.overwrite === false }));
+    await explained(session, place.path, () =>
+      putInPlace(session, temporary, { ...place, isNew: query.overwrite === false }),
+    );
     await flushFolder(session, folderOf(place.path));
     sweepLater(channels, folderOf(place.path));
     return { entry: await explained(session, place.path, () => entryAt(session, place.path)), sha256 };
@@ -133,8 +135,7 @@ async function fill(
   };
   try {
     const hash = createHash('sha256');
-    for await (const chunk of chunked(options.body, session.chunkBytes.write)) {
-      options.signal?.throwIfAborted();
+    for await (const chunk of chunked(untilAbort(options.body, options.signal), session.chunkBytes.write)) {
       hash.update(chunk);
       await send(chunk);
     }
@@ -146,6 +147,30 @@ async function fill(
     throw await explain(session, error, file.temporary);
   } finally {
     session.close(handle).catch(() => {});
+  }
+}
+
+/** The body, ended with the signal's reason even while the body has nothing to give. */
+async function* untilAbort(
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  aborted.catch(() => {});
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  const pieces = body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const next = await Promise.race([pieces.next(), aborted]);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    // A body that hangs would keep this waiting for ever.
+    pieces.return?.().catch(() => {});
   }
 }
 
@@ -185,7 +210,11 @@ async function flush(session: SftpSession, handle: Buffer): Promise<void> {
   }
 }
 
-async function putInPlace(session: SftpSession, temporary: string, place: { path: string; isNew: boolean }): Promise<void> {
+async function putInPlace(
+  session: SftpSession,
+  temporary: string,
+  place: { path: string; isNew: boolean },
+): Promise<void> {
   if (!place.isNew) return session.renameOver(temporary, place.path);
   try {
     await session.renameNew(temporary, place.path);

@@ -23,19 +23,31 @@ const environmentMaxCount = 400;
 const homes = { agent: '/home/agent', root: '/root' } as const;
 
 /** One command line for /bin/sh. @throws Fault guest_unreachable, file_not_found (cwd), invalid_request, payload_too_large */
-export async function exec(init: InitChannel, body: Schemas['ExecBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
+export async function exec(
+  init: InitChannel,
+  body: Schemas['ExecBody'],
+  call: ShellCall,
+): Promise<Schemas['ExecResult']> {
   refuseNul({ command: body.command });
   return run(init, { ...body, language: 'sh', source: body.command }, call);
 }
 
 /** A bash script, which may read the caller's `stdin`. */
-export async function bash(init: InitChannel, body: Schemas['BashBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
+export async function bash(
+  init: InitChannel,
+  body: Schemas['BashBody'],
+  call: ShellCall,
+): Promise<Schemas['ExecResult']> {
   refuseNul({ script: body.script });
   return run(init, { ...body, language: 'bash', source: body.script }, call);
 }
 
 /** Python 3 source, which may read the caller's `stdin`. */
-export async function python(init: InitChannel, body: Schemas['PythonBody'], call: ShellCall): Promise<Schemas['ExecResult']> {
+export async function python(
+  init: InitChannel,
+  body: Schemas['PythonBody'],
+  call: ShellCall,
+): Promise<Schemas['ExecResult']> {
   refuseNul({ code: body.code });
   return run(init, { ...body, language: 'python', source: body.code }, call);
 }
@@ -84,15 +96,21 @@ export function checkEnvironment(env: Readonly<Record<string, string>> | undefin
   refuseNul(env ?? {});
   const bytes = entries.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 6, 0);
   if (bytes > environmentMaxBytes || entries.length > environmentMaxCount)
-    throw new Fault('payload_too_large', `env may have ${environmentMaxCount} variables and ${environmentMaxBytes} bytes.`, {
-      hint: 'Write the values to a file.',
-    });
+    throw new Fault(
+      'payload_too_large',
+      `env may have ${environmentMaxCount} variables and ${environmentMaxBytes} bytes.`,
+      {
+        hint: 'Write the values to a file.',
+      },
+    );
 }
 
 /** The init process says 127 or 126 with its own words on stderr when it could not enter the folder. */
 export function refuseFailedStart(result: InitExecResult, cwd: string | undefined): void {
   if (cwd === undefined || (result.exitCode !== 127 && result.exitCode !== 126)) return;
-  const reason = /^\/\S+: working directory: (No such file or directory|Not a directory|Permission denied)\n$/.exec(toText(result.stderr))?.[1];
+  const reason = /^\/\S+: working directory: (No such file or directory|Not a directory|Permission denied)\n$/.exec(
+    toText(result.stderr),
+  )?.[1];
   if (reason === undefined || result.stdout.length > 0) return;
   if (reason === 'Permission denied') throw new Fault('permission_denied', `cwd ${cwd} may not be entered.`);
   if (reason === 'Not a directory') throw new Fault('not_a_directory', `cwd ${cwd} is not a folder.`);

@@ -47,11 +47,12 @@ export async function startNativeInit(): Promise<NativeInit> {
   const path = join(folder, 'socket');
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const child = spawn(program, ['--device', `unix:${path}`, '--root', join(folder, 'identity')], { stdio: 'ignore' });
-  const next = () => new Promise<Socket>((resolve) => {
-    const socket = connections.shift();
-    if (socket === undefined) waiting.push(resolve);
-    else resolve(socket);
-  });
+  const next = () =>
+    new Promise<Socket>((resolve) => {
+      const socket = connections.shift();
+      if (socket === undefined) waiting.push(resolve);
+      else resolve(socket);
+    });
   let client: InitClient = openInitChannel(await next(), systemClock);
   return {
     channel: atHome(() => client, homes),

@@ -8,7 +8,8 @@ export type ShellUser = 'agent' | 'root';
 const linePattern =
   /^(prc_[0-7][0-9a-hjkmnp-tv-z]{25}) (\d{1,10}|-) ([01]) (\d{1,3}|-) (\d{1,12}|-) (\d{1,15}) (\d{1,15}) ([01]) ((?:[0-9a-f]{2})*|-)$/;
 const digits = '0123456789abcdefghjkmnpqrstvwxyz';
-const lastMs = 8.64e15;
+/** The last that RFC 3339 can say. */
+const lastMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** A command as processTool.ts tells of it, or undefined when the line is not one of its: the guest may say anything. */
 export function readRecord(line: string, user: ShellUser): Process | undefined {

@@ -58,7 +58,9 @@ export async function listProcesses(init: InitChannel): Promise<Schemas['Process
   const lists = await Promise.all(
     users.map(async (user) => {
       const result = await askTool(init, { user, args: ['list', roots[user]], outputMaxBytes: listMaxBytes });
-      return toText(result.stdout).split('\n', 400).map((line) => readRecord(line, user));
+      return toText(result.stdout)
+        .split('\n', 400)
+        .map((line) => readRecord(line, user));
     }),
   );
   const data = lists.flat().filter((record) => record !== undefined);
@@ -80,7 +82,12 @@ export async function readProcessOutput(
   const offset = query.offset ?? 0;
   const maxBytes = Math.max(readMinBytes, query.maxBytes ?? defaultReadBytes);
   const none = { offset: 0, maxBytes: 0 };
-  const output = await readOutput(init, processId, { stdout: none, stderr: none, [stream]: { offset, maxBytes }, waitMs: 0 });
+  const output = await readOutput(init, processId, {
+    stdout: none,
+    stderr: none,
+    [stream]: { offset, maxBytes },
+    waitMs: 0,
+  });
   const bytes = output[stream];
   const isLast = isOver(output.record) && offset + bytes.length >= output.record[`${stream}Bytes`];
   const length = isLast ? bytes.length : wholeLength(bytes);
@@ -90,7 +97,8 @@ export async function readProcessOutput(
 /** @throws Fault wrong_state when it has ended. */
 export async function signalProcess(init: InitChannel, processId: string, body: { signal: string }): Promise<Process> {
   const { line, user } = await askAbout(init, processId, { verb: 'signal', args: [body.signal] });
-  if (line === 'over') throw new Fault('wrong_state', 'The process has ended.', { hint: 'Read its output, or delete it.' });
+  if (line === 'over')
+    throw new Fault('wrong_state', 'The process has ended.', { hint: 'Read its output, or delete it.' });
   return recordOf(line, user);
 }
 

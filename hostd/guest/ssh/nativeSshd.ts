@@ -40,7 +40,8 @@ export async function startNativeSshd(): Promise<NativeSshd> {
   chmodSync(folder, 0o755);
   chownSync(home, uid!, gid!);
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-  for (const name of ['host', 'client']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)]);
+  for (const name of ['host', 'client'])
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)]);
   const port = await freePort();
   const config = join(folder, 'config');
   writeFileSync(config, configOf(folder, port));
