@@ -21,7 +21,7 @@ export async function rehearse(machine: WarmMachine, warming: Warming): Promise<
   await waitForRest(machine, warming);
   meter.enter('warming programs');
   await machine.init.identify(rehearsalIdentity(warming), 60_000);
-  const programs = [openTerminal, openFiles, openBrowser];
+  const programs = [openTerminal, openFiles];
   for (const [done, program] of programs.entries()) {
     await program(machine);
     meter.tell((done + 1) / (programs.length + 1));

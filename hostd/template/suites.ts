@@ -40,6 +40,10 @@ export const suites: Readonly<Record<SuiteName, Suite>> = {
     components: 'main,universe',
     probe: `${ubuntu}/dists/jammy/InRelease`,
     keyring: '/usr/share/keyrings/ubuntu-archive-keyring.gpg',
+    keyringPackage: {
+      url: `${ubuntu}/pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb`,
+      sha256: '0d0e7ed6b112f5d03eabf3c7eb01ebdacf9c57714b279e90495cfc58c8c4520f',
+    },
     untested: true,
   },
 };

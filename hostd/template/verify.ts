@@ -12,10 +12,14 @@ import { WarmMachine } from './warmMachine.ts';
 const loadMaxMs = 60_000;
 const answerMaxMs = 60_000;
 
-/** Starts one clone the way the driver does. @throws Fault `needs_operator` when it does not answer or shows nothing. */
-export async function verifyWarmState(warming: Warming): Promise<WarmFile['verified']> {
+export type WarmState = Omit<Warming, 'meter' | 'template'>;
+
+/**
+ * Starts one clone the way the driver does, in the folder `run`, which is made and removed.
+ * @throws Fault `needs_operator` when it does not answer or shows nothing.
+ */
+export async function verifyWarmState(warming: WarmState, run: string): Promise<WarmFile['verified']> {
   const { folder, signal } = warming;
-  const run = join(folder, 'verify');
   await mkdir(run);
   const disk = join(run, 'disk.qcow2');
   const create = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', join(folder, 'disk.qcow2'), disk] as const;
@@ -32,7 +36,7 @@ export async function verifyWarmState(warming: Warming): Promise<WarmFile['verif
   }
 }
 
-async function tryClone(warming: Warming, clone: { run: string; state: number; ram: number }): Promise<WarmFile['verified']> {
+async function tryClone(warming: WarmState, clone: { run: string; state: number; ram: number }): Promise<WarmFile['verified']> {
   const { paths, commandLine, size, host, clock } = warming;
   const startedMs = clock.monotonicMs();
   const since = () => Math.round(clock.monotonicMs() - startedMs);

@@ -98,7 +98,7 @@ async function make(warming: Warming): Promise<void> {
   await boot(warming, ram);
   await runCommand(['fallocate', '--dig-holes', ram], { signal, timeoutMs: saveMaxMs });
   meter.enter('verifying');
-  const verified = await verifyWarmState(warming);
+  const verified = await verifyWarmState(warming, join(folder, 'verify'));
   await keep(warming, verified);
 }
 
