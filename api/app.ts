@@ -33,7 +33,14 @@ export interface Apps {
 export function composeApps(services: Services, options: { rateLimits: RateLimits }): Apps {
   const { clock, log, database, authenticator } = services;
   const metrics = new RequestMetrics();
-  const gate = new Gate({ database, authenticator, limiter: new RateLimiter(options.rateLimits, clock), metrics, clock, log });
+  const gate = new Gate({
+    database,
+    authenticator,
+    limiter: new RateLimiter(options.rateLimits, clock),
+    metrics,
+    clock,
+    log,
+  });
   const usage = new Usage(clock);
   const readiness: Readiness = { draining: false };
   const publicRoutes = [
@@ -47,7 +54,12 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
     ...aboutRoutes(services),
     ...healthRoutes(services, { metrics, readiness }),
   ];
-  return { public: mount(publicRoutes, gate, services), node: mount(syncRoutes(services), gate, services), usage, readiness };
+  return {
+    public: mount(publicRoutes, gate, services),
+    node: mount(syncRoutes(services), gate, services),
+    usage,
+    readiness,
+  };
 }
 
 function mount(routes: readonly Route[], gate: Gate, services: Services): Answerer {
@@ -64,10 +76,18 @@ function mount(routes: readonly Route[], gate: Gate, services: Services): Answer
     const methods = methodsOf(pathname);
     if (methods.length === 0) return gate.fail(new Fault('not_found', `There is no ${pathname}.`), at);
     const allow = methods.join(', ');
-    return gate.fail(new Fault('method_not_allowed', `${pathname} has ${allow}.`), { ...at, headers: { Allow: allow } });
+    return gate.fail(new Fault('method_not_allowed', `${pathname} has ${allow}.`), {
+      ...at,
+      headers: { Allow: allow },
+    });
   });
   const { fetch } = app.compile();
-  return (request) => fetch(hasShortHost(request) ? new Request(request.url.replace('://', '://short-host.'), request as RequestInit) : request);
+  return (request) =>
+    fetch(
+      hasShortHost(request)
+        ? new Request(request.url.replace('://', '://short-host.'), request as RequestInit)
+        : request,
+    );
 }
 
 /** Elysia looks for the path behind the eleventh character and misses it after a host of three. */

@@ -15,7 +15,15 @@ export async function ensureWorkspace(services: Services, quota: ApiConfig['quot
   await database.write(async (write) => {
     const known = await firstWorkspace(write.db);
     if (known) await write.db.updateTable('workspaces').set(quota).where('id', '=', known.id).execute();
-    else await insertWorkspace(write, { id: newId('wsp', clock.nowMs()), name: 'default', tier: 'max', ...quota, version: 1, createdMs: clock.nowMs() });
+    else
+      await insertWorkspace(write, {
+        id: newId('wsp', clock.nowMs()),
+        name: 'default',
+        tier: 'max',
+        ...quota,
+        version: 1,
+        createdMs: clock.nowMs(),
+      });
   });
 }
 
@@ -32,7 +40,13 @@ export async function ensureFirstKey(services: Services, path: string): Promise<
     if ((await countKeys(write.db)) > 0) return false;
     const workspace = (await firstWorkspace(write.db))!;
     const { row } = newKey({
-      workspaceId: workspace.id, name: 'first key', capabilities: allCapabilities, restriction: null, createdBy: null, nowMs: clock.nowMs(), secret,
+      workspaceId: workspace.id,
+      name: 'first key',
+      capabilities: allCapabilities,
+      restriction: null,
+      createdBy: null,
+      nowMs: clock.nowMs(),
+      secret,
     });
     await insertKey(write, row);
     return true;

@@ -22,37 +22,92 @@ export interface ApiConfig {
 const rateLimitsDefault: RateLimits = { control: 60, input: 1200, screenshot: 1200, exec: 1200, files: 2400 };
 /** Variables of our prefix that other parts read. */
 const known = [
-  'LEBUREAU_API_KEY', 'LEBUREAU_API_NODE_ADDRESS', 'LEBUREAU_API_NODE_CA', 'LEBUREAU_API_NODE_CERT', 'LEBUREAU_API_NODE_KEY', 'LEBUREAU_BASE_URL',
-  'LEBUREAU_BOOT_TIMEOUT_SECONDS', 'LEBUREAU_CACHE', 'LEBUREAU_DRIVER', 'LEBUREAU_EFFECTS_MAX', 'LEBUREAU_GUEST_SOCKET', 'LEBUREAU_MCP_DESKTOP',
-  'LEBUREAU_MCP_LOCAL_ROOTS', 'LEBUREAU_MCP_PORT', 'LEBUREAU_MCP_READ_ONLY', 'LEBUREAU_MCP_TOOLSETS', 'LEBUREAU_NODE_NAME', 'LEBUREAU_PORT',
-  'LEBUREAU_RECLAIM', 'LEBUREAU_RESOLVER', 'LEBUREAU_TEST_HOME', 'LEBUREAU_UNIT_REPORT',
+  'LEBUREAU_API_KEY',
+  'LEBUREAU_API_NODE_ADDRESS',
+  'LEBUREAU_API_NODE_CA',
+  'LEBUREAU_API_NODE_CERT',
+  'LEBUREAU_API_NODE_KEY',
+  'LEBUREAU_BASE_URL',
+  'LEBUREAU_BOOT_TIMEOUT_SECONDS',
+  'LEBUREAU_CACHE',
+  'LEBUREAU_DRIVER',
+  'LEBUREAU_EFFECTS_MAX',
+  'LEBUREAU_GUEST_SOCKET',
+  'LEBUREAU_MCP_DESKTOP',
+  'LEBUREAU_MCP_LOCAL_ROOTS',
+  'LEBUREAU_MCP_PORT',
+  'LEBUREAU_MCP_READ_ONLY',
+  'LEBUREAU_MCP_TOOLSETS',
+  'LEBUREAU_NODE_NAME',
+  'LEBUREAU_PORT',
+  'LEBUREAU_RECLAIM',
+  'LEBUREAU_RESOLVER',
+  'LEBUREAU_TEST_HOME',
+  'LEBUREAU_UNIT_REPORT',
 ];
 
 function schema(home: string) {
   const count = integer(1, 1_000_000_000);
   return {
     LEBUREAU_HOME: { about: 'folder of all state', parse: absolutePath, fallback: home },
-    LEBUREAU_API_LISTEN: { about: 'address and port of the public contract', parse: address, fallback: { hostname: '127.0.0.1', port: 7070 } },
+    LEBUREAU_API_LISTEN: {
+      about: 'address and port of the public contract',
+      parse: address,
+      fallback: { hostname: '127.0.0.1', port: 7070 },
+    },
     LEBUREAU_NODE_LISTEN: { about: 'where nodes connect: unix:/path', parse: unixPath, fallback: undefined },
-    LEBUREAU_DATABASE_URL: { about: 'sqlite:/path or postgres://…', parse: databaseUrl, fallback: undefined, file: true },
-    LEBUREAU_LOG_LEVEL: { about: 'how much is logged', parse: oneOf(['debug', 'info', 'warn', 'error', 'silent']), fallback: 'info' as const },
-    LEBUREAU_RATE_LIMITS: { about: 'requests a minute for each key, such as control=60,exec=1200; 0 is unlimited; off: none', parse: rateLimits, fallback: rateLimitsDefault },
-    LEBUREAU_VCPU_OVERCOMMIT_PERCENT: { about: 'virtual processors promised, of those a node has', parse: integer(10, 10_000), fallback: 1600 },
-    LEBUREAU_MEMORY_OVERCOMMIT_PERCENT: { about: 'memory promised, of what a node has', parse: integer(10, 10_000), fallback: 150 },
+    LEBUREAU_DATABASE_URL: {
+      about: 'sqlite:/path or postgres://…',
+      parse: databaseUrl,
+      fallback: undefined,
+      file: true,
+    },
+    LEBUREAU_LOG_LEVEL: {
+      about: 'how much is logged',
+      parse: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
+      fallback: 'info' as const,
+    },
+    LEBUREAU_RATE_LIMITS: {
+      about: 'requests a minute for each key, such as control=60,exec=1200; 0 is unlimited; off: none',
+      parse: rateLimits,
+      fallback: rateLimitsDefault,
+    },
+    LEBUREAU_VCPU_OVERCOMMIT_PERCENT: {
+      about: 'virtual processors promised, of those a node has',
+      parse: integer(10, 10_000),
+      fallback: 1600,
+    },
+    LEBUREAU_MEMORY_OVERCOMMIT_PERCENT: {
+      about: 'memory promised, of what a node has',
+      parse: integer(10, 10_000),
+      fallback: 150,
+    },
     LEBUREAU_QUOTA_DESKTOPS: { about: 'desktops of the workspace', parse: count, fallback: 100 },
     LEBUREAU_QUOTA_VCPUS: { about: 'virtual processors of the workspace', parse: count, fallback: 400 },
     LEBUREAU_QUOTA_MEMORY_MIB: { about: 'memory of the workspace', parse: count, fallback: 1_048_576 },
     LEBUREAU_QUOTA_DISK_GIB: { about: 'disk of the workspace', parse: count, fallback: 8000 },
     LEBUREAU_EVENT_RETENTION_DAYS: { about: 'how long events are kept', parse: integer(1, 3650), fallback: 30 },
-    LEBUREAU_RECLAIM_AFTER_SECONDS: { about: 'how long a VM that nobody ordered is quarantined', parse: integer(1, 31_536_000), fallback: 600 },
-    LEBUREAU_SOURCE_URL: { about: 'where the source code of this version is', parse: (text: string) => text, fallback: 'https://github.com/lebureau/lebureau' },
+    LEBUREAU_RECLAIM_AFTER_SECONDS: {
+      about: 'how long a VM that nobody ordered is quarantined',
+      parse: integer(1, 31_536_000),
+      fallback: 600,
+    },
+    LEBUREAU_SOURCE_URL: {
+      about: 'where the source code of this version is',
+      parse: (text: string) => text,
+      fallback: 'https://github.com/lebureau/lebureau',
+    },
   };
 }
 
 /** @param environment usually `process.env`. @throws Error that lists every mistake. */
 export function readApiConfig(environment: Record<string, string | undefined> = process.env): ApiConfig {
   const root = process.getuid?.() === 0;
-  const values = readConfig(environment, { prefix: 'LEBUREAU_', schema: schema(root ? '/var/lib/lebureau' : join(homedir(), '.lebureau')), known });
+  const values = readConfig(environment, {
+    prefix: 'LEBUREAU_',
+    schema: schema(root ? '/var/lib/lebureau' : join(homedir(), '.lebureau')),
+    known,
+  });
   const home = values.LEBUREAU_HOME;
   return {
     home,
@@ -61,9 +116,14 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     databaseUrl: values.LEBUREAU_DATABASE_URL ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     rateLimits: values.LEBUREAU_RATE_LIMITS,
-    overcommit: { vcpus: values.LEBUREAU_VCPU_OVERCOMMIT_PERCENT / 100, memory: values.LEBUREAU_MEMORY_OVERCOMMIT_PERCENT / 100 },
+    overcommit: {
+      vcpus: values.LEBUREAU_VCPU_OVERCOMMIT_PERCENT / 100,
+      memory: values.LEBUREAU_MEMORY_OVERCOMMIT_PERCENT / 100,
+    },
     quota: {
-      desktopsMax: values.LEBUREAU_QUOTA_DESKTOPS, vcpusMax: values.LEBUREAU_QUOTA_VCPUS, memoryMiBMax: values.LEBUREAU_QUOTA_MEMORY_MIB,
+      desktopsMax: values.LEBUREAU_QUOTA_DESKTOPS,
+      vcpusMax: values.LEBUREAU_QUOTA_VCPUS,
+      memoryMiBMax: values.LEBUREAU_QUOTA_MEMORY_MIB,
       diskGiBMax: values.LEBUREAU_QUOTA_DISK_GIB,
     },
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
@@ -95,7 +155,8 @@ function databaseUrl(text: string): string | undefined {
 }
 
 function rateLimits(text: string): RateLimits {
-  const limits: Record<Bucket, number> = text === 'off' ? { control: 0, input: 0, screenshot: 0, exec: 0, files: 0 } : { ...rateLimitsDefault };
+  const limits: Record<Bucket, number> =
+    text === 'off' ? { control: 0, input: 0, screenshot: 0, exec: 0, files: 0 } : { ...rateLimitsDefault };
   if (text === 'off') return limits;
   const parse = integer(0, 10_000_000);
   for (const part of text.split(',')) {

@@ -24,7 +24,14 @@ export async function openServices(config: ApiConfig, at: { clock: Clock; log: L
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
   const { overcommit, reclaimAfterSeconds, sourceUrl } = config;
-  const services: Services = { database, authenticator: new Authenticator(database, at.clock), overcommit, reclaimAfterSeconds, sourceUrl, ...at };
+  const services: Services = {
+    database,
+    authenticator: new Authenticator(database, at.clock),
+    overcommit,
+    reclaimAfterSeconds,
+    sourceUrl,
+    ...at,
+  };
   await ensureWorkspace(services, config.quota);
   return services;
 }
@@ -38,7 +45,11 @@ export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }
   const ending = new AbortController();
   const publicServer = listenPublic(apps, config);
   const nodeServer = await listenNode(apps, config.nodeSocket);
-  const loops = runLoops(services, { usage: apps.usage, eventRetentionMs: config.eventRetentionMs, signal: ending.signal });
+  const loops = runLoops(services, {
+    usage: apps.usage,
+    eventRetentionMs: config.eventRetentionMs,
+    signal: ending.signal,
+  });
   const url = `http://${config.listen.hostname.includes(':') ? `[${config.listen.hostname}]` : config.listen.hostname}:${publicServer.port}`;
   at.log.info('api started', { url, nodeSocket: config.nodeSocket });
   return {
@@ -75,7 +86,9 @@ function listenPublic(apps: Apps, config: ApiConfig) {
       },
     });
   } catch (error) {
-    throw new Error(`Cannot listen on ${hostname}:${port}. Stop what uses it, or set LEBUREAU_API_LISTEN.`, { cause: error });
+    throw new Error(`Cannot listen on ${hostname}:${port}. Stop what uses it, or set LEBUREAU_API_LISTEN.`, {
+      cause: error,
+    });
   }
 }
 
@@ -94,7 +107,14 @@ async function listenNode(apps: Apps, path: string) {
   // Made where only its owner comes in, and moved once its mode is set.
   const folder = mkdtempSync(`${path}-`);
   const made = join(folder, 'socket');
-  const server = Bun.serve({ unix: made, maxRequestBodySize: 8_388_608, idleTimeout: 120, fetch: (request) => apps.node(request) });
+  // The types do not know it, but a Unix socket has an idle limit too, and ten seconds would cut the long poll.
+  const idleLimit: object = { idleTimeout: 120 };
+  const server = Bun.serve({
+    unix: made,
+    maxRequestBodySize: 8_388_608,
+    fetch: (request) => apps.node(request),
+    ...idleLimit,
+  });
   chmodSync(made, 0o600);
   renameSync(made, path);
   rmSync(folder, { recursive: true });

@@ -7,12 +7,17 @@ interface Described {
   responses: Record<string, { content?: Record<string, { schema: object }> }>;
 }
 
-const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { 'date-time': isDateTime, uri: true, binary: true } });
+const ajv = new Ajv2020({
+  strict: false,
+  allErrors: true,
+  formats: { 'date-time': isDateTime, uri: true, binary: true },
+});
 ajv.addSchema({ $id: 'public.json', components: publicDocument.components });
 
 const operations = new Map<string, Described>();
 for (const methods of Object.values(publicDocument.paths)) {
-  for (const operation of Object.values(methods as Record<string, Described & { operationId: string }>)) operations.set(operation.operationId, operation);
+  for (const operation of Object.values(methods as Record<string, Described & { operationId: string }>))
+    operations.set(operation.operationId, operation);
 }
 const validators = new Map<string, ValidateFunction>();
 
@@ -25,7 +30,8 @@ export async function expectContract<Body = unknown>(response: Response, operati
   if (operation === undefined) throw new Error(`public.json has no operation ${operationId}`);
   const described = operation.responses[String(response.status)];
   const at = `${operationId} ${response.status}`;
-  if (described === undefined) throw new Error(`${at}: the contract has no such status. Body: ${await response.text()}`);
+  if (described === undefined)
+    throw new Error(`${at}: the contract has no such status. Body: ${await response.text()}`);
   if (response.headers.get('x-request-id') === null) throw new Error(`${at}: X-Request-Id is missing`);
   const type = response.headers.get('content-type')?.split(';', 1)[0];
   if (described.content === undefined) return expectNoBody<Body>(response, at);
@@ -34,7 +40,8 @@ export async function expectContract<Body = unknown>(response: Response, operati
   if (!type!.endsWith('json')) return undefined as Body;
   const body: unknown = await response.json();
   const validate = validatorOf(`${at} ${type}`, schema);
-  if (!validate(body)) throw new Error(`${at}: ${ajv.errorsText(validate.errors, { dataVar: 'body' })}\n${JSON.stringify(body, null, 2)}`);
+  if (!validate(body))
+    throw new Error(`${at}: ${ajv.errorsText(validate.errors, { dataVar: 'body' })}\n${JSON.stringify(body, null, 2)}`);
   return body as Body;
 }
 
@@ -47,7 +54,9 @@ export function expectComponent(value: unknown, name: string): void {
 function validatorOf(name: string, schema: object): ValidateFunction {
   let validate = validators.get(name);
   if (validate === undefined) {
-    validate = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"public.json#/components/')) as object);
+    validate = ajv.compile(
+      JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"public.json#/components/')) as object,
+    );
     validators.set(name, validate);
   }
   return validate;

@@ -8,7 +8,13 @@ import { getAbout, getContract } from './contract.ts';
 const contractPath = fileURLToPath(new URL('../../openapi/public.json', import.meta.url));
 
 export function aboutRoutes(services: Services): Route[] {
-  const about = { name: 'Le Bureau', version: packageJson.version, license: packageJson.license, source: services.sourceUrl, contract: '/v1/openapi.json' };
+  const about = {
+    name: 'Le Bureau',
+    version: packageJson.version,
+    license: packageJson.license,
+    source: services.sourceUrl,
+    contract: '/v1/openapi.json',
+  };
   return [
     route(getAbout, async () => ({ status: 200, body: about })),
     route(getContract, async () => ({ status: 200, text: await Bun.file(contractPath).text() })),

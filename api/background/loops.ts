@@ -46,7 +46,10 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
   const { database, clock } = services;
   const nowMs = clock.nowMs();
   await database.write(async ({ db }) => {
-    await db.deleteFrom('idempotency').where('createdMs', '<', nowMs - keptMs).execute();
+    await db
+      .deleteFrom('idempotency')
+      .where('createdMs', '<', nowMs - keptMs)
+      .execute();
   });
   for (let round = 0; round < 100; round++) {
     if ((await database.write((write) => purgeEvents(write, database.flavour, nowMs - eventRetentionMs))) === 0) return;

@@ -26,7 +26,11 @@ async function createTable(db: Kysely<unknown>, table: string, columns: Columns)
   await builder.execute();
 }
 
-async function index(db: Kysely<unknown>, name: string, on: { table: string; columns: string[]; unique?: boolean }): Promise<void> {
+async function index(
+  db: Kysely<unknown>,
+  name: string,
+  on: { table: string; columns: string[]; unique?: boolean },
+): Promise<void> {
   const builder = db.schema.createIndex(name).on(on.table).columns(on.columns);
   await (on.unique ? builder.unique() : builder).execute();
 }
@@ -37,22 +41,62 @@ const first: Migration = {
     await createTable(db, 'counters', { name: text, value: int });
     await index(db, 'countersName', { table: 'counters', columns: ['name'], unique: true });
     await createTable(db, 'workspaces', {
-      id: text, name: text, tier: text, desktopsMax: int, vcpusMax: int, memoryMiBMax: int, diskGiBMax: int, version: int, createdMs: int,
+      id: text,
+      name: text,
+      tier: text,
+      desktopsMax: int,
+      vcpusMax: int,
+      memoryMiBMax: int,
+      diskGiBMax: int,
+      version: int,
+      createdMs: int,
     });
     await createTable(db, 'apiKeys', {
-      id: text, workspaceId: text, name: text, hash: text, lastFour: text, capabilitiesJson: text, 'restrictionJson?': text,
-      'createdBy?': text, createdMs: int, 'expiresMs?': int, 'revokedMs?': int, 'lastUsedMs?': int,
+      id: text,
+      workspaceId: text,
+      name: text,
+      hash: text,
+      lastFour: text,
+      capabilitiesJson: text,
+      'restrictionJson?': text,
+      'createdBy?': text,
+      createdMs: int,
+      'expiresMs?': int,
+      'revokedMs?': int,
+      'lastUsedMs?': int,
     });
     await index(db, 'apiKeysHash', { table: 'apiKeys', columns: ['hash'], unique: true });
     await createTable(db, 'nodes', {
-      id: text, name: text, epoch: int, lastSeq: int, revision: int, heardMs: int, guestAddress: text, cordoned: int, vcpus: int, memoryMiB: int,
-      diskFreeMiB: int, reservedVcpus: int, reservedMemoryMiB: int, reservedDiskGiB: int, helloJson: text, strangersJson: text, createdMs: int,
+      id: text,
+      name: text,
+      epoch: int,
+      lastSeq: int,
+      revision: int,
+      heardMs: int,
+      guestAddress: text,
+      cordoned: int,
+      vcpus: int,
+      memoryMiB: int,
+      diskFreeMiB: int,
+      reservedVcpus: int,
+      reservedMemoryMiB: int,
+      reservedDiskGiB: int,
+      helloJson: text,
+      strangersJson: text,
+      createdMs: int,
     });
     await index(db, 'nodesName', { table: 'nodes', columns: ['name'], unique: true });
     await index(db, 'nodesEpoch', { table: 'nodes', columns: ['epoch'], unique: true });
     await desktopTables(db);
     await eventTable(db, flavour);
-    await createTable(db, 'idempotency', { keyId: text, idempotencyKey: text, requestHash: text, 'status?': int, 'bodyText?': text, createdMs: int });
+    await createTable(db, 'idempotency', {
+      keyId: text,
+      idempotencyKey: text,
+      requestHash: text,
+      'status?': int,
+      'bodyText?': text,
+      createdMs: int,
+    });
     await index(db, 'idempotencyKey', { table: 'idempotency', columns: ['keyId', 'idempotencyKey'], unique: true });
     await index(db, 'idempotencyCreated', { table: 'idempotency', columns: ['createdMs'] });
   },
@@ -60,19 +104,60 @@ const first: Migration = {
 
 async function desktopTables(db: Kysely<unknown>): Promise<void> {
   await createTable(db, 'desktops', {
-    id: text, workspaceId: text, assignmentId: text, name: text, 'size?': text, templateName: text, labelsJson: text, timeZone: text, ephemeral: int,
-    'ttlSeconds?': int, 'expiresMs?': int, createdMs: int, startedMs: int, 'runningMs?': int, 'readyMs?': int, 'deletedMs?': int,
-    'destroyedMs?': int, version: int,
+    id: text,
+    workspaceId: text,
+    assignmentId: text,
+    name: text,
+    'size?': text,
+    templateName: text,
+    labelsJson: text,
+    timeZone: text,
+    ephemeral: int,
+    'ttlSeconds?': int,
+    'expiresMs?': int,
+    createdMs: int,
+    startedMs: int,
+    'runningMs?': int,
+    'readyMs?': int,
+    'deletedMs?': int,
+    'destroyedMs?': int,
+    version: int,
   });
   await index(db, 'desktopsOfWorkspace', { table: 'desktops', columns: ['workspaceId', 'id'] });
   await index(db, 'desktopsExpiry', { table: 'desktops', columns: ['expiresMs'] });
   await createTable(db, 'desktopLabels', { workspaceId: text, desktopId: text, name: text, value: text });
   await index(db, 'desktopLabelsOfDesktop', { table: 'desktopLabels', columns: ['desktopId', 'name'], unique: true });
   await createTable(db, 'assignments', {
-    id: text, workspaceId: text, 'desktopId?': text, nodeId: text, vmRef: text, templateId: text, vcpus: int, memoryMiB: int, diskGiB: int,
-    network: text, hostName: text, timeZone: text, configJson: text, gracefulStopSeconds: int, desired: text, desiredBoot: int, generation: int,
-    cloneSeen: int, holdsMemory: int, observedGeneration: int, presence: text, power: text, boot: int, ready: int, agentReady: int,
-    'startMode?': text, 'ipAddress?': text, 'faultJson?': text, 'observedMs?': int, 'closedMs?': int,
+    id: text,
+    workspaceId: text,
+    'desktopId?': text,
+    nodeId: text,
+    vmRef: text,
+    templateId: text,
+    vcpus: int,
+    memoryMiB: int,
+    diskGiB: int,
+    network: text,
+    hostName: text,
+    timeZone: text,
+    configJson: text,
+    gracefulStopSeconds: int,
+    desired: text,
+    desiredBoot: int,
+    generation: int,
+    cloneSeen: int,
+    holdsMemory: int,
+    observedGeneration: int,
+    presence: text,
+    power: text,
+    boot: int,
+    ready: int,
+    agentReady: int,
+    'startMode?': text,
+    'ipAddress?': text,
+    'faultJson?': text,
+    'observedMs?': int,
+    'closedMs?': int,
   });
   await index(db, 'assignmentsVmRef', { table: 'assignments', columns: ['vmRef'], unique: true });
   await index(db, 'assignmentsOfNode', { table: 'assignments', columns: ['nodeId', 'closedMs'] });
@@ -83,8 +168,13 @@ async function eventTable(db: Kysely<unknown>, flavour: Flavour): Promise<void> 
   const position = flavour === 'sqlite' ? sql`integer primary key autoincrement` : sql`bigserial primary key`;
   const transactionId = flavour === 'sqlite' ? sql`` : sql`"xid" xid8 not null default pg_current_xact_id(),`;
   await sql`create table "events" ("position" ${position}, ${transactionId} "id" text not null, "workspaceId" text not null, "type" text not null,
-    "desktopId" text, "actorType" text not null, "actorId" text, "requestId" text, "dataJson" text not null, "createdMs" bigint not null)`.execute(db);
-  await index(db, 'eventsOfWorkspace', { table: 'events', columns: flavour === 'sqlite' ? ['workspaceId', 'position'] : ['workspaceId', 'xid', 'position'] });
+    "desktopId" text, "actorType" text not null, "actorId" text, "requestId" text, "dataJson" text not null, "createdMs" bigint not null)`.execute(
+    db,
+  );
+  await index(db, 'eventsOfWorkspace', {
+    table: 'events',
+    columns: flavour === 'sqlite' ? ['workspaceId', 'position'] : ['workspaceId', 'xid', 'position'],
+  });
   await index(db, 'eventsCreated', { table: 'events', columns: ['createdMs'] });
 }
 

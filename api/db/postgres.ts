@@ -15,12 +15,19 @@ const repeatable = new Set(['40001', '40P01']);
 
 /** Integers of 64 bits arrive as text by default; ours all fit a number. */
 const types: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text') => (oid === int8 ? Number : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
+  getTypeParser: ((oid: number, format?: 'text') =>
+    oid === int8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
 /** Postgres by a pool; wake-ups travel by NOTIFY, sent in the transaction and delivered when it commits. */
 export async function openPostgres(url: string, log: Log): Promise<Database> {
-  const pool = new pg.Pool({ connectionString: url, max: 10, types, connectionTimeoutMillis: 5000, statement_timeout: 15_000 });
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    types,
+    connectionTimeoutMillis: 5000,
+    statement_timeout: 15_000,
+  });
   pool.on('error', (error) => log.warn('database connection lost', { error: error.message }));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const wakeups = new Wakeups();
@@ -39,7 +46,11 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
   };
 }
 
-async function writeRepeated<Result>(db: Kysely<Tables>, body: (write: Write) => Promise<Result>, wakeups: Wakeups): Promise<Result> {
+async function writeRepeated<Result>(
+  db: Kysely<Tables>,
+  body: (write: Write) => Promise<Result>,
+  wakeups: Wakeups,
+): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     const topics = new Set<string>();
     try {
@@ -69,7 +80,11 @@ class Listener {
   }
 
   async start(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#options.url, keepAlive: true, connectionTimeoutMillis: 5000 });
+    const client = new pg.Client({
+      connectionString: this.#options.url,
+      keepAlive: true,
+      connectionTimeoutMillis: 5000,
+    });
     client.on('notification', (message) => this.#options.wakeups.wake(message.payload ?? ''));
     client.on('error', (error) => this.#broken(client, error));
     client.on('end', () => this.#broken(client, new Error('connection ended')));
@@ -94,13 +109,16 @@ class Listener {
 
   #again(): void {
     this.#failures += 1;
-    const timer = setTimeout(() => {
-      if (this.#stopped) return;
-      this.start().catch((error: unknown) => {
-        this.#options.log.warn('wake-up connection refused', { error: describeError(error) });
-        this.#again();
-      });
-    }, backoffMs(this.#failures, 5000));
+    const timer = setTimeout(
+      () => {
+        if (this.#stopped) return;
+        this.start().catch((error: unknown) => {
+          this.#options.log.warn('wake-up connection refused', { error: describeError(error) });
+          this.#again();
+        });
+      },
+      backoffMs(this.#failures, 5000),
+    );
     timer.unref();
   }
 }

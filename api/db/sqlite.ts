@@ -1,7 +1,14 @@
 import { closeSync, openSync } from 'node:fs';
 import { Database as BunSqlite, type Statement } from 'bun:sqlite';
 import {
-  CompiledQuery, type DatabaseConnection, type Driver, Kysely, type QueryResult, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler,
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
 } from 'kysely';
 import type { Database, Write } from './database.ts';
 import type { Tables } from './tables.ts';
@@ -19,7 +26,10 @@ class BunSqliteDriver implements Driver {
   constructor(sqlite: BunSqlite) {
     this.#sqlite = sqlite;
     const statements = new Map<string, Statement>();
-    this.#connection = { executeQuery: async (query) => run(prepared(sqlite, statements, query.sql), query), streamQuery: notStreamed };
+    this.#connection = {
+      executeQuery: async (query) => run(prepared(sqlite, statements, query.sql), query),
+      streamQuery: notStreamed,
+    };
   }
 
   async init(): Promise<void> {}
@@ -111,7 +121,9 @@ export function openSqlite(path: string): Database {
     read,
     async write(body) {
       const topics = new Set<string>();
-      const result = await writing.transaction().execute((db) => body({ db, wake: (topic) => topics.add(topic) } satisfies Write));
+      const result = await writing
+        .transaction()
+        .execute((db) => body({ db, wake: (topic) => topics.add(topic) } satisfies Write));
       for (const topic of topics) wakeups.wake(topic);
       return result;
     },

@@ -1,5 +1,13 @@
 import { type Operation, operation } from '../http/operation.ts';
-import { CreateDesktop, Desktop, DesktopList, DesktopParams, GetDesktopQuery, ListDesktopsQuery, UpdateDesktop } from './schema.ts';
+import {
+  CreateDesktop,
+  Desktop,
+  DesktopList,
+  DesktopParams,
+  GetDesktopQuery,
+  ListDesktopsQuery,
+  UpdateDesktop,
+} from './schema.ts';
 
 const base = { tag: 'desktops', bucket: 'control' } as const;
 const ifMatch = { 'If-Match': 'The ETag that was read; 412 when the desktop was changed since.' };
@@ -94,5 +102,12 @@ function lifecycle(action: 'start' | 'stop' | 'restart', summary: string, proble
 }
 
 export const desktopOperations: readonly Operation[] = [
-  listDesktops, createDesktop, getDesktop, updateDesktop, deleteDesktop, startDesktop, stopDesktop, restartDesktop,
+  listDesktops,
+  createDesktop,
+  getDesktop,
+  updateDesktop,
+  deleteDesktop,
+  startDesktop,
+  stopDesktop,
+  restartDesktop,
 ];

@@ -38,7 +38,10 @@ export async function createDesktop(
   const workspace = await lockWorkspace(write, caller.workspaceId);
   await checkQuota(write, workspace, wish.hardware);
   const place = await takePlace(services, write, wish);
-  const { desktop, assignment } = rowsOf(wish, place, { workspaceId: caller.workspaceId, nowMs: services.clock.nowMs() });
+  const { desktop, assignment } = rowsOf(wish, place, {
+    workspaceId: caller.workspaceId,
+    nowMs: services.clock.nowMs(),
+  });
   await addReservedDisk(write, place.nodeId, wish.hardware.diskGiB);
   await orderChanged(write, place.nodeId);
   await insertDesktop(write, { desktop, assignment, labels: wish.labels });
@@ -67,7 +70,9 @@ function wishOf(body: Static<typeof CreateDesktop>, caller: Caller): Wish {
     throw invalid([{ pointer: '/timeZone', code: 'invalid', message: 'wants an IANA time zone such as Europe/Paris' }]);
   }
   if (caller.restriction?.desktopIds) {
-    throw new Fault('capability_missing', 'This key is restricted to certain desktops and creates none.', { members: { capability: 'desktop:create' } });
+    throw new Fault('capability_missing', 'This key is restricted to certain desktops and creates none.', {
+      members: { capability: 'desktop:create' },
+    });
   }
   const size = body.hardware ? null : (named ?? 'nano');
   return {
@@ -81,7 +86,10 @@ function wishOf(body: Static<typeof CreateDesktop>, caller: Caller): Wish {
 
 function isTimeZone(name: string): boolean {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '' && /^[A-Za-z0-9_+/-]+$/.test(name);
+    return (
+      new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '' &&
+      /^[A-Za-z0-9_+/-]+$/.test(name)
+    );
   } catch {
     return false;
   }
@@ -95,7 +103,10 @@ async function checkQuota(write: Write, workspace: WorkspaceRow, hardware: Wish[
     ['memoryMiB', used.memoryMiB + hardware.memoryMiB, workspace.memoryMiBMax],
     ['diskGiB', used.diskGiB + hardware.diskGiB, workspace.diskGiBMax],
   ].find(([, wanted, limit]) => (wanted as number) > (limit as number));
-  if (over) throw new Fault('quota_exceeded', `The workspace would have ${over[1]} ${over[0]} of at most ${over[2]}.`, { members: { quota: over[0], limit: over[2] } });
+  if (over)
+    throw new Fault('quota_exceeded', `The workspace would have ${over[1]} ${over[0]} of at most ${over[2]}.`, {
+      members: { quota: over[0], limit: over[2] },
+    });
 }
 
 /** Chooses a node and takes its memory; the next best when another request was faster. */
@@ -106,7 +117,11 @@ async function takePlace(services: Services, write: Write, wish: Wish): Promise<
     return { ...row, heard: nowMs - row.heardMs < nodeSilentMs, cordoned: row.cordoned === 1, network, templates };
   });
   const { template, network } = wish.body;
-  if (template !== undefined && nodes.length > 0 && !nodes.some((node) => node.templates.some((each) => each.id === template || each.name === template))) {
+  if (
+    template !== undefined &&
+    nodes.length > 0 &&
+    !nodes.some((node) => node.templates.some((each) => each.id === template || each.name === template))
+  ) {
     throw new Fault('not_found', `There is no template ${template}.`, { hint: 'List them with GET /v1/templates.' });
   }
   const places = placeDesktop({ ...wish.hardware, template, network }, nodes, services.overcommit);
@@ -115,22 +130,65 @@ async function takePlace(services: Services, write: Write, wish: Wish): Promise<
   throw new Fault('no_capacity', 'Every node filled up just now.', { retryAfterSeconds: 1 });
 }
 
-function rowsOf(wish: Wish, place: Placement, at: { workspaceId: string; nowMs: number }): { desktop: DesktopRow; assignment: AssignmentRow } {
+function rowsOf(
+  wish: Wish,
+  place: Placement,
+  at: { workspaceId: string; nowMs: number },
+): { desktop: DesktopRow; assignment: AssignmentRow } {
   const { workspaceId, nowMs } = at;
   const id = newId('dsk', nowMs);
   const assignmentId = newId('asg', nowMs);
   const name = wish.body.name ?? `desktop-${idBody(id).slice(-6)}`;
   const timeZone = wish.body.timeZone ?? 'Etc/UTC';
   const desktop: DesktopRow = {
-    id, workspaceId, assignmentId, name, size: wish.size, templateName: place.template.name, labelsJson: JSON.stringify(wish.labels), timeZone,
-    ephemeral: wish.ttlSeconds === null ? 0 : 1, ttlSeconds: wish.ttlSeconds, expiresMs: wish.ttlSeconds === null ? null : nowMs + wish.ttlSeconds * 1000,
-    createdMs: nowMs, startedMs: nowMs, runningMs: null, readyMs: null, deletedMs: null, destroyedMs: null, version: 1,
+    id,
+    workspaceId,
+    assignmentId,
+    name,
+    size: wish.size,
+    templateName: place.template.name,
+    labelsJson: JSON.stringify(wish.labels),
+    timeZone,
+    ephemeral: wish.ttlSeconds === null ? 0 : 1,
+    ttlSeconds: wish.ttlSeconds,
+    expiresMs: wish.ttlSeconds === null ? null : nowMs + wish.ttlSeconds * 1000,
+    createdMs: nowMs,
+    startedMs: nowMs,
+    runningMs: null,
+    readyMs: null,
+    deletedMs: null,
+    destroyedMs: null,
+    version: 1,
   };
   const assignment: AssignmentRow = {
-    id: assignmentId, workspaceId, desktopId: id, nodeId: place.nodeId, vmRef: `lb-${idBody(assignmentId)}`, templateId: place.template.id,
-    ...wish.hardware, network: place.network, hostName: hostNameOf(name, id), timeZone, configJson: '{}', gracefulStopSeconds,
-    desired: 'running', desiredBoot: 1, generation: 1, cloneSeen: 0, holdsMemory: 1, observedGeneration: 0, presence: 'absent', power: 'off', boot: 0,
-    ready: 0, agentReady: 0, startMode: null, ipAddress: null, faultJson: null, observedMs: null, closedMs: null,
+    id: assignmentId,
+    workspaceId,
+    desktopId: id,
+    nodeId: place.nodeId,
+    vmRef: `lb-${idBody(assignmentId)}`,
+    templateId: place.template.id,
+    ...wish.hardware,
+    network: place.network,
+    hostName: hostNameOf(name, id),
+    timeZone,
+    configJson: '{}',
+    gracefulStopSeconds,
+    desired: 'running',
+    desiredBoot: 1,
+    generation: 1,
+    cloneSeen: 0,
+    holdsMemory: 1,
+    observedGeneration: 0,
+    presence: 'absent',
+    power: 'off',
+    boot: 0,
+    ready: 0,
+    agentReady: 0,
+    startMode: null,
+    ipAddress: null,
+    faultJson: null,
+    observedMs: null,
+    closedMs: null,
   };
   return { desktop, assignment };
 }

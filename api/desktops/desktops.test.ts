@@ -26,17 +26,29 @@ afterAll(() => api.stop());
 
 const create = (body: unknown = {}, headers?: Record<string, string>) =>
   api.expect<Desktop>('createDesktop', 201, { method: 'POST', path: '/v1/desktops', body, headers });
-const wait = (id: string, target: string) => api.expect<Desktop>('getDesktop', 200, { method: 'GET', path: `/v1/desktops/${id}?waitFor=${target}&timeoutSeconds=5` });
-const act = (id: string, action: string) => api.expect<Desktop>(`${action}Desktop`, 200, { method: 'POST', path: `/v1/desktops/${id}/${action}` });
+const wait = (id: string, target: string) =>
+  api.expect<Desktop>('getDesktop', 200, {
+    method: 'GET',
+    path: `/v1/desktops/${id}?waitFor=${target}&timeoutSeconds=5`,
+  });
+const act = (id: string, action: string) =>
+  api.expect<Desktop>(`${action}Desktop`, 200, { method: 'POST', path: `/v1/desktops/${id}/${action}` });
 
 test('a desktop is created, becomes ready, stops, starts, restarts and is deleted', async () => {
   const created = await create({ name: 'My first — Désktop', size: 'nano', labels: { team: 'a' } });
   expect(created).toMatchObject({ status: 'pending', ready: false, labels: { team: 'a' }, network: 'internet' });
   expect(await wait(created.id, 'ready')).toMatchObject({ status: 'running', ready: true, startMode: 'warm' });
-  expect(node.orders().find((order) => order.desktopId === created.id)).toMatchObject({ hostName: 'my-first-desktop', desired: 'running' });
+  expect(node.orders().find((order) => order.desktopId === created.id)).toMatchObject({
+    hostName: 'my-first-desktop',
+    desired: 'running',
+  });
 
   expect(await act(created.id, 'stop')).toMatchObject({ status: 'stopping' });
-  expect(await wait(created.id, 'stopped')).toMatchObject({ status: 'stopped', ready: false, allowedActions: ['start', 'delete'] });
+  expect(await wait(created.id, 'stopped')).toMatchObject({
+    status: 'stopped',
+    ready: false,
+    allowedActions: ['start', 'delete'],
+  });
   expect(await act(created.id, 'start')).toMatchObject({ status: 'booting', timings: { runningAt: null } });
   expect(await wait(created.id, 'ready')).toMatchObject({ status: 'running', startMode: 'cold' });
   expect(await act(created.id, 'restart')).toMatchObject({ status: 'stopping', ready: false });
@@ -45,7 +57,10 @@ test('a desktop is created, becomes ready, stops, starts, restarts and is delete
   await api.expect('deleteDesktop', 202, { method: 'DELETE', path: `/v1/desktops/${created.id}` });
   expect(await wait(created.id, 'destroyed')).toMatchObject({ status: 'destroyed', allowedActions: [] });
   await api.expect('deleteDesktop', 204, { method: 'DELETE', path: `/v1/desktops/${created.id}` });
-  const { reserved } = await api.expect<{ reserved: object }>('getNode', 200, { method: 'GET', path: `/v1/nodes/${node.nodeId}` });
+  const { reserved } = await api.expect<{ reserved: object }>('getNode', 200, {
+    method: 'GET',
+    path: `/v1/nodes/${node.nodeId}`,
+  });
   expect(reserved).toEqual({ vcpus: 0, memoryMiB: 0, diskGiB: 0 });
 });
 
@@ -72,10 +87,14 @@ test('a guest that powers itself off is stopped; one that died is an error until
 
 test('a list is filtered by status, name and labels, and read in pages', async () => {
   const ids: string[] = [];
-  for (const name of ['p1', 'p2', 'p3', 'p4', 'p5']) ids.unshift((await create({ name, labels: { set: 'pages', name } })).id);
+  for (const name of ['p1', 'p2', 'p3', 'p4', 'p5'])
+    ids.unshift((await create({ name, labels: { set: 'pages', name } })).id);
   await wait(ids[0]!, 'ready');
   const list = (query: string) =>
-    api.expect<{ data: Desktop[]; nextCursor: string | null }>('listDesktops', 200, { method: 'GET', path: `/v1/desktops?${query}` });
+    api.expect<{ data: Desktop[]; nextCursor: string | null }>('listDesktops', 200, {
+      method: 'GET',
+      path: `/v1/desktops?${query}`,
+    });
   const first = await list('label=set=pages&limit=2');
   expect(first.data.map((each) => each.id)).toEqual(ids.slice(0, 2));
   const second = await list(`label=set=pages&limit=2&cursor=${first.nextCursor}`);
@@ -99,9 +118,19 @@ test('name and labels are changed only on the version that was read', async () =
   await wait(id, 'ready');
   const path = `/v1/desktops/${id}`;
   const etag = (await api.ask('GET', path)).headers.get('etag')!;
-  const changed = await api.expect<Desktop>('updateDesktop', 200, { method: 'PATCH', path, body: { name: 'new', labels: { b: '2' } }, headers: { 'if-match': etag } });
+  const changed = await api.expect<Desktop>('updateDesktop', 200, {
+    method: 'PATCH',
+    path,
+    body: { name: 'new', labels: { b: '2' } },
+    headers: { 'if-match': etag },
+  });
   expect(changed).toMatchObject({ name: 'new', labels: { b: '2' } });
-  await api.expect('updateDesktop', 412, { method: 'PATCH', path, body: { name: 'late' }, headers: { 'if-match': etag } });
+  await api.expect('updateDesktop', 412, {
+    method: 'PATCH',
+    path,
+    body: { name: 'late' },
+    headers: { 'if-match': etag },
+  });
   await api.expect('updateDesktop', 400, { method: 'PATCH', path, body: {} });
 });
 
@@ -112,11 +141,14 @@ test('a request with the same Idempotency-Key is carried out once', async () => 
   const bodies = (await Promise.all(answers.map((answer) => answer.json()))) as Desktop[];
   expect(new Set(bodies.map((body) => body.id)).size).toBe(1);
   expect(answers.filter((answer) => answer.headers.get('idempotent-replayed') === 'true')).toHaveLength(4);
-  expect(await api.expect('createDesktop', 422, { ...request, body: { name: 'other' } })).toMatchObject({ code: 'idempotency_mismatch' });
+  expect(await api.expect('createDesktop', 422, { ...request, body: { name: 'other' } })).toMatchObject({
+    code: 'idempotency_mismatch',
+  });
 });
 
 test('bad input is named', async () => {
-  const refuse = (body: unknown, status = 400) => api.expect('createDesktop', status, { method: 'POST', path: '/v1/desktops', body });
+  const refuse = (body: unknown, status = 400) =>
+    api.expect('createDesktop', status, { method: 'POST', path: '/v1/desktops', body });
   expect(await refuse({ size: 'huge' })).toMatchObject({ errors: [{ pointer: '/size', code: 'not_one_of' }] });
   expect(await refuse({ foo: 1 })).toMatchObject({ errors: [{ pointer: '/foo', code: 'unknown_member' }] });
   expect(await refuse({ timeZone: 'Mars/Olympus' })).toMatchObject({ errors: [{ pointer: '/timeZone' }] });

@@ -9,7 +9,15 @@ import { listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
 import { type Action, type Status, allowedActionsOf, statusOf } from './status.ts';
-import { type DesktopFilter, type Scope, changeDesktop, changeOrder, findDesktop, listDesktopViews, replaceLabels } from './store.ts';
+import {
+  type DesktopFilter,
+  type Scope,
+  changeDesktop,
+  changeOrder,
+  findDesktop,
+  listDesktopViews,
+  replaceLabels,
+} from './store.ts';
 import { type DesktopView, etagOf, factsOf } from './view.ts';
 
 export interface Act {
@@ -34,15 +42,27 @@ export async function getDesktop(services: Services, scope: Scope, desktopId: st
 const scannedMax = 1000;
 
 /** One page. The status is computed, so its filter looks at rows until the page is full or enough were seen. */
-export async function listDesktops(services: Services, caller: Caller, query: Static<typeof ListDesktopsQuery>): Promise<{ views: DesktopView[]; nextCursor: string | null }> {
+export async function listDesktops(
+  services: Services,
+  caller: Caller,
+  query: Static<typeof ListDesktopsQuery>,
+): Promise<{ views: DesktopView[]; nextCursor: string | null }> {
   const { limit = limitDefault, cursor, ...rest } = query;
   const wanted = rest.status === undefined ? undefined : new Set(rest.status.split(',') as Status[]);
-  const filter: DesktopFilter = { name: rest.name, labels: labelsOf(rest.label), destroyed: wanted?.has('destroyed') ?? false };
+  const filter: DesktopFilter = {
+    name: rest.name,
+    labels: labelsOf(rest.label),
+    destroyed: wanted?.has('destroyed') ?? false,
+  };
   const nowMs = services.clock.nowMs();
   const views: DesktopView[] = [];
   let before = decodeCursor(cursor, rest);
-  for (let scanned = 0; scanned < scannedMax; ) {
-    const batch = await listDesktopViews(services.database, caller, { filter, before, limit: wanted ? 200 : limit + 1 });
+  for (let scanned = 0; scanned < scannedMax;) {
+    const batch = await listDesktopViews(services.database, caller, {
+      filter,
+      before,
+      limit: wanted ? 200 : limit + 1,
+    });
     for (const view of batch) {
       if (views.length === limit) return { views, nextCursor: encodeCursor(before!, rest) };
       before = view.id;
@@ -61,12 +81,20 @@ function labelsOf(text: string | undefined): { name: string; value?: string }[] 
   });
 }
 
-export async function updateDesktop(services: Services, write: Write, act: Act & { body: Static<typeof UpdateDesktop> }): Promise<DesktopView> {
+export async function updateDesktop(
+  services: Services,
+  write: Write,
+  act: Act & { body: Static<typeof UpdateDesktop> },
+): Promise<DesktopView> {
   const { caller, body } = act;
   const view = await lookForChange(services, write, act);
-  if (view.desired === 'deleted') throw new Fault('wrong_state', 'The desktop is being destroyed.', { members: { allowedActions: [] } });
+  if (view.desired === 'deleted')
+    throw new Fault('wrong_state', 'The desktop is being destroyed.', { members: { allowedActions: [] } });
   const labels = body.labels && { ...body.labels, ...caller.restriction?.labels };
-  const change = { ...(body.name === undefined ? {} : { name: body.name }), ...(labels ? { labelsJson: JSON.stringify(labels) } : {}) };
+  const change = {
+    ...(body.name === undefined ? {} : { name: body.name }),
+    ...(labels ? { labelsJson: JSON.stringify(labels) } : {}),
+  };
   if (!(await changeDesktop(write, { id: view.id, ifVersion: view.version }, change))) throw changed();
   if (labels) await replaceLabels(write, { id: view.id, workspaceId: caller.workspaceId }, labels);
   await tell(services, write, { act, type: 'desktop.updated', data: { ...body } });
@@ -74,7 +102,11 @@ export async function updateDesktop(services: Services, write: Write, act: Act &
 }
 
 /** Start, stop or restart: writes down what is wanted now. */
-export async function changeLife(services: Services, write: Write, act: Act & { action: 'start' | 'stop' | 'restart' }): Promise<DesktopView> {
+export async function changeLife(
+  services: Services,
+  write: Write,
+  act: Act & { action: 'start' | 'stop' | 'restart' },
+): Promise<DesktopView> {
   const view = await lockForChange(services, write, act);
   const nowMs = services.clock.nowMs();
   demand(view, act.action, nowMs);
@@ -85,7 +117,11 @@ export async function changeLife(services: Services, write: Write, act: Act & { 
     ...(running ? { desiredBoot: view.desiredBoot + 1, holdsMemory: 1 } : {}),
   });
   await changeDesktop(write, { id: view.id }, running ? { startedMs: nowMs, runningMs: null, readyMs: null } : {});
-  await tell(services, write, { act, type: running ? 'desktop.starting' : 'desktop.stopping', data: { action: act.action } });
+  await tell(services, write, {
+    act,
+    type: running ? 'desktop.starting' : 'desktop.stopping',
+    data: { action: act.action },
+  });
   return again(services, write, act);
 }
 
@@ -127,18 +163,27 @@ function demand(view: DesktopView, action: Action, nowMs: number): void {
   const status = statusOf(facts);
   const allowedActions = allowedActionsOf(status, facts);
   if (!allowedActions.includes(action)) {
-    throw new Fault('wrong_state', `A desktop that is ${status} cannot ${action}.`, { members: { desktopStatus: status, allowedActions } });
+    throw new Fault('wrong_state', `A desktop that is ${status} cannot ${action}.`, {
+      members: { desktopStatus: status, allowedActions },
+    });
   }
 }
 
 async function holdMemory(services: Services, write: Write, view: DesktopView): Promise<void> {
   const node = (await listNodeRows(write.db)).find((row) => row.id === view.nodeId)!;
-  const limits = { vcpus: Math.floor(node.vcpus * services.overcommit.vcpus), memoryMiB: Math.floor(node.memoryMiB * services.overcommit.memory) };
+  const limits = {
+    vcpus: Math.floor(node.vcpus * services.overcommit.vcpus),
+    memoryMiB: Math.floor(node.memoryMiB * services.overcommit.memory),
+  };
   if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
   throw new Fault('no_capacity', 'The node of this desktop has no room to start it now.', { retryAfterSeconds: 5 });
 }
 
-async function tell(services: Services, write: Write, what: { act: Act; type: Parameters<typeof record>[2]['type']; data?: Record<string, unknown> }): Promise<void> {
+async function tell(
+  services: Services,
+  write: Write,
+  what: { act: Act; type: Parameters<typeof record>[2]['type']; data?: Record<string, unknown> },
+): Promise<void> {
   const { caller, requestId, desktopId } = what.act;
   await record(write, services.clock, {
     type: what.type,

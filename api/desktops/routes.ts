@@ -8,11 +8,17 @@ import { waitForDesktop } from './wait.ts';
 
 export function desktopRoutes(services: Services): Route[] {
   const { clock } = services;
-  const reply = (view: DesktopView, status = 200): Reply => ({ status, body: toWire(view, clock.nowMs()), headers: { ETag: etagOf(view) } });
+  const reply = (view: DesktopView, status = 200): Reply => ({
+    status,
+    body: toWire(view, clock.nowMs()),
+    headers: { ETag: etagOf(view) },
+  });
   const life = (operation: typeof contract.startDesktop, action: 'start' | 'stop' | 'restart') =>
     writeRoute(operation, async (call, write) => {
       const { caller, requestId, params } = call;
-      return reply(await operations.changeLife(services, write, { caller, requestId, desktopId: params.desktopId, action }));
+      return reply(
+        await operations.changeLife(services, write, { caller, requestId, desktopId: params.desktopId, action }),
+      );
     });
   return [
     route(contract.listDesktops, async ({ caller, query }) => {
@@ -32,11 +38,24 @@ export function desktopRoutes(services: Services): Route[] {
     }),
     writeRoute(contract.updateDesktop, async ({ caller, requestId, params, body, request }, write) => {
       const ifMatch = request.headers.get('if-match');
-      return reply(await operations.updateDesktop(services, write, { caller, requestId, desktopId: params.desktopId, ifMatch, body }));
+      return reply(
+        await operations.updateDesktop(services, write, {
+          caller,
+          requestId,
+          desktopId: params.desktopId,
+          ifMatch,
+          body,
+        }),
+      );
     }),
     writeRoute(contract.deleteDesktop, async ({ caller, requestId, params, request }, write) => {
       const ifMatch = request.headers.get('if-match');
-      const view = await operations.deleteDesktop(services, write, { caller, requestId, desktopId: params.desktopId, ifMatch });
+      const view = await operations.deleteDesktop(services, write, {
+        caller,
+        requestId,
+        desktopId: params.desktopId,
+        ifMatch,
+      });
       return view.destroyedMs === null ? reply(view, 202) : { status: 204 };
     }),
     life(contract.startDesktop, 'start'),

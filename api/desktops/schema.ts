@@ -8,7 +8,17 @@ export const DesktopId = t.String({ pattern: idPattern('dsk') });
 export const desktopParams = { desktopId: DesktopId };
 export const DesktopParams = t.Object(desktopParams);
 
-export const statuses = ['pending', 'booting', 'running', 'stopping', 'stopped', 'destroying', 'destroyed', 'error', 'unknown'] as const;
+export const statuses = [
+  'pending',
+  'booting',
+  'running',
+  'stopping',
+  'stopped',
+  'destroying',
+  'destroyed',
+  'error',
+  'unknown',
+] as const;
 export const DesktopStatus = t.Word(statuses, {
   description: '`unknown`: the node has not been heard for 30 s. `error`: see `error`.',
 });
@@ -19,7 +29,11 @@ export const SizeName = t.Word(sizeNames, {
 });
 
 const labelName = '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$';
-export const Labels = t.Record(t.String({ pattern: labelName }), t.String({ maxLength: 255, pattern: '^[^\\u0000-\\u001f\\u007f]*$' }), { maxProperties: 32 });
+export const Labels = t.Record(
+  t.String({ pattern: labelName }),
+  t.String({ maxLength: 255, pattern: '^[^\\u0000-\\u001f\\u007f]*$' }),
+  { maxProperties: 32 },
+);
 export const DesktopName = t.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
 
 export const DesktopError = t.Object({ code: t.String(), message: t.String() });
@@ -28,9 +42,15 @@ export const Desktop = t.Object({
   id: DesktopId,
   name: t.String(),
   status: DesktopStatus,
-  ready: t.Boolean({ description: 'Since this boot a frame was taken and a command answered: screen, shell and files can be used.' }),
-  agentReady: t.Boolean({ description: 'The agent on the desktop answered; without an agent in the template the same as `ready`.' }),
-  allowedActions: t.Array(DesktopAction, { description: 'What is possible in this status. Read this instead of comparing statuses.' }),
+  ready: t.Boolean({
+    description: 'Since this boot a frame was taken and a command answered: screen, shell and files can be used.',
+  }),
+  agentReady: t.Boolean({
+    description: 'The agent on the desktop answered; without an agent in the template the same as `ready`.',
+  }),
+  allowedActions: t.Array(DesktopAction, {
+    description: 'What is possible in this status. Read this instead of comparing statuses.',
+  }),
   tier: t.Nullable(SizeName, { description: 'Null when the hardware was given by figures.' }),
   size: t.Nullable(SizeName, { description: 'The same as `tier`.' }),
   hardware: Hardware,
@@ -40,7 +60,9 @@ export const Desktop = t.Object({
   timeZone: t.String(),
   ipAddress: t.Nullable(t.String({ description: 'Inside the desktop’s own network.' })),
   nodeId: t.Nullable(t.String()),
-  startMode: t.Nullable(t.Word(['warm', 'cold']), { description: 'How the last boot began: from the memory of the template, or from power-on.' }),
+  startMode: t.Nullable(t.Word(['warm', 'cold']), {
+    description: 'How the last boot began: from the memory of the template, or from power-on.',
+  }),
   ephemeral: t.Boolean({ description: 'Deleted when it was not used for `ttlSeconds`.' }),
   ttlSeconds: t.Nullable(t.Integer()),
   expiresAt: t.Nullable(t.String({ format: 'date-time' })),
@@ -66,10 +88,19 @@ export const CreateDesktop = t.Object(
     labels: t.Optional(Labels),
     network: t.Optional(t.Word(['internet', 'none'], { description: 'Default internet.' })),
     ephemeral: t.Optional(t.Boolean({ description: 'Default false.' })),
-    ttlSeconds: t.Optional(t.Integer({ minimum: 60, maximum: 2_592_000, description: 'For ephemeral ones; every use begins it anew. Default 3600.' })),
+    ttlSeconds: t.Optional(
+      t.Integer({
+        minimum: 60,
+        maximum: 2_592_000,
+        description: 'For ephemeral ones; every use begins it anew. Default 3600.',
+      }),
+    ),
     timeZone: t.Optional(t.String({ minLength: 1, maxLength: 64, description: 'IANA name. Default Etc/UTC.' })),
   },
-  { additionalProperties: false, description: 'At most one of `size`, `tier` (the same) and `hardware`. Default: nano.' },
+  {
+    additionalProperties: false,
+    description: 'At most one of `size`, `tier` (the same) and `hardware`. Default: nano.',
+  },
 );
 
 export const UpdateDesktop = t.Object(
@@ -79,14 +110,25 @@ export const UpdateDesktop = t.Object(
 
 export const ListDesktopsQuery = t.Object({
   ...pageQuery,
-  status: t.Optional(t.String({ pattern: `^(${statuses.join('|')})(,(${statuses.join('|')}))*$`, description: 'One or more, by comma. Destroyed ones are listed only when asked for.' })),
+  status: t.Optional(
+    t.String({
+      pattern: `^(${statuses.join('|')})(,(${statuses.join('|')}))*$`,
+      description: 'One or more, by comma. Destroyed ones are listed only when asked for.',
+    }),
+  ),
   name: t.Optional(t.String({ minLength: 1, maxLength: 100, description: 'Exactly this name.' })),
-  label: t.Optional(t.String({ minLength: 1, maxLength: 1000, description: '`name` or `name=value`; several by comma, all must fit.' })),
+  label: t.Optional(
+    t.String({ minLength: 1, maxLength: 1000, description: '`name` or `name=value`; several by comma, all must fit.' }),
+  ),
 });
 
 export const waitTargets = ['running', 'ready', 'agentReady', 'stopped', 'destroyed'] as const;
 export const GetDesktopQuery = t.Object({
-  waitFor: t.Optional(t.Word(waitTargets, { description: 'Answer when it is so, when it failed, or after `timeoutSeconds`; look at `status` in the answer.' })),
+  waitFor: t.Optional(
+    t.Word(waitTargets, {
+      description: 'Answer when it is so, when it failed, or after `timeoutSeconds`; look at `status` in the answer.',
+    }),
+  ),
   timeoutSeconds: t.Optional(t.Integer({ minimum: 0, maximum: 45, description: 'Default 30.' })),
 });
 

@@ -5,8 +5,14 @@ import { select } from '../db/statement.ts';
 import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
 import { type DesktopView, assignmentColumns, desktopColumns } from './view.ts';
 
-const columns = [...desktopColumns.map((name) => `d."${name}"`), ...assignmentColumns.map((name) => `a."${name}"`), 'n."heardMs"', 'n."guestAddress"'].join(', ');
-const from = 'from "desktops" d join "assignments" a on a."id" = d."assignmentId" join "nodes" n on n."id" = a."nodeId"';
+const columns = [
+  ...desktopColumns.map((name) => `d."${name}"`),
+  ...assignmentColumns.map((name) => `a."${name}"`),
+  'n."heardMs"',
+  'n."guestAddress"',
+].join(', ');
+const from =
+  'from "desktops" d join "assignments" a on a."id" = d."assignmentId" join "nodes" n on n."id" = a."nodeId"';
 
 /** Which rows a query may see: always one workspace, and of a restricted key only what it is restricted to. */
 export type Scope = Pick<Caller, 'workspaceId' | 'restriction'>;
@@ -39,14 +45,19 @@ function conditionsOf(scope: Scope): Conditions {
 
 function labelled(conditions: Conditions, label: { name: string; value?: string }): void {
   const value = label.value === undefined ? '' : ' and l."value" = ?';
-  conditions.texts.push(`exists (select 1 from "desktopLabels" l where l."desktopId" = d."id" and l."name" = ?${value})`);
+  conditions.texts.push(
+    `exists (select 1 from "desktopLabels" l where l."desktopId" = d."id" and l."name" = ?${value})`,
+  );
   conditions.parameters.push(label.name, ...(label.value === undefined ? [] : [label.value]));
 }
 
 export async function findDesktop(database: Source, scope: Scope, desktopId: string): Promise<DesktopView | undefined> {
   const { texts, parameters } = conditionsOf(scope);
   const text = `select ${columns} ${from} where ${texts.join(' and ')} and d."id" = ?`;
-  const [view] = await select<DesktopView>(database.read, database.flavour, { text, parameters: [...parameters, desktopId] });
+  const [view] = await select<DesktopView>(database.read, database.flavour, {
+    text,
+    parameters: [...parameters, desktopId],
+  });
   return view;
 }
 
@@ -72,25 +83,48 @@ export function listDesktopViews(
   return select<DesktopView>(database.read, database.flavour, { text, parameters: [...parameters, page.limit] });
 }
 
-export async function insertDesktop({ db }: Write, rows: { desktop: DesktopRow; assignment: AssignmentRow; labels: Record<string, string> }): Promise<void> {
+export async function insertDesktop(
+  { db }: Write,
+  rows: { desktop: DesktopRow; assignment: AssignmentRow; labels: Record<string, string> },
+): Promise<void> {
   await db.insertInto('assignments').values(rows.assignment).execute();
   await db.insertInto('desktops').values(rows.desktop).execute();
   await insertLabels({ db }, rows.desktop, rows.labels);
 }
 
-export async function replaceLabels({ db }: Write, desktop: Pick<DesktopRow, 'id' | 'workspaceId'>, labels: Record<string, string>): Promise<void> {
+export async function replaceLabels(
+  { db }: Write,
+  desktop: Pick<DesktopRow, 'id' | 'workspaceId'>,
+  labels: Record<string, string>,
+): Promise<void> {
   await db.deleteFrom('desktopLabels').where('desktopId', '=', desktop.id).execute();
   await insertLabels({ db }, desktop, labels);
 }
 
-async function insertLabels({ db }: Pick<Write, 'db'>, desktop: Pick<DesktopRow, 'id' | 'workspaceId'>, labels: Record<string, string>): Promise<void> {
-  const rows = Object.entries(labels).map(([name, value]) => ({ workspaceId: desktop.workspaceId, desktopId: desktop.id, name, value }));
+async function insertLabels(
+  { db }: Pick<Write, 'db'>,
+  desktop: Pick<DesktopRow, 'id' | 'workspaceId'>,
+  labels: Record<string, string>,
+): Promise<void> {
+  const rows = Object.entries(labels).map(([name, value]) => ({
+    workspaceId: desktop.workspaceId,
+    desktopId: desktop.id,
+    name,
+    value,
+  }));
   if (rows.length > 0) await db.insertInto('desktopLabels').values(rows).execute();
 }
 
 /** Changes the desktop, with `ifVersion` only if it still has that version. @returns whether it did */
-export async function changeDesktop({ db }: Write, at: { id: string; ifVersion?: number }, change: Partial<DesktopRow>): Promise<boolean> {
-  let query = db.updateTable('desktops').set({ ...change, version: sql<number>`"version" + 1` }).where('id', '=', at.id);
+export async function changeDesktop(
+  { db }: Write,
+  at: { id: string; ifVersion?: number },
+  change: Partial<DesktopRow>,
+): Promise<boolean> {
+  let query = db
+    .updateTable('desktops')
+    .set({ ...change, version: sql<number>`"version" + 1` })
+    .where('id', '=', at.id);
   if (at.ifVersion !== undefined) query = query.where('version', '=', at.ifVersion);
   const { numUpdatedRows } = await query.executeTakeFirst();
   return numUpdatedRows === 1n;
@@ -107,7 +141,10 @@ export async function changeOrder({ db }: Write, assignmentId: string, change: P
 }
 
 /** What the desktops of a workspace hold; a stopped one counts, a destroyed one does not. */
-export async function usageOf(db: Reader, workspaceId: string): Promise<{ desktops: number; vcpus: number; memoryMiB: number; diskGiB: number }> {
+export async function usageOf(
+  db: Reader,
+  workspaceId: string,
+): Promise<{ desktops: number; vcpus: number; memoryMiB: number; diskGiB: number }> {
   const row = await db
     .selectFrom('desktops')
     .innerJoin('assignments', 'assignments.id', 'desktops.assignmentId')
@@ -120,7 +157,12 @@ export async function usageOf(db: Reader, workspaceId: string): Promise<{ deskto
       eb.fn.sum<number | null>('assignments.diskGiB').as('diskGiB'),
     ])
     .executeTakeFirstOrThrow();
-  return { desktops: Number(row.desktops), vcpus: Number(row.vcpus), memoryMiB: Number(row.memoryMiB), diskGiB: Number(row.diskGiB) };
+  return {
+    desktops: Number(row.desktops),
+    vcpus: Number(row.vcpus),
+    memoryMiB: Number(row.memoryMiB),
+    diskGiB: Number(row.diskGiB),
+  };
 }
 
 /** Ephemeral desktops whose time is over. */

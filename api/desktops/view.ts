@@ -8,13 +8,46 @@ import { type Status, type StatusFacts, allowedActionsOf, statusOf } from './sta
 export const nodeSilentMs = 30_000;
 
 export const desktopColumns = [
-  'id', 'name', 'size', 'templateName', 'labelsJson', 'timeZone', 'ephemeral', 'ttlSeconds', 'expiresMs', 'createdMs', 'startedMs', 'runningMs',
-  'readyMs', 'destroyedMs', 'version', 'assignmentId',
+  'id',
+  'name',
+  'size',
+  'templateName',
+  'labelsJson',
+  'timeZone',
+  'ephemeral',
+  'ttlSeconds',
+  'expiresMs',
+  'createdMs',
+  'startedMs',
+  'runningMs',
+  'readyMs',
+  'destroyedMs',
+  'version',
+  'assignmentId',
 ] as const satisfies readonly (keyof DesktopRow)[];
 
 export const assignmentColumns = [
-  'nodeId', 'vmRef', 'templateId', 'vcpus', 'memoryMiB', 'diskGiB', 'network', 'desired', 'desiredBoot', 'generation', 'observedGeneration', 'cloneSeen',
-  'holdsMemory', 'presence', 'power', 'boot', 'ready', 'agentReady', 'startMode', 'ipAddress', 'faultJson',
+  'nodeId',
+  'vmRef',
+  'templateId',
+  'vcpus',
+  'memoryMiB',
+  'diskGiB',
+  'network',
+  'desired',
+  'desiredBoot',
+  'generation',
+  'observedGeneration',
+  'cloneSeen',
+  'holdsMemory',
+  'presence',
+  'power',
+  'boot',
+  'ready',
+  'agentReady',
+  'startMode',
+  'ipAddress',
+  'faultJson',
 ] as const satisfies readonly (keyof AssignmentRow)[];
 
 /** A desktop, its assignment and when its node was last heard, in one row. */

@@ -4,8 +4,18 @@ import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
 
 export const eventTypes = [
-  'desktop.created', 'desktop.updated', 'desktop.starting', 'desktop.started', 'desktop.ready', 'desktop.stopping', 'desktop.stopped', 'desktop.error',
-  'desktop.destroying', 'desktop.destroyed', 'key.created', 'key.revoked',
+  'desktop.created',
+  'desktop.updated',
+  'desktop.starting',
+  'desktop.started',
+  'desktop.ready',
+  'desktop.stopping',
+  'desktop.stopped',
+  'desktop.error',
+  'desktop.destroying',
+  'desktop.destroyed',
+  'key.created',
+  'key.revoked',
 ] as const;
 
 export const Event = t.Object({
@@ -25,12 +35,15 @@ export const streamEvents = operation({
   tag: 'events',
   bucket: 'control',
   summary: 'Follow events (SSE)',
-  description: 'Each `data` is one Event, each `id` a position: send the last one as `Last-Event-ID` to go on after it. Without one it begins now. Comments keep the connection open.',
+  description:
+    'Each `data` is one Event, each `id` a position: send the last one as `Last-Event-ID` to go on after it. Without one it begins now. Comments keep the connection open.',
   capability: 'events:read',
   query: t.Object({
     desktopId: t.Optional(DesktopId),
     type: t.Optional(t.String({ maxLength: 200, pattern: '^[a-z.]+(,[a-z.]+)*$', description: 'Types by comma.' })),
-    after: t.Optional(t.String({ maxLength: 64, description: 'The same as `Last-Event-ID`; `0` begins with the oldest kept.' })),
+    after: t.Optional(
+      t.String({ maxLength: 64, description: 'The same as `Last-Event-ID`; `0` begins with the oldest kept.' }),
+    ),
   }),
   headers: { 'Last-Event-ID': 'The position after which to go on.' },
   responses: { 200: { about: 'Events until you leave.', body: 'events', item: Event } },

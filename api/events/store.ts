@@ -28,7 +28,8 @@ const positionPattern = /^(0|[1-9]\d{0,18})(?:-(0|[1-9]\d{0,18}))?$/;
 /** @throws Fault `invalid_request` */
 export function parsePosition(text: string): Position {
   const [, first, second] = positionPattern.exec(text) ?? [];
-  if (first === undefined) throw invalid([{ pointer: '/query/after', code: 'pattern', message: 'is no position of this stream' }]);
+  if (first === undefined)
+    throw invalid([{ pointer: '/query/after', code: 'pattern', message: 'is no position of this stream' }]);
   return second === undefined ? { transaction: '0', row: first } : { transaction: first, row: second };
 }
 
@@ -39,10 +40,14 @@ export function positionText(position: Position): string {
 /** The end of the stream as it is now. */
 export async function lastPosition(database: Database): Promise<Position> {
   if (database.flavour === 'sqlite') {
-    const { rows } = await sql<{ row: number | null }>`select max("position") as "row" from "events"`.execute(database.read);
+    const { rows } = await sql<{ row: number | null }>`select max("position") as "row" from "events"`.execute(
+      database.read,
+    );
     return { transaction: '0', row: String(rows[0]?.row ?? 0) };
   }
-  const { rows } = await sql<{ xmin: string }>`select pg_snapshot_xmin(pg_current_snapshot())::text as "xmin"`.execute(database.read);
+  const { rows } = await sql<{ xmin: string }>`select pg_snapshot_xmin(pg_current_snapshot())::text as "xmin"`.execute(
+    database.read,
+  );
   return { transaction: String(BigInt(rows[0]!.xmin) - 1n), row: '9223372036854775807' };
 }
 
@@ -50,19 +55,29 @@ const bySqlite = 'select * from "events" where "workspaceId" = ? and "position" 
 const byPostgres = `select *, "xid"::text as "transaction" from "events" where "workspaceId" = ? and ("xid", "position") > (?::text::xid8, ?::bigint)
   and "xid" < pg_snapshot_xmin(pg_current_snapshot()) order by "xid", "position" limit ?`;
 
-export async function readEvents(database: Database, at: { workspaceId: string; after: Position; limit: number }): Promise<PlacedEvent[]> {
+export async function readEvents(
+  database: Database,
+  at: { workspaceId: string; after: Position; limit: number },
+): Promise<PlacedEvent[]> {
   const { workspaceId, after, limit } = at;
   const sqlite = database.flavour === 'sqlite';
   const rows = await select<EventRow & { transaction?: string }>(database.read, database.flavour, {
     text: sqlite ? bySqlite : byPostgres,
     parameters: sqlite ? [workspaceId, Number(after.row), limit] : [workspaceId, after.transaction, after.row, limit],
   });
-  return rows.map((row) => ({ position: { transaction: row.transaction ?? '0', row: String(row.position) }, event: toWire(row) }));
+  return rows.map((row) => ({
+    position: { transaction: row.transaction ?? '0', row: String(row.position) },
+    event: toWire(row),
+  }));
 }
 
 /** @throws Fault `position_expired` when events after this position were purged already */
 export async function checkRetention(database: Database, after: Position): Promise<void> {
-  const purged = await database.read.selectFrom('counters').select('value').where('name', '=', 'eventsPurged').executeTakeFirst();
+  const purged = await database.read
+    .selectFrom('counters')
+    .select('value')
+    .where('name', '=', 'eventsPurged')
+    .executeTakeFirst();
   const at = BigInt(database.flavour === 'sqlite' ? after.row : after.transaction);
   if (purged !== undefined && at !== 0n && at < BigInt(purged.value)) {
     throw new Fault('position_expired', 'Events after this position are not kept any more.');
@@ -72,9 +87,22 @@ export async function checkRetention(database: Database, after: Position): Promi
 /** Removes what is older than `beforeMs`, a bounded number at a time, and remembers up to where. */
 export async function purgeEvents(write: Write, flavour: Database['flavour'], beforeMs: number): Promise<number> {
   const mark = flavour === 'sqlite' ? sql<number>`"position"` : sql<number>`"xid"::text::bigint`;
-  const rows = await write.db.selectFrom('events').select(['position', mark.as('mark')]).where('createdMs', '<', beforeMs).orderBy('createdMs').limit(1000).execute();
+  const rows = await write.db
+    .selectFrom('events')
+    .select(['position', mark.as('mark')])
+    .where('createdMs', '<', beforeMs)
+    .orderBy('createdMs')
+    .limit(1000)
+    .execute();
   if (rows.length === 0) return 0;
-  await write.db.deleteFrom('events').where('position', 'in', rows.map((row) => row.position)).execute();
+  await write.db
+    .deleteFrom('events')
+    .where(
+      'position',
+      'in',
+      rows.map((row) => row.position),
+    )
+    .execute();
   const value = Math.max(...rows.map((row) => Number(row.mark)));
   await write.db
     .insertInto('counters')

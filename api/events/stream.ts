@@ -4,7 +4,15 @@ import type { Caller } from '../keys/auth.ts';
 import { keyTopic } from '../keys/operations.ts';
 import type { Services } from '../services.ts';
 import { eventTopic } from './record.ts';
-import { type PlacedEvent, type Position, checkRetention, lastPosition, parsePosition, positionText, readEvents } from './store.ts';
+import {
+  type PlacedEvent,
+  type Position,
+  checkRetention,
+  lastPosition,
+  parsePosition,
+  positionText,
+  readEvents,
+} from './store.ts';
 
 export interface EventWish {
   caller: Caller;
@@ -46,7 +54,9 @@ export async function streamEvents(services: Services, wish: EventWish): Promise
     },
     { highWaterMark: 1 },
   );
-  return new Response(body, { headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' } });
+  return new Response(body, {
+    headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
+  });
 }
 
 class Follower {
@@ -69,8 +79,14 @@ class Follower {
     while (!signal.aborted) {
       const looked = new AbortController();
       const options = { timeoutMs: lookAgainMs[database.flavour], signal: AbortSignal.any([looked.signal, signal]) };
-      const woken = Promise.race([database.waitFor(eventTopic(caller.workspaceId), options), database.waitFor(keyTopic(caller.keyId), options)]);
-      const valid = await authenticator.authenticate(this.#wish.authorization).then(() => true, () => false);
+      const woken = Promise.race([
+        database.waitFor(eventTopic(caller.workspaceId), options),
+        database.waitFor(keyTopic(caller.keyId), options),
+      ]);
+      const valid = await authenticator.authenticate(this.#wish.authorization).then(
+        () => true,
+        () => false,
+      );
       if (!valid) {
         looked.abort();
         return undefined;
@@ -86,11 +102,16 @@ class Follower {
   }
 
   async #read(): Promise<string> {
-    const placed = await readEvents(this.#services.database, { workspaceId: this.#wish.caller.workspaceId, after: this.#position, limit: batchMax });
+    const placed = await readEvents(this.#services.database, {
+      workspaceId: this.#wish.caller.workspaceId,
+      after: this.#position,
+      limit: batchMax,
+    });
     let text = '';
     for (const each of placed) {
       this.#position = each.position;
-      if (await this.#isWanted(each)) text += `id: ${positionText(each.position)}\nevent: ${each.event.type}\ndata: ${JSON.stringify(each.event)}\n\n`;
+      if (await this.#isWanted(each))
+        text += `id: ${positionText(each.position)}\nevent: ${each.event.type}\ndata: ${JSON.stringify(each.event)}\n\n`;
     }
     return text;
   }

@@ -9,7 +9,18 @@ import type { Services } from '../services.ts';
 import type { GuestOperation } from './contract.ts';
 
 const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'traceparent'];
-const sentUp = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'etag', 'last-modified', 'cache-control', 'content-disposition', 'frame', 'retry-after'];
+const sentUp = [
+  'content-type',
+  'content-length',
+  'content-range',
+  'accept-ranges',
+  'etag',
+  'last-modified',
+  'cache-control',
+  'content-disposition',
+  'frame',
+  'retry-after',
+];
 const answerTimeoutMs = 60_000;
 const longAnswerTimeoutMs = 660_000;
 
@@ -33,7 +44,8 @@ export class Forwarder {
     const end = view.ephemeral === 1 ? this.#usage.begin(view.id) : () => {};
     try {
       const answer = await this.#ask(operation, call, view);
-      if (answer.headers.get('content-type')?.startsWith('application/problem+json')) return await problemFrom(answer, call.requestId);
+      if (answer.headers.get('content-type')?.startsWith('application/problem+json'))
+        return await problemFrom(answer, call.requestId);
       const bodiless = answer.status === 204 || answer.status === 304;
       const body = bodiless ? null : view.ephemeral === 1 ? ended(answer.body, end) : answer.body;
       if (body === null) end();
@@ -77,13 +89,20 @@ function demandReady(view: DesktopView, nowMs: number): void {
   const status = statusOf(facts);
   if (isReady(view, status)) return;
   const members = { desktopStatus: status, allowedActions: allowedActionsOf(status, facts) };
-  if (status === 'unknown') throw new Fault('node_unreachable', 'The node of this desktop has not been heard for a while.', { retryAfterSeconds: 5, members });
-  if (['pending', 'booting', 'running'].includes(status)) throw new Fault('not_ready', `The desktop is ${status} and not ready yet.`, { retryAfterSeconds: 1, members });
+  if (status === 'unknown')
+    throw new Fault('node_unreachable', 'The node of this desktop has not been heard for a while.', {
+      retryAfterSeconds: 5,
+      members,
+    });
+  if (['pending', 'booting', 'running'].includes(status))
+    throw new Fault('not_ready', `The desktop is ${status} and not ready yet.`, { retryAfterSeconds: 1, members });
   throw new Fault('wrong_state', `The desktop is ${status}; it must be running.`, { members });
 }
 
 function baseOf(guestAddress: string): { origin: string; unix?: string } {
-  return guestAddress.startsWith('unix:') ? { origin: 'http://node', unix: guestAddress.slice(5) } : { origin: guestAddress.replace(/\/$/, '') };
+  return guestAddress.startsWith('unix:')
+    ? { origin: 'http://node', unix: guestAddress.slice(5) }
+    : { origin: guestAddress.replace(/\/$/, '') };
 }
 
 function picked(headers: Headers, names: readonly string[]): Record<string, string> {
@@ -98,12 +117,26 @@ function picked(headers: Headers, names: readonly string[]): Record<string, stri
 /** The node's problem under our request id; a code that is not of the closed list is not passed on. */
 async function problemFrom(answer: Response, requestId: string): Promise<Response> {
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
-  const code = typeof body['code'] === 'string' && body['code'] in problems ? (body['code'] as keyof typeof problems) : undefined;
+  const code =
+    typeof body['code'] === 'string' && body['code'] in problems ? (body['code'] as keyof typeof problems) : undefined;
   if (code === undefined) throw new Fault('internal', 'The node answered with an unknown problem.', { cause: body });
   const { status, title, hint, retryable } = problems[code];
-  const headers: Record<string, string> = { 'Content-Type': 'application/problem+json', ...picked(answer.headers, ['retry-after', 'content-range']) };
+  const headers: Record<string, string> = {
+    'Content-Type': 'application/problem+json',
+    ...picked(answer.headers, ['retry-after', 'content-range']),
+  };
   if (status === 503) headers['retry-after'] ??= '1';
-  const text = JSON.stringify({ hint, detail: title, ...body, type: `/docs/errors#${code}`, title, status, code, retryable, requestId });
+  const text = JSON.stringify({
+    hint,
+    detail: title,
+    ...body,
+    type: `/docs/errors#${code}`,
+    title,
+    status,
+    code,
+    retryable,
+    requestId,
+  });
   return new Response(text, { status, headers });
 }
 
@@ -113,7 +146,8 @@ function unreachable(error: unknown, why: { timedOut: boolean; left: boolean }):
   if (why.timedOut) return new Fault('timeout', 'The node did not answer in time.', { cause: error });
   if (why.left) return new Fault('timeout', 'The client went away.');
   const code = (error as { code?: string }).code ?? '';
-  if (neverConnected.has(code)) return new Fault('node_unreachable', 'The node does not answer.', { cause: error, retryAfterSeconds: 2 });
+  if (neverConnected.has(code))
+    return new Fault('node_unreachable', 'The node does not answer.', { cause: error, retryAfterSeconds: 2 });
   return new Fault('timeout', 'The node went away before it answered; it may have been carried out.', { cause: error });
 }
 

@@ -3,16 +3,36 @@ import type { ProblemCode } from '../http/problems.ts';
 import { type TSchema, t } from '../http/schema.ts';
 import { type GuestOperation, guestOperations } from './contract.ts';
 
-const always: readonly ProblemCode[] = ['not_found', 'wrong_state', 'not_ready', 'node_unreachable', 'guest_unreachable', 'timeout'];
+const always: readonly ProblemCode[] = [
+  'not_found',
+  'wrong_state',
+  'not_ready',
+  'node_unreachable',
+  'guest_unreachable',
+  'timeout',
+];
 const byBucket: Record<GuestOperation['bucket'], readonly ProblemCode[]> = {
   input: ['out_of_bounds', 'unknown_key', 'stale_frame', 'capture_failed'],
   screenshot: ['out_of_bounds', 'stale_frame', 'capture_failed'],
   exec: [],
-  files: ['invalid_path', 'permission_denied', 'file_not_found', 'file_exists', 'not_a_directory', 'is_a_directory', 'directory_not_empty', 'disk_full'],
+  files: [
+    'invalid_path',
+    'permission_denied',
+    'file_not_found',
+    'file_exists',
+    'not_a_directory',
+    'is_a_directory',
+    'directory_not_empty',
+    'disk_full',
+  ],
 };
 
 /** The table of guest operations as operations below `prefix`, whose own parameter is given. */
-export function guestOperationsBelow(prefix: string, prefixParams: Record<string, TSchema>, capability?: 'node'): Operation[] {
+export function guestOperationsBelow(
+  prefix: string,
+  prefixParams: Record<string, TSchema>,
+  capability?: 'node',
+): Operation[] {
   return guestOperations.map((operation) => ({
     operationId: operation.operationId,
     method: operation.method,
@@ -27,7 +47,11 @@ export function guestOperationsBelow(prefix: string, prefixParams: Record<string
     bodyMaxBytes: operation.bodyMaxBytes ?? 1_048_576,
     headers: operation.response === 'octets' ? { Range: 'One range, `bytes=first-last`.' } : undefined,
     responses: answersOf(operation),
-    problems: [...always, ...byBucket[operation.bucket], ...(operation.response === 'octets' ? (['range_not_satisfiable'] as const) : [])],
+    problems: [
+      ...always,
+      ...byBucket[operation.bucket],
+      ...(operation.response === 'octets' ? (['range_not_satisfiable'] as const) : []),
+    ],
   }));
 }
 
@@ -36,13 +60,21 @@ function answersOf(operation: GuestOperation): Record<number, Answer> {
   if (response === 'nothing') return { 204: { about: 'Done.' } };
   if (response === 'image') {
     return {
-      200: { about: 'The picture.', body: 'image', headers: { Frame: 'The frame as JSON: `frameId`, size, scale, hash.', ETag: 'The frameId, quoted.' } },
+      200: {
+        about: 'The picture.',
+        body: 'image',
+        headers: { Frame: 'The frame as JSON: `frameId`, size, scale, hash.', ETag: 'The frameId, quoted.' },
+      },
       304: { about: 'Nothing changed since the frame named in `since`.' },
     };
   }
   if (response === 'octets') {
     return {
-      200: { about: 'The bytes.', body: 'octets', headers: { 'Content-Length': 'Size in bytes.', 'Last-Modified': 'When the file was changed.' } },
+      200: {
+        about: 'The bytes.',
+        body: 'octets',
+        headers: { 'Content-Length': 'Size in bytes.', 'Last-Modified': 'When the file was changed.' },
+      },
       206: { about: 'The range asked for.', body: 'octets', headers: { 'Content-Range': 'Which bytes of how many.' } },
     };
   }

@@ -7,7 +7,11 @@ import type { Services } from '../services.ts';
 export async function gaugesText(services: Services): Promise<string> {
   const { read } = services.database;
   const nowMs = services.clock.nowMs();
-  const { rows } = await sql<{ desired: string; power: string; count: number }>`select "desired", "power", count(*) as "count"
+  const { rows } = await sql<{
+    desired: string;
+    power: string;
+    count: number;
+  }>`select "desired", "power", count(*) as "count"
     from "assignments" where "closedMs" is null group by "desired", "power"`.execute(read);
   const nodes = await listNodeRows(read);
   const lines = [

@@ -24,11 +24,18 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
 /** @throws Fault `unsupported_media_type` or `invalid_request` */
 export function parseJson(bytes: Uint8Array, contentType: string | null): unknown {
   const type = (contentType ?? 'application/json').split(';', 1)[0]!.trim().toLowerCase();
-  if (type !== 'application/json') throw new Fault('unsupported_media_type', `The body is ${type}; application/json is wanted.`);
+  if (type !== 'application/json')
+    throw new Fault('unsupported_media_type', `The body is ${type}; application/json is wanted.`);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw invalid([{ pointer: '', code: 'malformed_json', message: 'is no JSON in UTF-8' + (error instanceof SyntaxError ? `: ${error.message}` : '') }]);
+    throw invalid([
+      {
+        pointer: '',
+        code: 'malformed_json',
+        message: 'is no JSON in UTF-8' + (error instanceof SyntaxError ? `: ${error.message}` : ''),
+      },
+    ]);
   }
 }
 

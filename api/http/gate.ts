@@ -54,21 +54,39 @@ export class Gate {
   fail(error: unknown, at: { requestId: string; headers?: Record<string, string>; operationId?: string }): Response {
     const { requestId, operationId } = at;
     if (error instanceof Fault) {
-      if (error.extra.cause !== undefined) this.#options.log.warn('request failed', { requestId, operationId, code: error.code, error: describeError(error) });
-      return problemResponse(error, requestId, error instanceof RateLimited ? { ...at.headers, ...error.headers } : at.headers);
+      if (error.extra.cause !== undefined)
+        this.#options.log.warn('request failed', {
+          requestId,
+          operationId,
+          code: error.code,
+          error: describeError(error),
+        });
+      return problemResponse(
+        error,
+        requestId,
+        error instanceof RateLimited ? { ...at.headers, ...error.headers } : at.headers,
+      );
     }
     const stack = error instanceof Error ? error.stack : undefined;
     this.#options.log.error('request broke', { requestId, operationId, error: describeError(error), stack });
     return problemResponse(new Fault('internal', 'Something broke on our side.'), requestId, at.headers);
   }
 
-  async #pass(route: Route, at: { request: Request; requestId: string; params: unknown; headers: Record<string, string> }): Promise<Response> {
+  async #pass(
+    route: Route,
+    at: { request: Request; requestId: string; params: unknown; headers: Record<string, string> },
+  ): Promise<Response> {
     const { request, requestId, headers } = at;
     const { operation } = route;
     const caller = await this.#admit(operation, request, headers);
     const params = operation.params ? validate(operation.params, at.params, '/path') : undefined;
-    const query = operation.query ? validate(operation.query, parseQuery(operation.query, request.url), '/query') : undefined;
-    const bytes = operation.body && operation.body !== 'octets' ? await readBody(request, operation.bodyMaxBytes ?? bodyMaxBytesDefault) : undefined;
+    const query = operation.query
+      ? validate(operation.query, parseQuery(operation.query, request.url), '/query')
+      : undefined;
+    const bytes =
+      operation.body && operation.body !== 'octets'
+        ? await readBody(request, operation.bodyMaxBytes ?? bodyMaxBytesDefault)
+        : undefined;
     const body = bytes === undefined ? undefined : bodyOf(operation, bytes, request);
     const call: Call = { request, requestId, caller, params, query, body, bytes };
     const reply = await this.#carryOut(route, call as Call<never, never, never>);
@@ -86,7 +104,10 @@ export class Gate {
 
   async #carryOut(route: Route, call: Call<never, never, never>): Promise<Reply | Response> {
     const { operation, handle, write } = route;
-    const once = operation.method === 'POST' && operation.capability !== 'node' ? onceOf(call.request, call.caller.keyId, call.bytes) : undefined;
+    const once =
+      operation.method === 'POST' && operation.capability !== 'node'
+        ? onceOf(call.request, call.caller.keyId, call.bytes)
+        : undefined;
     const { database, clock } = this.#options;
     if (write) {
       return database.write(async (transaction) => {
@@ -108,13 +129,16 @@ export class Gate {
     if (kept) return replayOf(kept);
     try {
       const reply = await body();
-      const answer = reply instanceof Response ? { status: reply.status, bodyText: await reply.clone().text() } : answerOf(reply);
+      const answer =
+        reply instanceof Response ? { status: reply.status, bodyText: await reply.clone().text() } : answerOf(reply);
       if (refusedBeforeEffect(answer)) await database.write((transaction) => release(transaction, once));
       else await database.write((transaction) => keep(transaction, once, answer));
       return reply;
     } catch (error) {
       const unknown = !(error instanceof Fault) || error.code === 'timeout';
-      await database.write((transaction) => (unknown ? keep(transaction, once, outcomeUnknown) : release(transaction, once)));
+      await database.write((transaction) =>
+        unknown ? keep(transaction, once, outcomeUnknown) : release(transaction, once),
+      );
       throw error;
     }
   }
@@ -131,7 +155,11 @@ function answerOf(reply: Reply): KeptAnswer {
 }
 
 function replayOf(kept: KeptAnswer): Reply {
-  return { status: kept.status, ...(kept.bodyText === null ? {} : { text: kept.bodyText }), headers: { 'Idempotent-Replayed': 'true' } };
+  return {
+    status: kept.status,
+    ...(kept.bodyText === null ? {} : { text: kept.bodyText }),
+    headers: { 'Idempotent-Replayed': 'true' },
+  };
 }
 
 function requestIdOf(request: Request, clock: Clock): string {

@@ -25,7 +25,9 @@ export function onceOf(request: Request, keyId: string, body: Uint8Array | undef
   const idempotencyKey = request.headers.get('idempotency-key');
   if (idempotencyKey === null) return undefined;
   if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
-    throw invalid([{ pointer: '/header/Idempotency-Key', code: 'pattern', message: 'wants 1 to 255 printable ASCII characters' }]);
+    throw invalid([
+      { pointer: '/header/Idempotency-Key', code: 'pattern', message: 'wants 1 to 255 printable ASCII characters' },
+    ]);
   }
   const { pathname, search } = new URL(request.url);
   const hasher = new Bun.CryptoHasher('sha256').update(`${request.method} ${pathname}${search}\n`);
@@ -38,7 +40,12 @@ export function onceOf(request: Request, keyId: string, body: Uint8Array | undef
  */
 export async function claim({ db }: Write, once: Once, clock: Clock): Promise<KeptAnswer | undefined> {
   const nowMs = clock.nowMs();
-  await db.deleteFrom('idempotency').where('keyId', '=', once.keyId).where('idempotencyKey', '=', once.idempotencyKey).where('createdMs', '<', nowMs - keptMs).execute();
+  await db
+    .deleteFrom('idempotency')
+    .where('keyId', '=', once.keyId)
+    .where('idempotencyKey', '=', once.idempotencyKey)
+    .where('createdMs', '<', nowMs - keptMs)
+    .execute();
   const inserted = await db
     .insertInto('idempotency')
     .values({ ...once, status: null, bodyText: null, createdMs: nowMs })
@@ -51,10 +58,18 @@ export async function claim({ db }: Write, once: Once, clock: Clock): Promise<Ke
     .where('keyId', '=', once.keyId)
     .where('idempotencyKey', '=', once.idempotencyKey)
     .executeTakeFirstOrThrow();
-  if (row.requestHash !== once.requestHash) throw new Fault('idempotency_mismatch', 'This Idempotency-Key was used for another request.');
+  if (row.requestHash !== once.requestHash)
+    throw new Fault('idempotency_mismatch', 'This Idempotency-Key was used for another request.');
   if (row.status !== null && row.bodyText !== tooLong) return { status: row.status, bodyText: row.bodyText };
-  if (row.status !== null) throw new Fault('replay_unavailable', `The first request ended with status ${row.status}; its answer was not kept.`);
-  if (nowMs - row.createdMs < abandonedMs) throw new Fault('idempotency_in_progress', 'The first request with this Idempotency-Key still runs.', { retryAfterSeconds: 1 });
+  if (row.status !== null)
+    throw new Fault(
+      'replay_unavailable',
+      `The first request ended with status ${row.status}; its answer was not kept.`,
+    );
+  if (nowMs - row.createdMs < abandonedMs)
+    throw new Fault('idempotency_in_progress', 'The first request with this Idempotency-Key still runs.', {
+      retryAfterSeconds: 1,
+    });
   throw new Fault('replay_unavailable', 'The first request was cut off, and nobody knows whether it was carried out.');
 }
 
@@ -65,10 +80,20 @@ export const outcomeUnknown: KeptAnswer = { status: 504, bodyText: tooLong };
 
 export async function keep({ db }: Write, once: Once, answer: KeptAnswer): Promise<void> {
   const bodyText = (answer.bodyText?.length ?? 0) > bodyKeptMax ? tooLong : answer.bodyText;
-  await db.updateTable('idempotency').set({ status: answer.status, bodyText }).where('keyId', '=', once.keyId).where('idempotencyKey', '=', once.idempotencyKey).execute();
+  await db
+    .updateTable('idempotency')
+    .set({ status: answer.status, bodyText })
+    .where('keyId', '=', once.keyId)
+    .where('idempotencyKey', '=', once.idempotencyKey)
+    .execute();
 }
 
 /** For a request that was refused before it had an effect: the key may be used again. */
 export async function release({ db }: Write, once: Once): Promise<void> {
-  await db.deleteFrom('idempotency').where('keyId', '=', once.keyId).where('idempotencyKey', '=', once.idempotencyKey).where('status', 'is', null).execute();
+  await db
+    .deleteFrom('idempotency')
+    .where('keyId', '=', once.keyId)
+    .where('idempotencyKey', '=', once.idempotencyKey)
+    .where('status', 'is', null)
+    .execute();
 }

@@ -15,7 +15,8 @@ export class RequestMetrics {
     const name = `operation="${operationId}",status="${status}"`;
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
     let series = this.#durations.get(operationId);
-    if (series === undefined) this.#durations.set(operationId, (series = { count: 0, sumMs: 0, buckets: bucketsMs.map(() => 0) }));
+    if (series === undefined)
+      this.#durations.set(operationId, (series = { count: 0, sumMs: 0, buckets: bucketsMs.map(() => 0) }));
     series.count += 1;
     series.sumMs += durationMs;
     const at = bucketsMs.findIndex((limit) => durationMs <= limit);
@@ -25,7 +26,10 @@ export class RequestMetrics {
   text(): string {
     const lines = ['# HELP lebureau_requests_total Answered requests.', '# TYPE lebureau_requests_total counter'];
     for (const [name, count] of this.#counts) lines.push(`lebureau_requests_total{${name}} ${count}`);
-    lines.push('# HELP lebureau_request_seconds Time until the answer began.', '# TYPE lebureau_request_seconds histogram');
+    lines.push(
+      '# HELP lebureau_request_seconds Time until the answer began.',
+      '# TYPE lebureau_request_seconds histogram',
+    );
     for (const [operationId, series] of this.#durations) lines.push(...histogram(operationId, series));
     return `${lines.join('\n')}\n`;
   }

@@ -19,7 +19,11 @@ export interface Answer {
  * One operation of a contract. The router, the validation and the OpenAPI document are all made of it, so that they
  * cannot disagree.
  */
-export interface Operation<Params extends TSchema = TSchema, Query extends TSchema = TSchema, Body extends TSchema = TSchema> {
+export interface Operation<
+  Params extends TSchema = TSchema,
+  Query extends TSchema = TSchema,
+  Body extends TSchema = TSchema,
+> {
   operationId: string;
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `/v1/desktops/:desktopId` */
@@ -46,9 +50,11 @@ export interface Operation<Params extends TSchema = TSchema, Query extends TSche
 }
 
 /** Keeps the types of the schemas, so that a handler knows what it gets. */
-export function operation<Params extends TSchema = TSchema, Query extends TSchema = TSchema, Body extends TSchema = TSchema>(
-  it: Operation<Params, Query, Body>,
-): Operation<Params, Query, Body> {
+export function operation<
+  Params extends TSchema = TSchema,
+  Query extends TSchema = TSchema,
+  Body extends TSchema = TSchema,
+>(it: Operation<Params, Query, Body>): Operation<Params, Query, Body> {
   return it;
 }
 

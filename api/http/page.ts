@@ -3,7 +3,9 @@ import { type TSchema, t } from './schema.ts';
 
 export const pageQuery = {
   limit: t.Optional(t.Integer({ minimum: 1, maximum: 100, description: 'Default 20.' })),
-  cursor: t.Optional(t.String({ maxLength: 500, description: '`nextCursor` of the page before; good for the same filter only.' })),
+  cursor: t.Optional(
+    t.String({ maxLength: 500, description: '`nextCursor` of the page before; good for the same filter only.' }),
+  ),
 };
 
 export const limitDefault = 20;
@@ -11,7 +13,9 @@ export const limitDefault = 20;
 export function listOf(item: TSchema, about: string): TSchema {
   return t.Object({
     data: t.Array(item, { description: about }),
-    nextCursor: t.Nullable(t.String(), { description: 'Null: this was the last page. A page may hold fewer than `limit` and still not be the last.' }),
+    nextCursor: t.Nullable(t.String(), {
+      description: 'Null: this was the last page. A page may hold fewer than `limit` and still not be the last.',
+    }),
   });
 }
 
@@ -27,7 +31,9 @@ export function decodeCursor(cursor: string | undefined, filter: unknown): strin
   if (lastId === undefined || mark !== filterMark(filter)) {
     throw new Fault('invalid_request', 'The cursor is not one of this list with this filter.', {
       hint: 'Start again without `cursor`.',
-      members: { errors: [{ pointer: '/query/cursor', code: 'invalid', message: 'not a cursor of this list and filter' }] },
+      members: {
+        errors: [{ pointer: '/query/cursor', code: 'invalid', message: 'not a cursor of this list and filter' }],
+      },
     });
   }
   return lastId;

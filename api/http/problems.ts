@@ -60,7 +60,11 @@ export const problems = {
     'The first request with this Idempotency-Key still runs',
     'Wait, then send the same request again.',
   ),
-  replay_unavailable: problem(409, 'The answer to this Idempotency-Key is not kept', 'It was or may have been carried out: look at the desktop, then use a new key.'),
+  replay_unavailable: problem(
+    409,
+    'The answer to this Idempotency-Key is not kept',
+    'It was or may have been carried out: look at the desktop, then use a new key.',
+  ),
   file_exists: problem(409, 'Something is in the way', 'Choose another name, or say `overwrite`.'),
   not_a_directory: problem(409, 'Not a folder', 'Use the path of a folder.'),
   is_a_directory: problem(409, 'It is a folder', 'Use the path of a file, or say `recursive` to delete a folder.'),

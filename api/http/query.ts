@@ -9,7 +9,8 @@ export function parseQuery(schema: TSchema, url: string): Record<string, unknown
   const properties = schema['properties'] as Record<string, TSchema>;
   for (const [name, text] of new URLSearchParams(url.slice(mark + 1))) {
     const property = properties[name];
-    if (property === undefined) throw invalid([{ pointer: `/query/${name}`, code: 'unknown_member', message: 'no such parameter' }]);
+    if (property === undefined)
+      throw invalid([{ pointer: `/query/${name}`, code: 'unknown_member', message: 'no such parameter' }]);
     if (name in values) throw invalid([{ pointer: `/query/${name}`, code: 'repeated', message: 'given twice' }]);
     values[name] = coerce(property['type'], text);
   }

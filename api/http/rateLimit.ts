@@ -55,7 +55,8 @@ export class RateLimiter {
 
   /** Whoever was silent for a window has a full bucket again and need not be remembered. */
   #forget(nowMs: number): void {
-    for (const [name, tokens] of this.#tokens) if (nowMs - tokens.atMs > windowSeconds * 1000) this.#tokens.delete(name);
+    for (const [name, tokens] of this.#tokens)
+      if (nowMs - tokens.atMs > windowSeconds * 1000) this.#tokens.delete(name);
     if (this.#tokens.size >= rememberedMax) this.#tokens.clear();
   }
 }

@@ -1,4 +1,12 @@
-import { FormatRegistry, JavaScriptTypeBuilder, type SchemaOptions, type TNull, type TSchema, type TUnion, type TUnsafe } from '@sinclair/typebox';
+import {
+  FormatRegistry,
+  JavaScriptTypeBuilder,
+  type SchemaOptions,
+  type TNull,
+  type TSchema,
+  type TUnion,
+  type TUnsafe,
+} from '@sinclair/typebox';
 
 /**
  * The schema builder of every wire shape: plain JSON Schema and nothing that turns one value into another, so that
@@ -11,7 +19,10 @@ class WireTypeBuilder extends JavaScriptTypeBuilder {
 
   /** One of a closed list of words. */
   Word<const Words extends readonly string[]>(words: Words, options: SchemaOptions = {}): TUnsafe<Words[number]> {
-    return this.Union(words.map((word) => this.Literal(word)), options) as unknown as TUnsafe<Words[number]>;
+    return this.Union(
+      words.map((word) => this.Literal(word)),
+      options,
+    ) as unknown as TUnsafe<Words[number]>;
   }
 }
 

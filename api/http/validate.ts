@@ -23,7 +23,9 @@ export function validate<Schema extends TSchema>(schema: Schema, value: unknown,
   const errors: FieldError[] = [];
   for (const error of check.Errors(value)) {
     if (errors.length >= errorsMax) break;
-    errors.push(...fieldErrors(error, place));
+    for (const each of fieldErrors(error, place)) {
+      if (!errors.some((known) => known.pointer === each.pointer)) errors.push(each);
+    }
   }
   throw invalid(errors.slice(0, errorsMax));
 }
@@ -40,7 +42,8 @@ function fieldErrors(error: ValueError, place: string): FieldError[] {
     const inner = meantVariant(error.errors);
     if (inner) return inner.flatMap((each) => fieldErrors(each, place));
     const words = wordsOf(error.schema);
-    if (words) return [{ pointer: place + error.path, code: 'not_one_of', message: `wants one of ${words.join(', ')}` }];
+    if (words)
+      return [{ pointer: place + error.path, code: 'not_one_of', message: `wants one of ${words.join(', ')}` }];
   }
   return [{ pointer: place + error.path, code: codeOf(error.type), message: messageOf(error) }];
 }
@@ -63,7 +66,9 @@ function contradicts(error: ValueError): boolean {
 
 function wordsOf(schema: TSchema): string[] | undefined {
   const variants = schema['anyOf'] as TSchema[] | undefined;
-  return variants?.every((variant) => typeof variant['const'] === 'string') ? variants.map((variant) => String(variant['const'])) : undefined;
+  return variants?.every((variant) => typeof variant['const'] === 'string')
+    ? variants.map((variant) => String(variant['const']))
+    : undefined;
 }
 
 function codeOf(type: ValueErrorType): string {

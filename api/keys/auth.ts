@@ -38,8 +38,10 @@ export class Authenticator {
     if (!isSecret(secret)) throw new Fault('unauthenticated', 'That is no API key: it is mistyped or cut off.');
     const key = await this.#look(hashSecret(secret));
     const nowMs = this.#clock.nowMs();
-    if (key === undefined || key.revokedMs !== null) throw new Fault('unauthenticated', 'The API key is unknown or revoked.');
-    if (key.expiresMs !== null && key.expiresMs <= nowMs) throw new Fault('unauthenticated', 'The API key has expired.');
+    if (key === undefined || key.revokedMs !== null)
+      throw new Fault('unauthenticated', 'The API key is unknown or revoked.');
+    if (key.expiresMs !== null && key.expiresMs <= nowMs)
+      throw new Fault('unauthenticated', 'The API key has expired.');
     this.#used.set(key.caller.keyId, nowMs);
     return key.caller;
   }

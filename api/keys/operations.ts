@@ -29,11 +29,22 @@ export async function createKey(
   const { caller, requestId, body } = from;
   const capabilities = body.capabilities ?? defaultCapabilities.filter((name) => caller.capabilities.has(name));
   const lacking = capabilities.find((name) => !caller.capabilities.has(name));
-  if (lacking) throw new Fault('capability_missing', `This key lacks ${lacking} itself and cannot give it.`, { members: { capability: lacking } });
+  if (lacking)
+    throw new Fault('capability_missing', `This key lacks ${lacking} itself and cannot give it.`, {
+      members: { capability: lacking },
+    });
   const expiresMs = body.expiresAt === undefined ? null : Date.parse(body.expiresAt);
-  if (expiresMs !== null && expiresMs <= services.clock.nowMs()) throw invalid([{ pointer: '/expiresAt', code: 'too_small', message: 'lies in the past' }]);
+  if (expiresMs !== null && expiresMs <= services.clock.nowMs())
+    throw invalid([{ pointer: '/expiresAt', code: 'too_small', message: 'lies in the past' }]);
   const restriction = narrowed(caller.restriction, body.restriction ?? null);
-  const made = newKey({ workspaceId: caller.workspaceId, name: body.name, capabilities, restriction, createdBy: caller.keyId, nowMs: services.clock.nowMs() });
+  const made = newKey({
+    workspaceId: caller.workspaceId,
+    name: body.name,
+    capabilities,
+    restriction,
+    createdBy: caller.keyId,
+    nowMs: services.clock.nowMs(),
+  });
   made.row.expiresMs = expiresMs;
   await insertKey(write, made.row);
   await tell(services, write, { caller, requestId, type: 'key.created', row: made.row });
@@ -52,9 +63,18 @@ export function newKey(from: {
 }): { row: ApiKeyRow; secret: string } {
   const secret = from.secret ?? newSecret();
   const row: ApiKeyRow = {
-    id: newId('key', from.nowMs), workspaceId: from.workspaceId, name: from.name, hash: hashSecret(secret), lastFour: secret.slice(-4),
-    capabilitiesJson: JSON.stringify(from.capabilities), restrictionJson: from.restriction && JSON.stringify(from.restriction), createdBy: from.createdBy,
-    createdMs: from.nowMs, expiresMs: null, revokedMs: null, lastUsedMs: null,
+    id: newId('key', from.nowMs),
+    workspaceId: from.workspaceId,
+    name: from.name,
+    hash: hashSecret(secret),
+    lastFour: secret.slice(-4),
+    capabilitiesJson: JSON.stringify(from.capabilities),
+    restrictionJson: from.restriction && JSON.stringify(from.restriction),
+    createdBy: from.createdBy,
+    createdMs: from.nowMs,
+    expiresMs: null,
+    revokedMs: null,
+    lastUsedMs: null,
   };
   return { row, secret };
 }
@@ -64,17 +84,25 @@ export function narrowed(own: Restriction, asked: Restriction): Restriction {
   if (own === null) return asked;
   const desktopIds = asked?.desktopIds ?? own.desktopIds;
   if (own.desktopIds && desktopIds?.some((id) => !own.desktopIds!.includes(id))) {
-    throw new Fault('capability_missing', 'This key is restricted to other desktops itself.', { members: { capability: 'keys:write' } });
+    throw new Fault('capability_missing', 'This key is restricted to other desktops itself.', {
+      members: { capability: 'keys:write' },
+    });
   }
   const labels = { ...asked?.labels, ...own.labels };
   if (Object.entries(asked?.labels ?? {}).some(([name, value]) => labels[name] !== value)) {
-    throw new Fault('capability_missing', 'This key is restricted to other labels itself.', { members: { capability: 'keys:write' } });
+    throw new Fault('capability_missing', 'This key is restricted to other labels itself.', {
+      members: { capability: 'keys:write' },
+    });
   }
   return { ...(desktopIds ? { desktopIds } : {}), ...(Object.keys(labels).length > 0 ? { labels } : {}) };
 }
 
 /** Within a second it stops everywhere, here at once. */
-export async function revokeKey(services: Services, write: Write, from: { caller: Caller; requestId: string; keyId: string }): Promise<void> {
+export async function revokeKey(
+  services: Services,
+  write: Write,
+  from: { caller: Caller; requestId: string; keyId: string },
+): Promise<void> {
   const { caller, requestId, keyId } = from;
   const row = await findKey(write.db, caller.workspaceId, keyId);
   if (row === undefined || !within(caller.restriction, row)) throw notFound('key');
@@ -88,11 +116,16 @@ export async function revokeKey(services: Services, write: Write, from: { caller
 function within(own: Restriction, row: ApiKeyRow): boolean {
   if (own === null) return true;
   const its = row.restrictionJson === null ? null : (JSON.parse(row.restrictionJson) as Restriction);
-  const idsFit = own.desktopIds === undefined || (its?.desktopIds?.every((id) => own.desktopIds!.includes(id)) ?? false);
+  const idsFit =
+    own.desktopIds === undefined || (its?.desktopIds?.every((id) => own.desktopIds!.includes(id)) ?? false);
   return idsFit && Object.entries(own.labels ?? {}).every(([name, value]) => its?.labels?.[name] === value);
 }
 
-export async function listKeys(services: Services, caller: Caller, query: Static<typeof ListKeysQuery>): Promise<{ rows: ApiKeyRow[]; nextCursor: string | null }> {
+export async function listKeys(
+  services: Services,
+  caller: Caller,
+  query: Static<typeof ListKeysQuery>,
+): Promise<{ rows: ApiKeyRow[]; nextCursor: string | null }> {
   const limit = query.limit ?? limitDefault;
   const before = decodeCursor(query.cursor, 'keys');
   const found = await listKeyRows(services.database.read, caller.workspaceId, { before, limit: limit + 1 });
@@ -108,7 +141,8 @@ export function toWire(row: ApiKeyRow): Static<typeof ApiKey> {
     name: row.name,
     lastFour: row.lastFour,
     capabilities: JSON.parse(row.capabilitiesJson) as Capability[],
-    restriction: row.restrictionJson === null ? null : (JSON.parse(row.restrictionJson) as Static<typeof ApiKey>['restriction']),
+    restriction:
+      row.restrictionJson === null ? null : (JSON.parse(row.restrictionJson) as Static<typeof ApiKey>['restriction']),
     createdAt: toRfc3339(row.createdMs),
     expiresAt: time(row.expiresMs),
     revokedAt: time(row.revokedMs),
@@ -116,9 +150,17 @@ export function toWire(row: ApiKeyRow): Static<typeof ApiKey> {
   };
 }
 
-async function tell(services: Services, write: Write, what: { caller: Caller; requestId: string; type: 'key.created' | 'key.revoked'; row: ApiKeyRow }): Promise<void> {
+async function tell(
+  services: Services,
+  write: Write,
+  what: { caller: Caller; requestId: string; type: 'key.created' | 'key.revoked'; row: ApiKeyRow },
+): Promise<void> {
   const { caller, requestId, type, row } = what;
   await record(write, services.clock, {
-    type, workspaceId: caller.workspaceId, actor: { type: 'key', id: caller.keyId }, requestId, data: { keyId: row.id, name: row.name },
+    type,
+    workspaceId: caller.workspaceId,
+    actor: { type: 'key', id: caller.keyId },
+    requestId,
+    data: { keyId: row.id, name: row.name },
   });
 }

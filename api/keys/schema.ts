@@ -11,9 +11,18 @@ export const KeyParams = t.Object({ keyId: KeyId });
 export const KeyRestriction = t.Object(
   {
     desktopIds: t.Optional(t.Array(DesktopId, { minItems: 1, maxItems: 100 })),
-    labels: t.Optional(t.Record(t.String({ maxLength: 63 }), t.String({ maxLength: 255 }), { minProperties: 1, maxProperties: 8, description: 'A desktop must carry all of them. What the key creates gets them.' })),
+    labels: t.Optional(
+      t.Record(t.String({ maxLength: 63 }), t.String({ maxLength: 255 }), {
+        minProperties: 1,
+        maxProperties: 8,
+        description: 'A desktop must carry all of them. What the key creates gets them.',
+      }),
+    ),
   },
-  { additionalProperties: false, description: 'The key sees only desktops with one of these ids and all of these labels; others are 404.' },
+  {
+    additionalProperties: false,
+    description: 'The key sees only desktops with one of these ids and all of these labels; others are 404.',
+  },
 );
 
 export const ApiKey = t.Object({
@@ -31,7 +40,14 @@ export const ApiKey = t.Object({
 export const CreateKey = t.Object(
   {
     name: t.String({ minLength: 1, maxLength: 100 }),
-    capabilities: t.Optional(t.Array(CapabilityName, { minItems: 1, maxItems: 50, uniqueItems: true, description: 'Default: desktop:read and desktop:chat. Never more than the key that creates it has.' })),
+    capabilities: t.Optional(
+      t.Array(CapabilityName, {
+        minItems: 1,
+        maxItems: 50,
+        uniqueItems: true,
+        description: 'Default: desktop:read and desktop:chat. Never more than the key that creates it has.',
+      }),
+    ),
     restriction: t.Optional(KeyRestriction),
     expiresAt: t.Optional(t.String({ format: 'date-time' })),
   },
@@ -40,7 +56,9 @@ export const CreateKey = t.Object(
 
 export const CreatedKey = t.Object({
   key: ApiKey,
-  secret: t.Optional(t.String({ description: 'Shown this once. Left out when an Idempotency-Key replays the answer.' })),
+  secret: t.Optional(
+    t.String({ description: 'Shown this once. Left out when an Idempotency-Key replays the answer.' }),
+  ),
 });
 
 export const KeyList = listOf(ApiKey, 'Newest first; revoked ones too.');

@@ -28,24 +28,42 @@ export async function insertKey({ db }: Write, row: ApiKeyRow): Promise<void> {
 }
 
 export function findKey(db: Reader, workspaceId: string, keyId: string): Promise<ApiKeyRow | undefined> {
-  return db.selectFrom('apiKeys').selectAll().where('workspaceId', '=', workspaceId).where('id', '=', keyId).executeTakeFirst();
+  return db
+    .selectFrom('apiKeys')
+    .selectAll()
+    .where('workspaceId', '=', workspaceId)
+    .where('id', '=', keyId)
+    .executeTakeFirst();
 }
 
-export function listKeyRows(db: Reader, workspaceId: string, page: { before?: string; limit: number }): Promise<ApiKeyRow[]> {
+export function listKeyRows(
+  db: Reader,
+  workspaceId: string,
+  page: { before?: string; limit: number },
+): Promise<ApiKeyRow[]> {
   let query = db.selectFrom('apiKeys').selectAll().where('workspaceId', '=', workspaceId);
   if (page.before !== undefined) query = query.where('id', '<', page.before);
   return query.orderBy('id', 'desc').limit(page.limit).execute();
 }
 
 export async function markRevoked({ db }: Write, keyId: string, atMs: number): Promise<void> {
-  await db.updateTable('apiKeys').set({ revokedMs: atMs }).where('id', '=', keyId).where('revokedMs', 'is', null).execute();
+  await db
+    .updateTable('apiKeys')
+    .set({ revokedMs: atMs })
+    .where('id', '=', keyId)
+    .where('revokedMs', 'is', null)
+    .execute();
 }
 
 export async function markUsed({ db }: Write, used: ReadonlyMap<string, number>): Promise<void> {
-  for (const [keyId, atMs] of used) await db.updateTable('apiKeys').set({ lastUsedMs: atMs }).where('id', '=', keyId).execute();
+  for (const [keyId, atMs] of used)
+    await db.updateTable('apiKeys').set({ lastUsedMs: atMs }).where('id', '=', keyId).execute();
 }
 
 export async function countKeys(db: Reader): Promise<number> {
-  const { count } = await db.selectFrom('apiKeys').select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+  const { count } = await db
+    .selectFrom('apiKeys')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
   return Number(count);
 }

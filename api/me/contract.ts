@@ -9,7 +9,9 @@ export const Me = t.Object({
   key: t.Pick(ApiKey, ['id', 'name', 'lastFour', 'expiresAt']),
   capabilities: t.Array(CapabilityName),
   restriction: t.Nullable(KeyRestriction),
-  user: t.Nullable(t.Object({ id: t.String(), email: t.String() }), { description: 'Null for a key that belongs to no person.' }),
+  user: t.Nullable(t.Object({ id: t.String(), email: t.String() }), {
+    description: 'Null for a key that belongs to no person.',
+  }),
   role: t.Word(['owner', 'admin', 'member', 'viewer']),
   tier: t.String(),
   quota: t.Object({ limit: t.Object(figures), used: t.Object(figures) }, { description: 'Stopped desktops count.' }),

@@ -14,10 +14,20 @@ export function meRoutes(services: Services): Route[] {
       const workspace = await findWorkspace(read, caller.workspaceId);
       const row = await findKey(read, caller.workspaceId, caller.keyId);
       if (row === undefined) throw notFound('key');
-      const limit = { desktops: workspace.desktopsMax, vcpus: workspace.vcpusMax, memoryMiB: workspace.memoryMiBMax, diskGiB: workspace.diskGiBMax };
+      const limit = {
+        desktops: workspace.desktopsMax,
+        vcpus: workspace.vcpusMax,
+        memoryMiB: workspace.memoryMiBMax,
+        diskGiB: workspace.diskGiBMax,
+      };
       const body = {
         workspace: { id: workspace.id, name: workspace.name },
-        key: { id: row.id, name: row.name, lastFour: row.lastFour, expiresAt: row.expiresMs === null ? null : toRfc3339(row.expiresMs) },
+        key: {
+          id: row.id,
+          name: row.name,
+          lastFour: row.lastFour,
+          expiresAt: row.expiresMs === null ? null : toRfc3339(row.expiresMs),
+        },
         capabilities: [...caller.capabilities],
         restriction: caller.restriction,
         user: null,

@@ -23,13 +23,22 @@ export async function listAssignments(
     const leftMs = endMs - clock.monotonicMs();
     if (leftMs <= 0 || wish.signal.aborted) break;
     const looked = new AbortController();
-    const woken = database.waitFor(orderTopic(node.id), { timeoutMs: leftMs, signal: AbortSignal.any([looked.signal, wish.signal]) });
+    const woken = database.waitFor(orderTopic(node.id), {
+      timeoutMs: leftMs,
+      signal: AbortSignal.any([looked.signal, wish.signal]),
+    });
     node = await nodeOf(database.read, wish.epoch);
     if (String(node.revision) === wish.after) await woken;
     looked.abort();
     node = await nodeOf(database.read, wish.epoch);
   }
-  const rows = await database.read.selectFrom('assignments').selectAll().where('nodeId', '=', node.id).where('closedMs', 'is', null).orderBy('id').execute();
+  const rows = await database.read
+    .selectFrom('assignments')
+    .selectAll()
+    .where('nodeId', '=', node.id)
+    .where('closedMs', 'is', null)
+    .orderBy('id')
+    .execute();
   return { epoch: wish.epoch, revision: String(node.revision), assignments: rows.map(toOrder) };
 }
 

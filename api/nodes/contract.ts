@@ -12,7 +12,8 @@ export const helloOperation = operation({
   method: 'POST',
   path: '/node/v1/hello',
   summary: 'Say what this node is and start or renew an epoch',
-  description: 'Sent at start without `epoch`, which starts a new one and supersedes the former, and every ten seconds with it.',
+  description:
+    'Sent at start without `epoch`, which starts a new one and supersedes the former, and every ten seconds with it.',
   body: NodeHello,
   bodyMaxBytes: 262_144,
   responses: { 200: { about: 'The node is known.', body: NodeWelcome } },
@@ -25,7 +26,8 @@ export const listAssignmentsOperation = operation({
   method: 'GET',
   path: '/node/v1/assignments',
   summary: 'Read every order for this node, or wait until they change',
-  description: 'Answers at once when `after` is absent or differs from the current revision, else when something changed or after `waitSeconds`. It is always the full list.',
+  description:
+    'Answers at once when `after` is absent or differs from the current revision, else when something changed or after `waitSeconds`. It is always the full list.',
   query: t.Object({
     epoch: t.Integer({ minimum: 1 }),
     after: t.Optional(t.String({ maxLength: 64, description: 'The revision this node has.' })),
@@ -41,11 +43,16 @@ export const reportObservationsOperation = operation({
   method: 'POST',
   path: '/node/v1/observations',
   summary: 'Report what was seen',
-  description: 'Accepted by compare-and-set on epoch and seq, and for each assignment on its generation. A report that was accepted already is answered as if it were the first time.',
+  description:
+    'Accepted by compare-and-set on epoch and seq, and for each assignment on its generation. A report that was accepted already is answered as if it were the first time.',
   body: ObservationReport,
   bodyMaxBytes: 4_194_304,
   responses: { 200: { about: 'What was not taken in, and why.', body: ObservationReceipt } },
   problems: ['epoch_superseded'],
 });
 
-export const syncOperations: readonly Operation[] = [helloOperation, listAssignmentsOperation, reportObservationsOperation];
+export const syncOperations: readonly Operation[] = [
+  helloOperation,
+  listAssignmentsOperation,
+  reportObservationsOperation,
+];

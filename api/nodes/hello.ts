@@ -15,7 +15,13 @@ export async function welcomeNode(services: Services, write: Write, hello: Hello
   const change = changeOf(facts, services.clock.nowMs());
   const reclaimAfterSeconds = services.reclaimAfterSeconds;
   if (given !== undefined) {
-    const row = await write.db.updateTable('nodes').set(change).where('name', '=', hello.nodeName).where('epoch', '=', given).returning('id').executeTakeFirst();
+    const row = await write.db
+      .updateTable('nodes')
+      .set(change)
+      .where('name', '=', hello.nodeName)
+      .where('epoch', '=', given)
+      .returning('id')
+      .executeTakeFirst();
     if (row === undefined) throw superseded(given);
     return { nodeId: row.id, epoch: given, reclaimAfterSeconds };
   }
@@ -26,21 +32,46 @@ export async function welcomeNode(services: Services, write: Write, hello: Hello
     .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0 }))
     .returning('id')
     .executeTakeFirstOrThrow();
-  services.log.info('node began an epoch', { node: hello.nodeName, nodeId: row.id, epoch, driver: hello.driver, accelerator: hello.accelerator });
+  services.log.info('node began an epoch', {
+    node: hello.nodeName,
+    nodeId: row.id,
+    epoch,
+    driver: hello.driver,
+    accelerator: hello.accelerator,
+  });
   return { nodeId: row.id, epoch, reclaimAfterSeconds };
 }
 
 function changeOf(facts: Omit<Hello, 'epoch'>, nowMs: number) {
   return {
-    heardMs: nowMs, guestAddress: facts.guestAddress, vcpus: facts.vcpus, memoryMiB: facts.memoryMiB, diskFreeMiB: facts.diskFreeMiB,
+    heardMs: nowMs,
+    guestAddress: facts.guestAddress,
+    vcpus: facts.vcpus,
+    memoryMiB: facts.memoryMiB,
+    diskFreeMiB: facts.diskFreeMiB,
     helloJson: JSON.stringify(facts),
   };
 }
 
 function newNode(nowMs: number): NodeRow {
   return {
-    id: newId('nod', nowMs), name: '', epoch: 0, lastSeq: 0, revision: 1, heardMs: nowMs, guestAddress: '', cordoned: 0, vcpus: 0, memoryMiB: 0,
-    diskFreeMiB: 0, reservedVcpus: 0, reservedMemoryMiB: 0, reservedDiskGiB: 0, helloJson: '{}', strangersJson: '[]', createdMs: nowMs,
+    id: newId('nod', nowMs),
+    name: '',
+    epoch: 0,
+    lastSeq: 0,
+    revision: 1,
+    heardMs: nowMs,
+    guestAddress: '',
+    cordoned: 0,
+    vcpus: 0,
+    memoryMiB: 0,
+    diskFreeMiB: 0,
+    reservedVcpus: 0,
+    reservedMemoryMiB: 0,
+    reservedDiskGiB: 0,
+    helloJson: '{}',
+    strangersJson: '[]',
+    createdMs: nowMs,
   };
 }
 

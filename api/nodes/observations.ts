@@ -14,9 +14,14 @@ import { addReservedDisk, orderChanged, releaseReserved } from './store.ts';
 type Seen = Static<typeof Observation>;
 
 /** Takes in what a node saw. A late report, an old process or the wrong node cannot write. */
-export async function takeReport(services: Services, write: Write, report: Static<typeof ObservationReport>): Promise<Static<typeof ObservationReceipt>> {
+export async function takeReport(
+  services: Services,
+  write: Write,
+  report: Static<typeof ObservationReport>,
+): Promise<Static<typeof ObservationReceipt>> {
   const node = await acceptReport(services, write, report);
-  if (node === undefined) return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
+  if (node === undefined)
+    return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
   const refused: Static<typeof ObservationReceipt>['refused'] = [];
   for (const seen of report.observations) {
     const reason = await takeObservation(services, write, { nodeId: node.id, seen });
@@ -26,7 +31,11 @@ export async function takeReport(services: Services, write: Write, report: Stati
 }
 
 /** @returns the node, or undefined when a newer report was accepted before. @throws Fault `epoch_superseded` */
-async function acceptReport(services: Services, { db }: Write, report: Static<typeof ObservationReport>): Promise<{ id: string } | undefined> {
+async function acceptReport(
+  services: Services,
+  { db }: Write,
+  report: Static<typeof ObservationReport>,
+): Promise<{ id: string } | undefined> {
   const node = await db
     .updateTable('nodes')
     .set({ lastSeq: report.seq, heardMs: services.clock.nowMs(), strangersJson: JSON.stringify(report.strangers) })
@@ -41,9 +50,17 @@ async function acceptReport(services: Services, { db }: Write, report: Static<ty
 }
 
 /** @returns why it was refused, or undefined */
-async function takeObservation(services: Services, write: Write, at: { nodeId: string; seen: Seen }): Promise<string | undefined> {
+async function takeObservation(
+  services: Services,
+  write: Write,
+  at: { nodeId: string; seen: Seen },
+): Promise<string | undefined> {
   const { nodeId, seen } = at;
-  const order = await write.db.selectFrom('assignments').selectAll().where('id', '=', seen.assignmentId).executeTakeFirst();
+  const order = await write.db
+    .selectFrom('assignments')
+    .selectAll()
+    .where('id', '=', seen.assignmentId)
+    .executeTakeFirst();
   if (order === undefined || order.closedMs !== null) return 'unknown_assignment';
   if (order.nodeId !== nodeId) return 'other_node';
   if (seen.generation < order.generation) return 'older_generation';
@@ -51,7 +68,11 @@ async function takeObservation(services: Services, write: Write, at: { nodeId: s
   const before = await viewOf(services, write, order);
   const closes = order.desired === 'deleted' && seen.presence === 'absent';
   const letsGo = order.holdsMemory === 1 && (closes || isOff(order, seen));
-  await write.db.updateTable('assignments').set(changeOf(order, seen, { letsGo, closes, nowMs: services.clock.nowMs() })).where('id', '=', order.id).execute();
+  await write.db
+    .updateTable('assignments')
+    .set(changeOf(order, seen, { letsGo, closes, nowMs: services.clock.nowMs() }))
+    .where('id', '=', order.id)
+    .execute();
   if (letsGo) await releaseReserved(write, nodeId, order);
   if (closes) await addReservedDisk(write, nodeId, -order.diskGiB);
   if (closes || (order.cloneSeen === 0 && seen.presence === 'present')) await orderChanged(write, nodeId);
@@ -64,7 +85,11 @@ function isOff(order: AssignmentRow, seen: Seen): boolean {
   return order.desired !== 'running' || seen.boot >= order.desiredBoot;
 }
 
-function changeOf(order: AssignmentRow, seen: Seen, more: { letsGo: boolean; closes: boolean; nowMs: number }): Partial<AssignmentRow> {
+function changeOf(
+  order: AssignmentRow,
+  seen: Seen,
+  more: { letsGo: boolean; closes: boolean; nowMs: number },
+): Partial<AssignmentRow> {
   return {
     observedGeneration: seen.generation,
     presence: seen.presence,
@@ -89,7 +114,11 @@ async function viewOf(services: Services, write: Write, order: AssignmentRow): P
 }
 
 /** Times, events and wake-ups that follow from what is different now. */
-async function desktopChanged(services: Services, write: Write, it: { before: DesktopView; order: AssignmentRow; closes: boolean }): Promise<void> {
+async function desktopChanged(
+  services: Services,
+  write: Write,
+  it: { before: DesktopView; order: AssignmentRow; closes: boolean },
+): Promise<void> {
   const { before, order } = it;
   const nowMs = services.clock.nowMs();
   const now = (await viewOf(services, write, order))!;
@@ -106,8 +135,17 @@ async function desktopChanged(services: Services, write: Write, it: { before: De
   const types: Happening['type'][] = is === was ? [] : eventOf(is);
   if (readyNow && change.readyMs !== undefined) types.push('desktop.ready');
   for (const type of types) {
-    const data = type === 'desktop.error' && facts.fault ? { code: facts.fault.code, message: facts.fault.message } : { boot: now.boot, startMode: now.startMode };
-    await record(write, services.clock, { type, workspaceId: order.workspaceId, desktopId: now.id, actor: { type: 'node', id: order.nodeId }, data });
+    const data =
+      type === 'desktop.error' && facts.fault
+        ? { code: facts.fault.code, message: facts.fault.message }
+        : { boot: now.boot, startMode: now.startMode };
+    await record(write, services.clock, {
+      type,
+      workspaceId: order.workspaceId,
+      desktopId: now.id,
+      actor: { type: 'node', id: order.nodeId },
+      data,
+    });
   }
 }
 

@@ -41,7 +41,11 @@ export interface Placement {
 const diskFloorMiB = 2048;
 
 /** @returns the possible places, best first: warm before cold, then most free memory. Or why there is none. */
-export function placeDesktop(wish: PlacementWish, nodes: readonly PlacementNode[], overcommit: Overcommit): Placement[] | { none: string } {
+export function placeDesktop(
+  wish: PlacementWish,
+  nodes: readonly PlacementNode[],
+  overcommit: Overcommit,
+): Placement[] | { none: string } {
   const up = nodes.filter((node) => node.heard && !node.cordoned);
   if (up.length === 0) return { none: 'No node is up.' };
   const suitable = up.filter((node) => wish.network !== 'internet' || node.network === 'isolated');
@@ -51,7 +55,13 @@ export function placeDesktop(wish: PlacementWish, nodes: readonly PlacementNode[
   const warmSize = `${wish.vcpus}x${wish.memoryMiB}`;
   const places = suitable
     .filter((node) => node.templates.some((each) => each.id === template.id))
-    .map((node) => ({ node, limits: { vcpus: Math.floor(node.vcpus * overcommit.vcpus), memoryMiB: Math.floor(node.memoryMiB * overcommit.memory) } }))
+    .map((node) => ({
+      node,
+      limits: {
+        vcpus: Math.floor(node.vcpus * overcommit.vcpus),
+        memoryMiB: Math.floor(node.memoryMiB * overcommit.memory),
+      },
+    }))
     .filter(({ node, limits }) => fits(wish, node, limits))
     .toSorted((a, b) => score(b.node, template.id, warmSize) - score(a.node, template.id, warmSize));
   if (places.length === 0) return { none: 'No node has room for this size.' };

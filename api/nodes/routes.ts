@@ -15,12 +15,18 @@ import { findNode, helloOf, listNodeRows } from './store.ts';
 /** What the API serves to nodes. */
 export function syncRoutes(services: Services): Route[] {
   return [
-    writeRoute(sync.helloOperation, async ({ body }, write) => ({ status: 200, body: await welcomeNode(services, write, body) })),
+    writeRoute(sync.helloOperation, async ({ body }, write) => ({
+      status: 200,
+      body: await welcomeNode(services, write, body),
+    })),
     route(sync.listAssignmentsOperation, async ({ query, request }) => ({
       status: 200,
       body: await listAssignments(services, { ...query, signal: request.signal }),
     })),
-    writeRoute(sync.reportObservationsOperation, async ({ body }, write) => ({ status: 200, body: await takeReport(services, write, body) })),
+    writeRoute(sync.reportObservationsOperation, async ({ body }, write) => ({
+      status: 200,
+      body: await takeReport(services, write, body),
+    })),
   ];
 }
 

@@ -26,7 +26,11 @@ export interface Hardware {
 }
 
 /** Takes processors and memory of a node if it still has them. @returns whether it had */
-export async function reserve({ db }: Write, place: Pick<Placement, 'nodeId' | 'limits'>, hardware: Omit<Hardware, 'diskGiB'>): Promise<boolean> {
+export async function reserve(
+  { db }: Write,
+  place: Pick<Placement, 'nodeId' | 'limits'>,
+  hardware: Omit<Hardware, 'diskGiB'>,
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('nodes')
     .set({
@@ -40,7 +44,11 @@ export async function reserve({ db }: Write, place: Pick<Placement, 'nodeId' | '
   return numUpdatedRows === 1n;
 }
 
-export async function releaseReserved({ db }: Write, nodeId: string, hardware: Omit<Hardware, 'diskGiB'>): Promise<void> {
+export async function releaseReserved(
+  { db }: Write,
+  nodeId: string,
+  hardware: Omit<Hardware, 'diskGiB'>,
+): Promise<void> {
   await db
     .updateTable('nodes')
     .set({
@@ -52,12 +60,20 @@ export async function releaseReserved({ db }: Write, nodeId: string, hardware: O
 }
 
 export async function addReservedDisk({ db }: Write, nodeId: string, diskGiB: number): Promise<void> {
-  await db.updateTable('nodes').set({ reservedDiskGiB: sql<number>`"reservedDiskGiB" + ${diskGiB}` }).where('id', '=', nodeId).execute();
+  await db
+    .updateTable('nodes')
+    .set({ reservedDiskGiB: sql<number>`"reservedDiskGiB" + ${diskGiB}` })
+    .where('id', '=', nodeId)
+    .execute();
 }
 
 /** An order of this node changed: its long poll is woken when the transaction is committed. */
 export async function orderChanged(write: Write, nodeId: string): Promise<void> {
-  await write.db.updateTable('nodes').set({ revision: sql<number>`"revision" + 1` }).where('id', '=', nodeId).execute();
+  await write.db
+    .updateTable('nodes')
+    .set({ revision: sql<number>`"revision" + 1` })
+    .where('id', '=', nodeId)
+    .execute();
   write.wake(orderTopic(nodeId));
 }
 

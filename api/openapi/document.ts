@@ -17,7 +17,8 @@ export interface Contract {
   examples: Readonly<Record<string, { request?: Json; response?: Json }>>;
 }
 
-const idempotencyKeyAbout = '1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`.';
+const idempotencyKeyAbout =
+  '1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`.';
 
 const mediaTypes: Record<Streamed, string> = {
   octets: 'application/octet-stream',
@@ -44,7 +45,9 @@ export function describeContract(contract: Contract): JsonObject {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    tags: Object.entries(contract.tags).filter(([name]) => usedTags.has(name)).map(([name, description]) => ({ name, description })),
+    tags: Object.entries(contract.tags)
+      .filter(([name]) => usedTags.has(name))
+      .map(([name, description]) => ({ name, description })),
     security: [{ [contract.security.name]: [] }],
     paths: paths as JsonObject,
     components: {
@@ -86,20 +89,33 @@ function parametersOf(operation: Operation, components: Components): JsonObject[
     const required = new Set((schema?.['required'] as string[] | undefined) ?? []);
     return Object.entries((schema?.['properties'] ?? {}) as Record<string, TSchema>).map(([name, property]) => {
       const { description, ...rest } = components.refer(property);
-      return { name, in: place, required: required.has(name), ...(description === undefined ? {} : { description }), schema: rest };
+      return {
+        name,
+        in: place,
+        required: required.has(name),
+        ...(description === undefined ? {} : { description }),
+        schema: rest,
+      };
     });
   };
   const idempotent = operation.method === 'POST' && operation.capability !== 'node';
   const wanted = { ...operation.headers, ...(idempotent ? { 'Idempotency-Key': idempotencyKeyAbout } : {}) };
   const headers = Object.entries(wanted).map(([name, description]) => ({
-    name, in: 'header', required: false, description, schema: { type: 'string' },
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
   }));
   return [...of('path', operation.params), ...of('query', operation.query), ...headers];
 }
 
 function requestBody(operation: Operation, components: Components, example: Json | undefined): JsonObject {
   if (operation.body === 'octets') {
-    return { required: true, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' }, example: 'any bytes' } } };
+    return {
+      required: true,
+      content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' }, example: 'any bytes' } },
+    };
   }
   const content: JsonObject = { schema: components.refer(operation.body!) };
   if (example !== undefined) content['example'] = example;
@@ -111,7 +127,12 @@ function responsesOf(operation: Operation, components: Components, example: Json
   for (const [status, answer] of Object.entries(operation.responses)) {
     const response: JsonObject = { description: answer.about };
     response['headers'] = {
-      ...Object.fromEntries(Object.entries(answer.headers ?? {}).map(([name, description]) => [name, { description, schema: { type: 'string' } }])),
+      ...Object.fromEntries(
+        Object.entries(answer.headers ?? {}).map(([name, description]) => [
+          name,
+          { description, schema: { type: 'string' } },
+        ]),
+      ),
       'X-Request-Id': { $ref: '#/components/headers/RequestId' },
     };
     if (answer.body === 'events') {
@@ -134,7 +155,8 @@ function eventContent(item: TSchema | undefined, components: Components): JsonOb
 }
 
 function streamedContent(body: Streamed): JsonObject {
-  const schema: JsonObject = body === 'octets' || body === 'image' ? { type: 'string', format: 'binary' } : { type: 'string' };
+  const schema: JsonObject =
+    body === 'octets' || body === 'image' ? { type: 'string', format: 'binary' } : { type: 'string' };
   const types = body === 'image' ? ['image/png', 'image/jpeg', 'image/webp'] : [mediaTypes[body]];
   return Object.fromEntries(types.map((type) => [type, { schema }]));
 }
@@ -148,13 +170,15 @@ function problemResponses(operation: Operation, components: Components): JsonObj
   }
   const schema = components.refer(Problem);
   return Object.fromEntries(
-    [...byStatus].toSorted(([a], [b]) => a - b).map(([status, codes]) => [
-      String(status),
-      {
-        description: codes.map((code) => `\`${code}\` ${problems[code].title}.`).join(' '),
-        content: { 'application/problem+json': { schema } },
-      },
-    ]),
+    [...byStatus]
+      .toSorted(([a], [b]) => a - b)
+      .map(([status, codes]) => [
+        String(status),
+        {
+          description: codes.map((code) => `\`${code}\` ${problems[code].title}.`).join(' '),
+          content: { 'application/problem+json': { schema } },
+        },
+      ]),
   );
 }
 

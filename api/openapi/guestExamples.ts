@@ -3,36 +3,101 @@ import type { Json } from './jsonSchema.ts';
 /** One example for each guest operation; the same on both sides. A test checks each against its schema. */
 
 const frame: Json = {
-  frameId: 'fr_01k9x3v6m8e9t2q4r6s8v0w2y4', width: 1280, height: 800, scale: 1, screenWidth: 1280, screenHeight: 800,
-  region: { x: 0, y: 0, width: 1280, height: 800 }, hash: '9f86d081884c7d65', takenAt: '2026-11-20T10:00:00.000Z',
+  frameId: 'fr_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  width: 1280,
+  height: 800,
+  scale: 1,
+  screenWidth: 1280,
+  screenHeight: 800,
+  region: { x: 0, y: 0, width: 1280, height: 800 },
+  hash: '9f86d081884c7d65',
+  takenAt: '2026-11-20T10:00:00.000Z',
 };
 const window: Json = {
-  windowId: '0x3a00007', title: 'Terminal - agent@desktop', className: 'xfce4-terminal.Xfce4-terminal', pid: 812,
-  x: 120, y: 80, width: 720, height: 480, active: true, minimized: false,
+  windowId: '0x3a00007',
+  title: 'Terminal - agent@desktop',
+  className: 'xfce4-terminal.Xfce4-terminal',
+  pid: 812,
+  x: 120,
+  y: 80,
+  width: 720,
+  height: 480,
+  active: true,
+  minimized: false,
 };
 const batchResult: Json = {
   completed: 1,
   results: [{ action: 'click', ok: true, durationMs: 3.1 }],
   settled: true,
-  screenshot: { frame, unchanged: false, images: [{ format: 'webp', width: 1280, height: 800, x: 0, y: 0, data: 'UklGRg==' }] },
+  screenshot: {
+    frame,
+    unchanged: false,
+    images: [{ format: 'webp', width: 1280, height: 800, x: 0, y: 0, data: 'UklGRg==' }],
+  },
   cursor: { x: 640, y: 400 },
   activeWindow: window,
 };
-const thinResult: Json = { completed: 1, results: [{ action: 'click', ok: true, durationMs: 3.1 }], settled: true, screenshot: null, cursor: { x: 640, y: 400 }, activeWindow: null };
-const execResult: Json = { stdout: 'Linux\n', stderr: '', exitCode: 0, timedOut: false, truncated: false, durationMs: 12.5 };
+const thinResult: Json = {
+  completed: 1,
+  results: [{ action: 'click', ok: true, durationMs: 3.1 }],
+  settled: true,
+  screenshot: null,
+  cursor: { x: 640, y: 400 },
+  activeWindow: null,
+};
+const execResult: Json = {
+  stdout: 'Linux\n',
+  stderr: '',
+  exitCode: 0,
+  timedOut: false,
+  truncated: false,
+  durationMs: 12.5,
+};
 const process: Json = {
-  processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4', command: 'make -j2', user: 'agent', pid: 1402, status: 'running', exitCode: null,
-  startedAt: '2026-11-20T10:00:00.000Z', endedAt: null, stdoutBytes: 2048, stderrBytes: 0, truncated: false,
+  processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  command: 'make -j2',
+  user: 'agent',
+  pid: 1402,
+  status: 'running',
+  exitCode: null,
+  startedAt: '2026-11-20T10:00:00.000Z',
+  endedAt: null,
+  stdoutBytes: 2048,
+  stderrBytes: 0,
+  truncated: false,
 };
 const file: Json = {
-  name: 'notes.txt', path: '/home/agent/notes.txt', type: 'file', sizeBytes: 12, mode: '0644', uid: 1000, gid: 1000,
-  modifiedAt: '2026-11-20T10:00:00.000Z', linkTarget: null,
+  name: 'notes.txt',
+  path: '/home/agent/notes.txt',
+  type: 'file',
+  sizeBytes: 12,
+  mode: '0644',
+  uid: 1000,
+  gid: 1000,
+  modifiedAt: '2026-11-20T10:00:00.000Z',
+  linkTarget: null,
 };
-const folder: Json = { ...file, name: 'work', path: '/home/agent/work', type: 'directory', sizeBytes: 4096, mode: '0755' };
+const folder: Json = {
+  ...file,
+  name: 'work',
+  path: '/home/agent/work',
+  type: 'directory',
+  sizeBytes: 4096,
+  mode: '0755',
+};
 
 export const guestExamples: Record<string, { request?: Json; response?: Json }> = {
   takeScreenshot: {},
-  runActions: { request: { actions: [{ action: 'click', x: 640, y: 400 }, { action: 'type', text: 'hello' }], screenshot: { format: 'webp' } }, response: batchResult },
+  runActions: {
+    request: {
+      actions: [
+        { action: 'click', x: 640, y: 400 },
+        { action: 'type', text: 'hello' },
+      ],
+      screenshot: { format: 'webp' },
+    },
+    response: batchResult,
+  },
   click: { request: { x: 640, y: 400 }, response: thinResult },
   drag: { request: { startX: 100, startY: 100, endX: 400, endY: 300 }, response: thinResult },
   scroll: { request: { x: 640, y: 400, dy: 3 }, response: thinResult },

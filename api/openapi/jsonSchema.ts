@@ -16,9 +16,15 @@ function simplify(node: Json): Json {
   const { anyOf, ...rest } = result;
   if (!Array.isArray(anyOf)) return patternRecord(result);
   const parts = anyOf as JsonObject[];
-  if (parts.every((part) => typeof part['const'] === 'string')) return { ...rest, type: 'string', enum: parts.map((part) => part['const']!) };
+  if (parts.every((part) => typeof part['const'] === 'string'))
+    return { ...rest, type: 'string', enum: parts.map((part) => part['const']!) };
   const [first, second] = parts;
-  if (parts.length === 2 && second?.['type'] === 'null' && typeof first?.['type'] === 'string' && first['enum'] === undefined) {
+  if (
+    parts.length === 2 &&
+    second?.['type'] === 'null' &&
+    typeof first?.['type'] === 'string' &&
+    first['enum'] === undefined
+  ) {
     return { ...first, ...rest, type: [first['type'], 'null'] };
   }
   return result;

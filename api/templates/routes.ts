@@ -24,7 +24,11 @@ async function templatesOf(services: Services): Promise<Static<typeof Template>[
     for (const { id, name, warmSizes, diskMiB, builtAtMs } of helloOf(row).templates) {
       const known = byId.get(id);
       byId.set(id, {
-        id, name, diskMiB, builtAtMs, builtAt: toRfc3339(builtAtMs),
+        id,
+        name,
+        diskMiB,
+        builtAtMs,
+        builtAt: toRfc3339(builtAtMs),
         warmSizes: [...new Set([...(known?.warmSizes ?? []), ...warmSizes])].toSorted(),
         nodeIds: [...(known?.nodeIds ?? []), row.id],
       });

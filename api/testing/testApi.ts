@@ -21,7 +21,11 @@ export interface TestApi {
   /** One request; a body is sent as JSON. */
   ask(method: string, path: string, options?: AskOptions): Promise<Response>;
   /** One request whose answer must be as the contract says and have this status. */
-  expect<Body = Record<string, unknown>>(operationId: string, status: number, request: { method: string; path: string } & AskOptions): Promise<Body>;
+  expect<Body = Record<string, unknown>>(
+    operationId: string,
+    status: number,
+    request: { method: string; path: string } & AskOptions,
+  ): Promise<Body>;
   node(options?: Partial<NodeDoubleOptions>): Promise<NodeDouble>;
   stop(): Promise<void>;
 }
@@ -44,10 +48,18 @@ const noLimits = { control: 0, input: 0, screenshot: 0, exec: 0, files: 0 };
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const home = mkdtempSync(join(tmpdir(), 'lb-api-'));
   const config: ApiConfig = {
-    home, listen: { hostname: '127.0.0.1', port: 0 }, nodeSocket: join(home, 'run', 'api-node.sock'), databaseUrl: `sqlite:${join(home, 'api.db')}`,
-    logLevel: 'silent', rateLimits: noLimits, overcommit: { vcpus: 16, memory: 1 },
+    home,
+    listen: { hostname: '127.0.0.1', port: 0 },
+    nodeSocket: join(home, 'run', 'api-node.sock'),
+    databaseUrl: `sqlite:${join(home, 'api.db')}`,
+    logLevel: 'silent',
+    rateLimits: noLimits,
+    overcommit: { vcpus: 16, memory: 1 },
     quota: { desktopsMax: 1000, vcpusMax: 10_000, memoryMiBMax: 10_000_000, diskGiBMax: 1_000_000 },
-    eventRetentionMs: 86_400_000, reclaimAfterSeconds: 600, sourceUrl: 'https://example.org/source', ...options.config,
+    eventRetentionMs: 86_400_000,
+    reclaimAfterSeconds: 600,
+    sourceUrl: 'https://example.org/source',
+    ...options.config,
   };
   const api = await startApi(config, { clock: options.clock ?? systemClock, log: options.log ?? silentLog });
   const secret = await everythingKey(api);
@@ -70,11 +82,16 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     ask,
     async expect<Body>(operationId: string, status: number, request: { method: string; path: string } & AskOptions) {
       const response = await ask(request.method, request.path, request);
-      if (response.status !== status) throw new Error(`${operationId}: ${response.status} instead of ${status}: ${await response.text()}`);
+      if (response.status !== status)
+        throw new Error(`${operationId}: ${response.status} instead of ${status}: ${await response.text()}`);
       return expectContract<Body>(response, operationId);
     },
     async node(wish = {}) {
-      const node = await startNodeDouble({ apiSocket: config.nodeSocket, guestSocket: join(home, 'run', `guest-${nodes.length}.sock`), ...wish });
+      const node = await startNodeDouble({
+        apiSocket: config.nodeSocket,
+        guestSocket: join(home, 'run', `guest-${nodes.length}.sock`),
+        ...wish,
+      });
       nodes.push(node);
       return node;
     },
@@ -90,7 +107,12 @@ async function everythingKey(api: RunningApi): Promise<string> {
   const { database, clock } = api.services;
   const workspace = (await firstWorkspace(database.read))!;
   const { row, secret } = newKey({
-    workspaceId: workspace.id, name: 'test', capabilities: allCapabilities, restriction: null, createdBy: null, nowMs: clock.nowMs(),
+    workspaceId: workspace.id,
+    name: 'test',
+    capabilities: allCapabilities,
+    restriction: null,
+    createdBy: null,
+    nowMs: clock.nowMs(),
   });
   await database.write((write) => insertKey(write, row));
   return secret;

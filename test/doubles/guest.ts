@@ -11,18 +11,27 @@ export interface GuestDouble {
   /** Uploads that were cut off. */
   abortedUploads: number;
   /** Answers the next requests in the place of the examples. */
-  answer: ((request: Request) => Promise<Response> | Response | undefined) | undefined;
+  answer: ((request: Request) => Promise<Response | undefined> | Response | undefined) | undefined;
   stop(): Promise<void>;
 }
 
-const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+const pixel = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
 
 interface Described {
   responses: Record<string, { content?: Record<string, { example?: unknown }> }>;
 }
 
 export function serveGuestDouble(socketPath: string): GuestDouble {
-  const double: GuestDouble = { seen: [], uploadedBytes: 0, abortedUploads: 0, answer: undefined, stop: () => server.stop(true) };
+  const double: GuestDouble = {
+    seen: [],
+    uploadedBytes: 0,
+    abortedUploads: 0,
+    answer: undefined,
+    stop: () => server.stop(true),
+  };
   const server = Bun.serve({
     unix: socketPath,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -32,8 +41,10 @@ export function serveGuestDouble(socketPath: string): GuestDouble {
       double.seen.push(`${request.method} ${path}`);
       const special = await double.answer?.(request);
       if (special) return special;
-      if (path === '/screenshot' && searchParams.get('as') !== 'json') return new Response(pixel, { headers: { 'content-type': 'image/png', frame: '{}' } });
-      if (path === '/files/content' && request.method === 'GET') return new Response(endless(Number(searchParams.get('path') ?? 0)));
+      if (path === '/screenshot' && searchParams.get('as') !== 'json')
+        return new Response(pixel, { headers: { 'content-type': 'image/png', frame: '{}' } });
+      if (path === '/files/content' && request.method === 'GET')
+        return new Response(endless(Number(searchParams.get('path') ?? 0)));
       if (path === '/files/content') await receive(request, double);
       return exampleOf(request.method, path);
     },
@@ -67,12 +78,19 @@ function endless(bytes: number): ReadableStream<Uint8Array> {
 
 function exampleOf(method: string, path: string): Response {
   const found = Object.entries(nodeDocument.paths).find(([template]) =>
-    new RegExp(`^/guest${template.slice('/guest/{assignmentId}'.length).replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(`/guest${path}`),
+    new RegExp(`^/guest${template.slice('/guest/{assignmentId}'.length).replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(
+      `/guest${path}`,
+    ),
   );
   const operation = (found?.[1] as Record<string, Described> | undefined)?.[method.toLowerCase()];
-  const [status, response] = Object.entries(operation?.responses ?? {}).find(([code]) => code.startsWith('2')) ?? ['404', undefined];
+  const [status, response] = Object.entries(operation?.responses ?? {}).find(([code]) => code.startsWith('2')) ?? [
+    '404',
+    undefined,
+  ];
   const example = response?.content?.['application/json']?.example;
-  return example === undefined ? new Response(null, { status: Number(status) }) : Response.json(example, { status: Number(status) });
+  return example === undefined
+    ? new Response(null, { status: Number(status) })
+    : Response.json(example, { status: Number(status) });
 }
 
 export function removeSocket(path: string): void {

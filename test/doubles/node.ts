@@ -85,7 +85,9 @@ class RunningNode implements NodeDouble {
     return fetch(`http://api${path}`, {
       unix: this.#options.apiSocket,
       signal: this.#ending.signal,
-      ...(body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
   }
 
@@ -105,9 +107,18 @@ class RunningNode implements NodeDouble {
 
   #hello(): Hello {
     return {
-      nodeName: this.#options.name ?? 'double', version: '0.0.0', guestAddress: `unix:${this.#options.guestSocket}`, driver: 'fake', accelerator: 'none',
-      acceleratorReason: 'There is no hypervisor.', hypervisorVersion: 'none', vcpus: 64, memoryMiB: 262_144, diskFreeMiB: 10_000_000,
-      network: 'isolated', networkReason: 'There is no network to isolate.',
+      nodeName: this.#options.name ?? 'double',
+      version: '0.0.0',
+      guestAddress: `unix:${this.#options.guestSocket}`,
+      driver: 'fake',
+      accelerator: 'none',
+      acceleratorReason: 'There is no hypervisor.',
+      hypervisorVersion: 'none',
+      vcpus: 64,
+      memoryMiB: 262_144,
+      diskFreeMiB: 10_000_000,
+      network: 'isolated',
+      networkReason: 'There is no network to isolate.',
       templates: [{ id: templateId, name: 'double', warmSizes: ['1x1024'], diskMiB: 1, builtAtMs: 1_795_000_000_000 }],
       ...this.#options.hello,
     };
@@ -154,18 +165,27 @@ class RunningNode implements NodeDouble {
       return true;
     }
     const { power, boot } = machine;
-    if (order.desired === 'running' && power === 'off' && boot < order.desiredBoot) Object.assign(machine, { power: 'booting', boot: order.desiredBoot, fault: null });
+    if (order.desired === 'running' && power === 'off' && boot < order.desiredBoot)
+      Object.assign(machine, { power: 'booting', boot: order.desiredBoot, fault: null });
     else if (power === 'booting') machine.power = 'running';
-    else if (power === 'running' && (order.desired === 'stopped' || boot < order.desiredBoot)) machine.power = 'stopping';
+    else if (power === 'running' && (order.desired === 'stopped' || boot < order.desiredBoot))
+      machine.power = 'stopping';
     else if (power === 'stopping') machine.power = 'off';
     else return false;
     return true;
   }
 
   async #tell(): Promise<void> {
-    const observations = this.#orders.map((order) => this.#observe(order)).filter((seen) => this.#told.get(seen.assignmentId) !== JSON.stringify(seen));
+    const observations = this.#orders
+      .map((order) => this.#observe(order))
+      .filter((seen) => this.#told.get(seen.assignmentId) !== JSON.stringify(seen));
     if (observations.length === 0) return;
-    const response = await this.call('/node/v1/observations', { epoch: this.epoch, seq: ++this.#seq, observations, strangers: [] });
+    const response = await this.call('/node/v1/observations', {
+      epoch: this.epoch,
+      seq: ++this.#seq,
+      observations,
+      strangers: [],
+    });
     if (response.ok) for (const seen of observations) this.#told.set(seen.assignmentId, JSON.stringify(seen));
   }
 
@@ -173,9 +193,17 @@ class RunningNode implements NodeDouble {
     const machine = this.#machines.get(order.assignmentId);
     const ready = machine?.power === 'running';
     const seen: Observation = {
-      assignmentId: order.assignmentId, generation: order.generation, presence: machine === undefined ? 'absent' : 'present',
-      power: machine?.power ?? 'off', boot: machine?.boot ?? 0, ready, agentReady: ready, startMode: machine?.boot === 1 ? 'warm' : machine ? 'cold' : null,
-      ipAddress: ready ? '10.0.2.15' : null, fault: machine?.fault ?? null, atMs: 0,
+      assignmentId: order.assignmentId,
+      generation: order.generation,
+      presence: machine === undefined ? 'absent' : 'present',
+      power: machine?.power ?? 'off',
+      boot: machine?.boot ?? 0,
+      ready,
+      agentReady: ready,
+      startMode: machine?.boot === 1 ? 'warm' : machine ? 'cold' : null,
+      ipAddress: ready ? '10.0.2.15' : null,
+      fault: machine?.fault ?? null,
+      atMs: 0,
     };
     return this.#options.distort?.(seen, order) ?? seen;
   }

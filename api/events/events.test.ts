@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectComponent } from '@lebureau/test/contract';
+import { type TestApi, startTestApi } from '../testing/testApi.ts';
+import { purgeEvents } from './store.ts';
+
+interface Sent {
+  id: string;
+  event: string;
+  data: { type: string; desktopId: string | null; requestId: string | null; actor: { type: string } };
+}
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  await api.node();
+});
+afterAll(() => api.stop());
+
+/** Reads server-sent events until one has this type. */
+async function follow(options: { until: string; after?: string; query?: string; secret?: string }): Promise<Sent[]> {
+  const leaving = new AbortController();
+  const headers: Record<string, string> = options.after === undefined ? {} : { 'last-event-id': options.after };
+  const response = await api.ask('GET', `/v1/events${options.query ?? ''}`, {
+    headers,
+    signal: leaving.signal,
+    secret: options.secret,
+  });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  const sent: Sent[] = [];
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body!) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    const blocks = text.split('\n\n');
+    text = blocks.pop()!;
+    for (const block of blocks) {
+      if (block.startsWith(':')) continue;
+      const fields = Object.fromEntries(
+        block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+      );
+      sent.push({ id: fields['id']!, event: fields['event']!, data: JSON.parse(fields['data']!) as Sent['data'] });
+    }
+    if (sent.some((each) => each.event === options.until)) break;
+  }
+  leaving.abort();
+  return sent;
+}
+
+async function create(name: string): Promise<string> {
+  const { id } = await api.expect<{ id: string }>('createDesktop', 201, {
+    method: 'POST',
+    path: '/v1/desktops',
+    body: { name },
+    headers: { 'x-request-id': `request-${name}` },
+  });
+  return id;
+}
+
+test('the life of a desktop is told in order, and a reader goes on where it stopped', async () => {
+  const id = await create('first');
+  const begun = await follow({ until: 'desktop.ready', after: '0' });
+  for (const { data } of begun) expectComponent(data, 'Event');
+  expect(begun.filter((each) => each.data.desktopId === id).map((each) => each.event)).toEqual([
+    'desktop.created',
+    'desktop.started',
+    'desktop.ready',
+  ]);
+  expect(begun[0]!.data).toMatchObject({ requestId: 'request-first', actor: { type: 'key' } });
+  await api.ask('DELETE', `/v1/desktops/${id}`);
+  const rest = await follow({ until: 'desktop.destroyed', after: begun.at(-1)!.id });
+  expect(rest.map((each) => each.event)).toEqual(['desktop.destroying', 'desktop.destroyed']);
+});
+
+test('a stream without a position begins now and is woken by what happens', async () => {
+  const reading = follow({ until: 'desktop.started', query: '?type=desktop.created,desktop.started' });
+  await Bun.sleep(100);
+  const id = await create('second');
+  const sent = await reading;
+  expect(sent.map((each) => [each.event, each.data.desktopId])).toEqual([
+    ['desktop.created', id],
+    ['desktop.started', id],
+  ]);
+});
+
+test('a restricted key hears only of its desktops, and a revoked one nothing more', async () => {
+  const { secret, key } = await api.expect<{ secret: string; key: { id: string } }>('createKey', 201, {
+    method: 'POST',
+    path: '/v1/keys',
+    body: { name: 'r', capabilities: ['events:read'], restriction: { labels: { team: 'a' } } },
+  });
+  await create('other');
+  await api.ask('POST', '/v1/desktops', { body: { labels: { team: 'a' }, name: 'mine' } });
+  const sent = await follow({ until: 'desktop.ready', after: '0', secret });
+  expect(new Set(sent.map((each) => each.data.desktopId)).size).toBe(1);
+  const response = await api.ask('GET', '/v1/events', { secret });
+  const reader = response.body!.getReader();
+  await reader.read();
+  await api.ask('DELETE', `/v1/keys/${key.id}`);
+  const end = await Promise.race([reader.read(), Bun.sleep(2000).then(() => undefined)]);
+  expect(end).toMatchObject({ done: true });
+});
+
+test('a position past retention is gone', async () => {
+  const { database, clock } = api.api.services;
+  expect(await database.write((write) => purgeEvents(write, database.flavour, clock.nowMs() + 1))).toBeGreaterThan(5);
+  expect(await api.expect('streamEvents', 410, { method: 'GET', path: '/v1/events?after=1' })).toMatchObject({
+    code: 'position_expired',
+  });
+  await api.expect('streamEvents', 400, { method: 'GET', path: '/v1/events?after=soon' });
+});

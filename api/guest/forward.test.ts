@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectContract } from '@lebureau/test/contract';
+import type { NodeDouble } from '@lebureau/test/doubles/node';
+import { guestExamples } from '../openapi/guestExamples.ts';
+import { type TestApi, startTestApi } from '../testing/testApi.ts';
+import { guestOperations } from './contract.ts';
+
+let api: TestApi;
+let node: NodeDouble;
+let id: string;
+beforeAll(async () => {
+  api = await startTestApi();
+  node = await api.node();
+  ({ id } = await api.expect<{ id: string }>('createDesktop', 201, {
+    method: 'POST',
+    path: '/v1/desktops',
+    body: { ephemeral: true, ttlSeconds: 60 },
+  }));
+  await api.ask('GET', `/v1/desktops/${id}?waitFor=ready&timeoutSeconds=5`);
+});
+afterAll(() => api.stop());
+
+const below = (path: string) => `/v1/desktops/${id}${path}`;
+const filled = (path: string) =>
+  path.replace(':windowId', '0x3a00007').replace(':processId', 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4');
+
+test('every row of the guest table reaches the node and comes back as the contract says', async () => {
+  for (const operation of guestOperations) {
+    const path =
+      filled(operation.path) + (operation.capability.startsWith('files') && operation.query ? '?path=7' : '');
+    const octets = operation.body === 'octets';
+    const response = await fetch(api.api.url + below(path), {
+      method: operation.method,
+      headers: {
+        authorization: `Bearer ${api.secret}`,
+        'content-type': octets ? 'application/octet-stream' : 'application/json',
+      },
+      body: octets
+        ? 'some bytes'
+        : operation.body
+          ? JSON.stringify(guestExamples[operation.operationId]!.request)
+          : undefined,
+    });
+    await expectContract(response, operation.operationId).catch((error: unknown) => {
+      if (operation.response !== 'octets' && operation.response !== 'events') throw error;
+    });
+    expect(response.ok, operation.operationId).toBe(true);
+    expect(node.guest.seen.at(-1)).toBe(`${operation.method} ${filled(operation.path)}`);
+  }
+});
+
+test('bad bodies never reach the node', async () => {
+  const seen = node.guest.seen.length;
+  const refuse = (operationId: string, path: string, body: unknown) =>
+    api.expect(operationId, 400, { method: 'POST', path: below(path), body });
+  expect(
+    await refuse('runActions', '/actions', {
+      actions: Array.from({ length: 10_000 }, () => ({ action: 'screenshot' })),
+    }),
+  ).toMatchObject({
+    errors: [{ pointer: '/actions', code: 'too_large' }],
+  });
+  const named = { errors: [{ pointer: '/actions/0/keys', code: 'required' }] };
+  expect(await refuse('runActions', '/actions', { actions: [{ action: 'key' }] })).toMatchObject(named);
+  await refuse('runActions', '/actions', { actions: [{ action: 'fly' }] });
+  await refuse('exec', '/exec', {});
+  const large = await fetch(api.api.url + below('/exec'), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${api.secret}`, 'content-type': 'application/json' },
+    body: 'x'.repeat(5_000_000),
+  });
+  expect(await expectContract(large, 'exec')).toMatchObject({ code: 'payload_too_large' });
+  expect(node.guest.seen.length).toBe(seen);
+});
+
+test('a problem of the node passes through under our request id, and codes that nobody knows do not', async () => {
+  node.guest.answer = () =>
+    Response.json(
+      { code: 'stale_frame', detail: 'Too old.', requestId: 'theirs', frame: { frameId: 'x' } },
+      { status: 409, headers: { 'content-type': 'application/problem+json' } },
+    );
+  const problem = await api.expect('click', 409, {
+    method: 'POST',
+    path: below('/click'),
+    body: { x: 1, y: 1 },
+    headers: { 'x-request-id': 'request-12345' },
+  });
+  expect(problem).toMatchObject({ code: 'stale_frame', requestId: 'request-12345', frame: { frameId: 'x' } });
+  node.guest.answer = () =>
+    Response.json(
+      { code: 'strange', detail: 'secret detail' },
+      { status: 418, headers: { 'content-type': 'application/problem+json' } },
+    );
+  const strange = await api.expect('click', 500, { method: 'POST', path: below('/click'), body: { x: 1, y: 1 } });
+  expect(JSON.stringify(strange)).not.toContain('secret detail');
+  node.guest.answer = undefined;
+});
+
+test('a command with an Idempotency-Key runs once, whatever became of its answer', async () => {
+  const request = {
+    method: 'POST',
+    path: below('/exec'),
+    body: { command: 'make' },
+    headers: { 'idempotency-key': 'exec-1' },
+  };
+  const seen = node.guest.seen.length;
+  const first = await api.ask(request.method, request.path, request);
+  const second = await api.ask(request.method, request.path, request);
+  expect(await second.json()).toEqual(await first.json());
+  expect(second.headers.get('idempotent-replayed')).toBe('true');
+  expect(node.guest.seen.length).toBe(seen + 1);
+
+  let release = () => {};
+  node.guest.answer = () => new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
+  const slow = { ...request, headers: { 'idempotency-key': 'exec-2' } };
+  const running = api.ask(slow.method, slow.path, slow);
+  while (node.guest.seen.length < seen + 2) await Bun.sleep(2);
+  expect(await api.expect('exec', 409, slow)).toMatchObject({ code: 'idempotency_in_progress' });
+  node.guest.answer = undefined;
+  release();
+  expect((await running).status).toBe(200);
+
+  node.guest.answer = () =>
+    Response.json(
+      { code: 'guest_unreachable', detail: 'Not yet.' },
+      { status: 503, headers: { 'content-type': 'application/problem+json' } },
+    );
+  const again = { ...request, headers: { 'idempotency-key': 'exec-3' } };
+  expect((await api.ask(again.method, again.path, again)).status).toBe(503);
+  node.guest.answer = undefined;
+  expect((await api.ask(again.method, again.path, again)).status).toBe(200);
+});
+
+test('when the client goes away the node is told', async () => {
+  let cut = false;
+  node.guest.answer = async (request) => {
+    await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+    cut = true;
+    return new Response();
+  };
+  const leaving = new AbortController();
+  const running = api
+    .ask('POST', below('/exec'), { body: { command: 'sleep 60' }, signal: leaving.signal })
+    .catch(() => {});
+  await Bun.sleep(50);
+  leaving.abort();
+  await running;
+  for (let i = 0; i < 200 && !cut; i++) await Bun.sleep(10);
+  node.guest.answer = undefined;
+  expect(cut).toBe(true);
+});
+
+test('50 MB pass both ways', async () => {
+  const bytes = 50_000_000;
+  const up = await fetch(api.api.url + below('/files/content?path=big'), {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${api.secret}` },
+    body: new Uint8Array(bytes),
+  });
+  expect(up.status).toBe(200);
+  expect(node.guest.uploadedBytes).toBe(bytes);
+  const down = await api.ask('GET', below(`/files/content?path=${bytes}`));
+  expect((await down.arrayBuffer()).byteLength).toBe(bytes);
+});
+
+test('a desktop that is not ready, not running or not heard is said to be so', async () => {
+  const other = await api.expect<{ id: string }>('createDesktop', 201, { method: 'POST', path: '/v1/desktops' });
+  await api.ask('POST', `/v1/desktops/${other.id}/stop`);
+  await api.ask('GET', `/v1/desktops/${other.id}?waitFor=stopped&timeoutSeconds=5`);
+  const stopped = await api.expect('takeScreenshot', 409, {
+    method: 'GET',
+    path: `/v1/desktops/${other.id}/screenshot`,
+  });
+  expect(stopped).toMatchObject({ code: 'wrong_state', desktopStatus: 'stopped', allowedActions: ['start', 'delete'] });
+  await node.guest.stop();
+  const gone = await api.ask('GET', below('/screenshot'));
+  expect(await expectContract(gone, 'takeScreenshot')).toMatchObject({ code: 'node_unreachable' });
+  expect(gone.headers.get('retry-after')).toBe('2');
+});

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectContract } from '@lebureau/test/contract';
+import { type TestApi, startTestApi } from '../testing/testApi.ts';
+
+type Body = NonNullable<RequestInit['body']>;
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi({ config: { rateLimits: { control: 20, input: 0, screenshot: 0, exec: 0, files: 0 } } });
+});
+afterAll(() => api.stop());
+
+test('unknown paths and methods are problems too', async () => {
+  const missing = await api.ask('GET', '/v1/nothing');
+  expect(missing.status).toBe(404);
+  expect(missing.headers.get('content-type')).toBe('application/problem+json');
+  const wrong = await api.ask('PUT', '/v1/me');
+  expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET']);
+  expect(await wrong.json()).toMatchObject({ code: 'method_not_allowed' });
+});
+
+test('a host as short as one letter is served', async () => {
+  const response = await fetch(`${api.api.url}/healthz`, { headers: { host: 'x' } });
+  expect(response.status).toBe(200);
+});
+
+test('malformed JSON, other media types and bodies without a length are answered for what they are', async () => {
+  const post = (body: Body, type: string) =>
+    fetch(`${api.api.url}/v1/keys`, {
+      method: 'POST',
+      body,
+      headers: { authorization: `Bearer ${api.secret}`, 'content-type': type },
+    });
+  const cases: [Body, string, number, string][] = [
+    ['{"name":', 'application/json', 400, 'invalid_request'],
+    [new Uint8Array([0x22, 0xff, 0x22]), 'application/json', 400, 'invalid_request'],
+    ['name=x', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
+    [endless(), 'application/json', 413, 'payload_too_large'],
+  ];
+  for (const [body, type, status, code] of cases) {
+    const response = await post(body, type);
+    expect([response.status, ((await expectContract(response, 'createKey')) as { code: string }).code]).toEqual([
+      status,
+      code,
+    ]);
+  }
+});
+
+test('health, readiness, metrics, about and the contract itself need no key', async () => {
+  for (const [operationId, path] of [
+    ['getHealth', '/healthz'],
+    ['getReadiness', '/readyz'],
+    ['getAbout', '/v1/about'],
+    ['getContract', '/v1/openapi.json'],
+  ] as const) {
+    await expectContract(await fetch(api.api.url + path), operationId);
+  }
+  const metrics = await (await fetch(`${api.api.url}/metrics`)).text();
+  expect(metrics).toMatch(/^lebureau_requests_total\{operation="getHealth",status="200"\} \d+$/m);
+  expect(metrics).toMatch(/^process_resident_memory_bytes \d+$/m);
+});
+
+test('the request id of the caller is kept when it is harmless', async () => {
+  const kept = await api.ask('GET', '/v1/about', { headers: { 'x-request-id': 'my-request-1' } });
+  expect(kept.headers.get('x-request-id')).toBe('my-request-1');
+  const made = await api.ask('GET', '/v1/about', { headers: { 'x-request-id': 'a b' } });
+  expect(made.headers.get('x-request-id')).toMatch(/^req_/);
+});
+
+test('too many requests are refused with the time to wait', async () => {
+  let response = await api.ask('GET', '/v1/me');
+  for (let i = 0; i < 25 && response.status === 200; i++) response = await api.ask('GET', '/v1/me');
+  expect(response.status).toBe(429);
+  expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(response.headers.get('ratelimit-policy')).toBe('"control";q=20;w=60');
+  await expectContract(response, 'getMe');
+});
+
+function endless(): ReadableStream<Uint8Array> {
+  let sent = 0;
+  return new ReadableStream({
+    pull(controller) {
+      sent += 65_536;
+      controller.enqueue(new Uint8Array(65_536).fill(0x20));
+      if (sent > 50_000_000) controller.close();
+    },
+  });
+}
