@@ -19,11 +19,11 @@ import {
   type Engine,
   type VmFolder,
 } from './engine.ts';
-import { isVmRef, readBoot, readMarker, vmPaths, vmRefsIn, writeJson } from './files.ts';
+import { isVmRef, readBoot, readMarker, vmPaths, vmRefsIn } from './files.ts';
 import { probeHost, type HypervisorHost } from './host.ts';
 import { instanceBlock } from './instance.ts';
 import { GuestNetwork } from './network.ts';
-import { endAllProcesses, guestStatus, livingProcess, seeVm } from './observe.ts';
+import { endAllProcesses, guestStatus, livingProcess, noteBoot, seeVm } from './observe.ts';
 import { startVm } from './start.ts';
 import { endStrays, slotsInUse, straysOf } from './strays.ts';
 import { TemplateShelf } from './templates.ts';
@@ -172,7 +172,7 @@ class QemuDriverOfHome implements QemuDriver {
       const record = await readBoot(vm.paths.boot);
       const process = record && record !== 'damaged' ? livingProcess(this.#engine, vm, record) : undefined;
       if (!process || !record || record === 'damaged') return;
-      await writeJson(vm.paths.boot, { ...record, stopRequested: true }, { durable: false });
+      await noteBoot(this.#engine, vm, { ...record, stopRequested: true });
       const qmp = await this.#engine.controls.of(controlTarget(this.#engine, vm, process));
       await qmp.execute('system_powerdown');
     });
@@ -182,7 +182,7 @@ class QemuDriverOfHome implements QemuDriver {
     return this.#withVm(vmRef, async (vm) => {
       const record = await readBoot(vm.paths.boot);
       if (record && record !== 'damaged' && livingProcess(this.#engine, vm, record)) {
-        await writeJson(vm.paths.boot, { ...record, offBecause: await this.#reasonToBeOff(vm) }, { durable: false });
+        await noteBoot(this.#engine, vm, { ...record, offBecause: await this.#reasonToBeOff(vm) });
       }
       await endAllProcesses(this.#engine, vm);
       this.#channels.forget(vmRef);

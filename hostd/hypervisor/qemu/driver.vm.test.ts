@@ -341,6 +341,38 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
     expect(await runCommand('qemu-img', ['check', paths.disk])).toContain('No errors');
   });
 
+  test('a QEMU that does not listen is seen as broken and can be killed', async () => {
+    const wedged = await started('wedged');
+    process.kill(wedged.pid, 'SIGSTOP');
+    const seen = await driver.look('wedged');
+    expect(seen).toMatchObject({ power: 'broken', boot: 1 });
+    expect(seen?.trouble).toContain('does not answer');
+    await driver.delete('wedged', 'asg_wedged');
+    expect(isAlive(wedged)).toBe(false);
+  });
+
+  test('a warm state that does not load is no reason not to start', async () => {
+    const other = mkdtempSync('/var/tmp/lb-spoilt-');
+    chmodSync(other, 0o755);
+    const folder = join(other, 'templates', templateId);
+    const real = join(templates, templateId);
+    mkdirSync(join(folder, 'warm'), { recursive: true });
+    for (const name of readdirSync(real)) if (name !== 'warm') symlinkSync(join(real, name), join(folder, name));
+    for (const key of readdirSync(join(real, 'warm'))) {
+      mkdirSync(join(folder, 'warm', key));
+      const names = readdirSync(join(real, 'warm', key)).filter((name) => name !== 'device-state');
+      for (const name of names) symlinkSync(join(real, 'warm', key, name), join(folder, 'warm', key, name));
+      writeFileSync(join(folder, 'warm', key, 'device-state'), 'no device state');
+    }
+    const spoilt = await open(other);
+    await spoilt.clone(spec('spoilt'));
+    await spoilt.start('spoilt', { boot: 1, mac });
+    expect(await spoilt.look('spoilt')).toMatchObject({ power: 'running', startMode: 'cold', boot: 1 });
+    await spoilt.delete('spoilt', 'asg_spoilt');
+    await spoilt.close();
+    rmSync(other, { recursive: true });
+  });
+
   test('what a deleted home left on the network is cleared away by the next one', async () => {
     const forgotten = mkdtempSync('/var/tmp/lb-forgotten-');
     chmodSync(forgotten, 0o755);

@@ -83,8 +83,8 @@ async function startedSight(
       return { power: 'running', ...common };
     case 'shutdown': {
       const because = record.offBecause ?? (record.stopRequested ? 'requested' : 'guest');
-      await writeJson(vm.paths.boot, { ...record, offBecause: because }, { durable: true });
-      await endProcess(engine, vm, process);
+      // Until the reason is written down, the stopped process is what remembers it.
+      if (await noteBoot(engine, vm, { ...record, offBecause: because })) await endProcess(engine, vm, process);
       return offSight(record, because);
     }
     case 'io-error':
@@ -94,6 +94,17 @@ async function startedSight(
       return { power: 'broken', ...common, trouble: `The guest is halted: ${status.word}.` };
     default:
       return { power: 'paused', ...common };
+  }
+}
+
+/** Writes what became of a boot. A full disk must not keep a VM from being looked at or killed. @returns whether it worked. */
+export async function noteBoot(engine: Engine, vm: VmFolder, record: BootRecord): Promise<boolean> {
+  try {
+    await writeJson(vm.paths.boot, record, { durable: true });
+    return true;
+  } catch (error) {
+    engine.log.warn('boot record was not written', { vmRef: vm.marker.spec.vmRef, error: describeError(error) });
+    return false;
   }
 }
 

@@ -1,12 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { Fault } from '@lebureau/kit/fault';
+import { describeError, Fault } from '@lebureau/kit/fault';
 import type { StartOptions } from '../driver.ts';
 import { asDiskFault, controlTarget, processName, uidOf, type Engine, type VmFolder } from './engine.ts';
 import { readBoot, runNames, writeJson, type BootRecord } from './files.ts';
 import { inheritedDeviceState, inheritedRam, launchQemu } from './launch.ts';
 import { machineArguments } from './machine.ts';
-import { endAllProcesses, endProcess, guestStatus, livingProcess } from './observe.ts';
+import { endAllProcesses, endProcess, guestStatus, livingProcess, noteBoot } from './observe.ts';
 import type { ProcessIdentity } from './process.ts';
 import type { Qmp } from './qmp.ts';
 import type { Template, WarmState } from './templates.ts';
@@ -28,22 +28,43 @@ export async function startVm(engine: Engine, vm: VmFolder, start: StartOptions)
   if (former && (await alreadyRuns(engine, vm, { former, start }))) return;
   requireMemory(vm);
   const [plan] = await Promise.all([planStart(engine, vm, former), engine.network.ensure(vm.marker.slot)]);
-  const record: BootRecord = {
-    boot: start.boot,
-    mac: start.mac,
-    startMode: plan.warm ? 'warm' : 'cold',
-    phase: 'starting',
-    formerBoot: former ? (former.phase === 'started' ? former.boot : former.formerBoot) : 0,
-    offBecause: former?.offBecause,
-  };
+  const formerBoot = former ? (former.phase === 'started' ? former.boot : former.formerBoot) : 0;
+  const record = { boot: start.boot, mac: start.mac, formerBoot, offBecause: former?.offBecause };
+  const progress = { guestMayHaveRun: false };
   try {
-    await run(engine, vm, { plan, record });
+    await runWarmOrCold(engine, vm, { plan, record, progress });
   } catch (error) {
     await endAllProcesses(engine, vm);
     // A guest that never ran left its disk untouched: the next try may be a warm one again.
-    await (former ? writeJson(vm.paths.boot, former, { durable: true }) : rm(vm.paths.boot, { force: true }));
+    if (former) await noteBoot(engine, vm, former);
+    else if (!progress.guestMayHaveRun) await rm(vm.paths.boot, { force: true });
     throw asDiskFault(error);
   }
+}
+
+type NewBoot = Omit<BootRecord, 'startMode' | 'phase'>;
+
+interface Progress {
+  guestMayHaveRun: boolean;
+}
+
+/** A warm state that does not load must not keep a desktop from starting at all. */
+async function runWarmOrCold(
+  engine: Engine,
+  vm: VmFolder,
+  given: { plan: StartPlan; record: NewBoot; progress: Progress },
+): Promise<void> {
+  const { plan, record, progress } = given;
+  if (plan.warm) {
+    try {
+      return await run(engine, vm, { plan, progress, record: { ...record, startMode: 'warm', phase: 'starting' } });
+    } catch (error) {
+      const { vmRef } = vm.marker.spec;
+      engine.log.warn('warm state was not loaded, starting cold', { vmRef, error: describeError(error) });
+    }
+  }
+  const cold: StartPlan = { template: plan.template };
+  await run(engine, vm, { plan: cold, progress, record: { ...record, startMode: 'cold', phase: 'starting' } });
 }
 
 async function alreadyRuns(
@@ -73,33 +94,51 @@ async function planStart(engine: Engine, vm: VmFolder, former: BootRecord | unde
   const template = await engine.shelf.template(spec.templateId);
   if (former || warmKey === undefined || !engine.shelf.fits(template, spec, warmKey)) return { template };
   const warm = await engine.shelf.warmStateByKey(template, warmKey);
-  return warm ? { template, warm, ram: await engine.shelf.memory(warm) } : { template };
+  if (!warm) return { template };
+  try {
+    return { template, warm, ram: await engine.shelf.memory(warm) };
+  } catch (error) {
+    engine.log.warn('memory of a warm state was not loaded', { warmKey, error: describeError(error) });
+    return { template };
+  }
 }
 
-async function run(engine: Engine, vm: VmFolder, given: { plan: StartPlan; record: BootRecord }): Promise<void> {
-  const { plan, record } = given;
+async function run(
+  engine: Engine,
+  vm: VmFolder,
+  given: { plan: StartPlan; record: BootRecord; progress: Progress },
+): Promise<void> {
   // Written while QEMU comes up; it must be durable before the guest may write to its disk.
-  const written = writeJson(vm.paths.boot, record, { durable: true });
-  written.catch(() => {}); // awaited below, also when the launch fails first
+  const written = writeJson(vm.paths.boot, given.record, { durable: true });
+  try {
+    await bringUp(engine, vm, { ...given, written });
+  } finally {
+    await written.catch(() => {}); // no write of this start may come after what the next step writes
+  }
+}
+
+async function bringUp(
+  engine: Engine,
+  vm: VmFolder,
+  given: { plan: StartPlan; record: BootRecord; progress: Progress; written: Promise<void> },
+): Promise<void> {
+  const { plan, record, progress, written } = given;
   const beganMs = engine.clock.monotonicMs();
   const sinceMs = () => Math.round(engine.clock.monotonicMs() - beganMs);
-  const times: Record<string, number> = {};
   const process = launch(engine, vm, given);
-  times['launchedMs'] = sinceMs();
-  const qmp = await engine.controls
-    .of({ ...controlTarget(engine, vm, process), timeoutMs: controlTimeoutMs })
-    .catch((error: unknown) => {
-      throw new Fault('hypervisor_failed', `QEMU did not come up: ${lastWords(vm)}`, { cause: error });
-    });
-  times['controlMs'] = sinceMs();
+  const times: Record<string, number> = { launchedMs: sinceMs() };
   try {
+    const qmp = await engine.controls.of({ ...controlTarget(engine, vm, process), timeoutMs: controlTimeoutMs });
+    times['controlMs'] = sinceMs();
     if (plan.warm) await loadWarmState(qmp);
     times['loadedMs'] = sinceMs();
     await written;
+    progress.guestMayHaveRun = true;
     await qmp.execute('cont');
     if (plan.warm) await announceDiskSize(qmp, vm, plan);
   } catch (error) {
     await endProcess(engine, vm, process);
+    if (asDiskFault(error) !== error) throw error;
     throw new Fault('hypervisor_failed', `QEMU did not start the guest: ${lastWords(vm)}`, { cause: error });
   }
   const started: BootRecord = { ...record, phase: 'started', process, offBecause: undefined };
