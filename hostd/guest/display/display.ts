@@ -24,7 +24,7 @@ export interface QuietWish {
 /** A picture may be this old, unless something was typed or clicked since. */
 const ageMaxMs = 120;
 /** While in use the server is asked this often to look at the screen; by itself QEMU slows down to once in three seconds. */
-const probeIntervalMs = 60;
+const probeIntervalMs = 30;
 /** So long after the last use the screen is still followed closely. */
 const followMs = 3_000;
 const connectTimeoutMs = 10_000;
@@ -114,10 +114,8 @@ export class Display {
 
   private async untilUpdate(client: RfbClient, timeoutMs: number): Promise<void> {
     const waited = new AbortController();
-    const stop = client.complete ? undefined : client.onUpdate(() => waited.abort());
-    if (!stop) void client.confirm().then(() => waited.abort());
+    void client.confirm().then(() => waited.abort());
     await this.clock.sleep(timeoutMs, waited.signal);
-    stop?.();
   }
 
   private use(): void {

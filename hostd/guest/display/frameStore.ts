@@ -49,6 +49,8 @@ export class FrameStore {
       takenAt: toRfc3339(nowMs),
     };
     const record = { frame, framebuffer, sequence: framebuffer.damage.sequence, takenMs: this.clock.monotonicMs() };
+    // An update may be half-way: what of it is still to come must count as later than this frame.
+    framebuffer.damage.advance();
     this.forget();
     this.records.set(frame.frameId, record);
     return record;

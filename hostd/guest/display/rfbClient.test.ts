@@ -6,7 +6,7 @@ import { RfbClient } from './rfbClient.ts';
 import { answerChallenge } from './rfbHandshake.ts';
 import { connectedPair, pixelsOf, rfb, vncResponse } from './scriptedServer.ts';
 
-const area = (x: number, y: number, width: number, height: number) => ({ x, y, width, height });
+const area = (...[x, y, width, height]: [number, number, number, number]) => ({ x, y, width, height });
 const u16 = (...values: number[]) => Buffer.concat(values.map((value) => Buffer.from([value >> 8, value & 255])));
 const u32 = (value: number) => Buffer.from([value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255]);
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@lebureau/kit/clock';
 import { ByteReader } from './byteReader.ts';
+import type { Rectangle } from './damageGrid.ts';
 import { Framebuffer } from './framebuffer.ts';
 import { type ScreenSize, shakeHands } from './rfbHandshake.ts';
 import { RectangleReader, encodings } from './rfbRectangles.ts';
@@ -19,8 +20,9 @@ export interface RfbOptions {
 }
 
 /**
- * One RFB connection. An incremental update request is outstanding all the time, so the framebuffer follows the screen;
- * `confirm` tells when it certainly holds everything that was on the screen at a moment.
+ * One RFB connection. The server sends what changed when it is asked by `confirm`, which also tells when the framebuffer
+ * certainly holds everything that was on the screen at a moment. No request is outstanding besides, because an answer
+ * does not say which request it belongs to.
  */
 export class RfbClient {
   /** Settles when the connection is over. Never rejects; the reason is in `failure`. */
@@ -32,7 +34,7 @@ export class RfbClient {
   private framebufferNow: Framebuffer;
   private failureNow: Error | undefined;
   private missingPixels: number;
-  private probe: { sentMs: number; answered: Promise<void>; answer: () => void } | undefined;
+  private probe: { sentMs: number | undefined; answered: Promise<void>; answer: () => void } | undefined;
   private confirmedMsNow = Number.NEGATIVE_INFINITY;
   private updateListeners = new Set<() => void>();
 
@@ -61,7 +63,7 @@ export class RfbClient {
     this.missingPixels = size.width * size.height;
     stream.write(setPixelFormat());
     stream.write(setEncodings());
-    this.requestUpdate(false, this.framebufferNow.screen);
+    stream.write(updateRequest(false, this.framebufferNow.screen));
     this.closed = this.readMessages();
   }
 
@@ -83,14 +85,16 @@ export class RfbClient {
     return this.complete ? this.confirmedMsNow : Number.NEGATIVE_INFINITY;
   }
 
-  /** Asks the server for a sign that it has looked at the whole screen after this call. Resolves on it, or when the connection ends. */
+  /**
+   * Asks for all that changed, and for a sign that the server has looked at the whole screen. Resolves on that, or when
+   * the connection ends. While an earlier question is unanswered this is the same one: compare `confirmedMs`.
+   */
   confirm(): Promise<void> {
     if (this.failureNow) return Promise.resolve();
     if (!this.probe) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.probe = { sentMs: this.clock.monotonicMs(), answered: promise, answer: resolve };
-      this.key(idleKeysym, false);
-      this.requestUpdate(false, { x: 0, y: 0, width: 1, height: 1 });
+      this.probe = { sentMs: undefined, answered: promise, answer: resolve };
+      this.sendProbe();
     }
     return this.probe.answered;
   }
@@ -113,11 +117,7 @@ export class RfbClient {
   }
 
   key(keysym: number, down: boolean): void {
-    const message = Buffer.alloc(8);
-    message[0] = 4;
-    message[1] = down ? 1 : 0;
-    message.writeUInt32BE(keysym, 4);
-    this.write(message);
+    this.write(keyEvent(keysym, down));
   }
 
   close(): void {
@@ -176,14 +176,24 @@ export class RfbClient {
         answered ||= outcome.painted.x === 0 && outcome.painted.y === 0;
       }
     }
-    this.requestUpdate(true, this.framebufferNow.screen);
-    if (answered && this.probe) {
+    if (answered && this.probe?.sentMs !== undefined) {
       const { sentMs, answer } = this.probe;
       this.confirmedMsNow = sentMs;
       this.probe = undefined;
       answer();
     }
+    this.sendProbe();
     this.notify();
+  }
+
+  /** Not before the first whole picture: its answer would be taken for the sign. */
+  private sendProbe(): void {
+    if (!this.probe || this.probe.sentMs !== undefined || !this.complete) return;
+    this.probe.sentMs = this.clock.monotonicMs();
+    const sign = { x: 0, y: 0, width: 1, height: 1 };
+    // In one piece, so that the server answers once.
+    const messages = [keyEvent(idleKeysym, false), updateRequest(true, this.framebufferNow.screen), updateRequest(false, sign)];
+    this.write(Buffer.concat(messages));
   }
 
   private resize(size: ScreenSize): void {
@@ -191,18 +201,8 @@ export class RfbClient {
     this.framebufferNow = new Framebuffer(size.width, size.height);
     this.missingPixels = size.width * size.height;
     this.confirmedMsNow = Number.NEGATIVE_INFINITY;
-    this.requestUpdate(false, this.framebufferNow.screen);
-  }
-
-  private requestUpdate(incremental: boolean, area: { x: number; y: number; width: number; height: number }): void {
-    const message = Buffer.alloc(10);
-    message[0] = 3;
-    message[1] = incremental ? 1 : 0;
-    message.writeUInt16BE(area.x, 2);
-    message.writeUInt16BE(area.y, 4);
-    message.writeUInt16BE(area.width, 6);
-    message.writeUInt16BE(area.height, 8);
-    this.write(message);
+    if (this.probe) this.probe.sentMs = undefined;
+    this.write(updateRequest(false, this.framebufferNow.screen));
   }
 
   private write(message: Buffer): void {
@@ -227,6 +227,25 @@ async function within<Value>(stream: Duplex, clock: Clock, work: () => Promise<V
   } finally {
     ended.abort();
   }
+}
+
+function updateRequest(incremental: boolean, area: Rectangle): Buffer {
+  const message = Buffer.alloc(10);
+  message[0] = 3;
+  message[1] = incremental ? 1 : 0;
+  message.writeUInt16BE(area.x, 2);
+  message.writeUInt16BE(area.y, 4);
+  message.writeUInt16BE(area.width, 6);
+  message.writeUInt16BE(area.height, 8);
+  return message;
+}
+
+function keyEvent(keysym: number, down: boolean): Buffer {
+  const message = Buffer.alloc(8);
+  message[0] = 4;
+  message[1] = down ? 1 : 0;
+  message.writeUInt32BE(keysym, 4);
+  return message;
 }
 
 /** 32 bits a pixel, little endian, blue lowest: what QEMU keeps, so that neither side converts. */

@@ -41,7 +41,7 @@ export const rfb = {
     return Buffer.concat([message, Buffer.from(name)]);
   },
   update: (...rectangles: Buffer[]) => Buffer.concat([Buffer.from([0, 0, 0, rectangles.length]), ...rectangles]),
-  rectangle: (area: { x: number; y: number; width: number; height: number }, encoding: number, data = Buffer.alloc(0)) => {
+  rectangle: (area: { x: number; y: number; width: number; height: number }, encoding: number, data: Buffer = Buffer.alloc(0)) => {
     const header = Buffer.alloc(12);
     [area.x, area.y, area.width, area.height].forEach((value, index) => header.writeUInt16BE(value, index * 2));
     header.writeInt32BE(encoding, 8);
@@ -73,7 +73,7 @@ export class ScriptedServer {
   private canvas: Buffer;
   private asked: 'nothing' | 'changes' | 'all' = 'nothing';
   private dirty = false;
-  private received = Buffer.alloc(0);
+  private received: Buffer = Buffer.alloc(0);
   readonly keys: { keysym: number; down: boolean }[] = [];
   readonly pointers: { buttons: number; x: number; y: number }[] = [];
   /** While true it answers nothing. */
@@ -93,7 +93,7 @@ export class ScriptedServer {
     const row = pixelsOf({ ...drawn, height: 1 });
     for (let y = drawn.y; y < drawn.y + drawn.height; y++) row.copy(this.canvas, (y * this.size.width + drawn.x) * 4);
     this.dirty = true;
-    this.answer();
+    setImmediate(() => this.answer());
   }
 
   resize(width: number, height: number): void {
@@ -142,7 +142,7 @@ export class ScriptedServer {
       this.pointers.push({ buttons: message[1]!, x: message.readUInt16BE(2), y: message.readUInt16BE(4) });
     else if (message[0] === 3) {
       this.asked = message[1] === 0 ? 'all' : this.asked === 'all' ? 'all' : 'changes';
-      this.answer();
+      setImmediate(() => this.answer());
     }
   }
 
