@@ -37,7 +37,10 @@ export class Api {
     return {
       fetch: async (request) => {
         const { url, method, headers, body } = request as unknown as RequestParts;
-        return await this.transport.send({ url, method, headers: Object.fromEntries(headers), body, options, retry });
+        // With a key the API carries it out once, however often it comes.
+        const policy = options.idempotencyKey === undefined ? retry : 'any';
+        const parts = { url, method, headers: Object.fromEntries(headers), body };
+        return await this.transport.send({ ...parts, options, retry: policy });
       },
     };
   }

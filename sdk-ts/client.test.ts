@@ -70,6 +70,11 @@ test('what acts inside a desktop is sent again only when nothing was done', asyn
   fake.failNext({ status: 429, code: 'rate_limited', retryAfterSeconds: 0.01 });
   await computer.click({ x: 1, y: 2 });
   expect(fake.desktops.get(id)?.actions).toEqual([{ action: 'click', x: 1, y: 2 }]);
+  expect(fake.calls.at(-1)?.headers.has('idempotency-key')).toBe(false);
+  fake.failNext(new Error('connection reset'));
+  await computer.click({ x: 3, y: 4 }, { idempotencyKey: 'mine' });
+  expect(fake.calls.slice(-2).map((call) => call.headers.get('idempotency-key'))).toEqual(['mine', 'mine']);
+  expect(fake.desktops.get(id)?.actions).toHaveLength(2);
 });
 
 test('each code has its class', async () => {

@@ -8,7 +8,10 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
   /** Tries after the first. Default 2. */
   retriesMax?: number | undefined;
-  /** Default: a new one for each POST, the same on every try. */
+  /**
+   * Default: a new one for each POST that makes or changes a resource, the same on every try. For mouse, keys and shell
+   * there is none; give one, and they are tried again like everything else.
+   */
   idempotencyKey?: string | undefined;
 }
 
@@ -67,7 +70,8 @@ export class Transport {
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
     headers.authorization = `Bearer ${typeof apiKey === 'string' ? apiKey : await apiKey()}`;
     if (userAgent) headers['user-agent'] = userAgent;
-    if (call.method === 'POST') headers['idempotency-key'] = call.options.idempotencyKey ?? crypto.randomUUID();
+    const idempotencyKey = idempotencyKeyOf(call);
+    if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
     return headers;
   }
 
@@ -87,6 +91,12 @@ export class Transport {
       limit.end(call.streamed ?? false);
     }
   }
+}
+
+/** What is sent again only when nothing was done needs no key, and a key costs the API a durable write. */
+function idempotencyKeyOf({ method, options, retry }: Call): string | undefined {
+  if (method !== 'POST') return undefined;
+  return options.idempotencyKey ?? (retry === 'any' ? crypto.randomUUID() : undefined);
 }
 
 function init(call: Call, headers: Record<string, string>, signal: AbortSignal): RequestInit {
