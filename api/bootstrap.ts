@@ -21,7 +21,10 @@ export async function ensureWorkspace(services: Services, quota: ApiConfig['quot
         name: 'default',
         tier: 'max',
         ...quota,
-        version: 1,
+        usedDesktops: 0,
+        usedVcpus: 0,
+        usedMemoryMiB: 0,
+        usedDiskGiB: 0,
         createdMs: clock.nowMs(),
       });
   });

@@ -48,7 +48,10 @@ const first: Migration = {
       vcpusMax: int,
       memoryMiBMax: int,
       diskGiBMax: int,
-      version: int,
+      usedDesktops: int,
+      usedVcpus: int,
+      usedMemoryMiB: int,
+      usedDiskGiB: int,
       createdMs: int,
     });
     await createTable(db, 'apiKeys', {

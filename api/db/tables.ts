@@ -20,8 +20,11 @@ export interface WorkspaceRow {
   vcpusMax: number;
   memoryMiBMax: number;
   diskGiBMax: number;
-  /** Raised by whoever counts against the quota: it is the lock. */
-  version: number;
+  /** What its desktops hold; a stopped one counts, a destroyed one does not. */
+  usedDesktops: number;
+  usedVcpus: number;
+  usedMemoryMiB: number;
+  usedDiskGiB: number;
   createdMs: number;
 }
 

@@ -9,11 +9,11 @@ import type { Caller } from '../keys/auth.ts';
 import { type Placement, type PlacementNode, placeDesktop } from '../nodes/placement.ts';
 import { addReservedDisk, helloOf, listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
-import { lockWorkspace } from '../workspaces/store.ts';
+import { countDesktop } from '../workspaces/store.ts';
 import { hostNameOf } from './hostName.ts';
 import type { CreateDesktop } from './schema.ts';
 import { type SizeName, sizes } from './sizes.ts';
-import { findDesktop, insertDesktop, usageOf } from './store.ts';
+import { findDesktop, insertDesktop } from './store.ts';
 import { type DesktopView, nodeSilentMs } from './view.ts';
 
 const ttlSecondsDefault = 3600;
@@ -35,8 +35,6 @@ export async function createDesktop(
 ): Promise<DesktopView> {
   const { caller, requestId } = from;
   const wish = wishOf(from.body, caller);
-  const workspace = await lockWorkspace(write, caller.workspaceId);
-  await checkQuota(write, workspace, wish.hardware);
   const place = await takePlace(services, write, wish);
   const { desktop, assignment } = rowsOf(wish, place, {
     workspaceId: caller.workspaceId,
@@ -45,6 +43,7 @@ export async function createDesktop(
   await addReservedDisk(write, place.nodeId, wish.hardware.diskGiB);
   await orderChanged(write, place.nodeId);
   await insertDesktop(write, { desktop, assignment, labels: wish.labels });
+  checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
   await record(write, services.clock, {
     type: 'desktop.created',
     workspaceId: caller.workspaceId,
@@ -95,18 +94,19 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-async function checkQuota(write: Write, workspace: WorkspaceRow, hardware: Wish['hardware']): Promise<void> {
-  const used = await usageOf(write.db, workspace.id);
-  const over = [
-    ['desktops', used.desktops + 1, workspace.desktopsMax],
-    ['vcpus', used.vcpus + hardware.vcpus, workspace.vcpusMax],
-    ['memoryMiB', used.memoryMiB + hardware.memoryMiB, workspace.memoryMiBMax],
-    ['diskGiB', used.diskGiB + hardware.diskGiB, workspace.diskGiBMax],
-  ].find(([, wanted, limit]) => (wanted as number) > (limit as number));
-  if (over)
-    throw new Fault('quota_exceeded', `The workspace would have ${over[1]} ${over[0]} of at most ${over[2]}.`, {
-      members: { quota: over[0], limit: over[2] },
-    });
+/** @throws Fault `quota_exceeded`, which undoes the count with the rest of the transaction */
+function checkQuota(workspace: WorkspaceRow): void {
+  const figures: [string, number, number][] = [
+    ['desktops', workspace.usedDesktops, workspace.desktopsMax],
+    ['vcpus', workspace.usedVcpus, workspace.vcpusMax],
+    ['memoryMiB', workspace.usedMemoryMiB, workspace.memoryMiBMax],
+    ['diskGiB', workspace.usedDiskGiB, workspace.diskGiBMax],
+  ];
+  const over = figures.find(([, wanted, limit]) => wanted > limit);
+  if (over === undefined) return;
+  const [quota, wanted, limit] = over;
+  const detail = `The workspace would have ${wanted} ${quota} of at most ${limit}.`;
+  throw new Fault('quota_exceeded', detail, { members: { quota, limit } });
 }
 
 /** Chooses a node and takes its memory; the next best when another request was faster. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { NodeDouble } from '@lebureau/test/doubles/node';
+import { expireDesktops } from '../background/loops.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 
 interface Desktop {
@@ -161,4 +162,42 @@ test('bad input is named', async () => {
   await api.expect('getDesktop', 404, { method: 'GET', path: '/v1/desktops/dsk_01k9x3v6m8e9t2q4r6s8v0w2y4' });
   await api.expect('listDesktops', 400, { method: 'GET', path: '/v1/desktops?limit=1000' });
   await api.expect('listDesktops', 400, { method: 'GET', path: '/v1/desktops?nope=1' });
+});
+
+test('a quota counts desktops until they are destroyed', async () => {
+  const small = await startTestApi({
+    config: { quota: { desktopsMax: 2, vcpusMax: 100, memoryMiBMax: 3000, diskGiBMax: 100 } },
+  });
+  try {
+    await small.node();
+    const make = (status: number, body: unknown = {}) =>
+      small.expect<Desktop>('createDesktop', status, { method: 'POST', path: '/v1/desktops', body });
+    expect(await make(409, { size: 'free' })).toMatchObject({ code: 'quota_exceeded', quota: 'memoryMiB' });
+    const { id } = await make(201);
+    await make(201);
+    expect(await make(409)).toMatchObject({ code: 'quota_exceeded', quota: 'desktops' });
+    await small.ask('DELETE', `/v1/desktops/${id}`);
+    await small.ask('GET', `/v1/desktops/${id}?waitFor=destroyed`);
+    await make(201);
+    const me = await small.expect('getMe', 200, { method: 'GET', path: '/v1/me' });
+    expect(me).toMatchObject({ quota: { used: { desktops: 2, vcpus: 2, memoryMiB: 2048, diskGiB: 16 } } });
+  } finally {
+    await small.stop();
+  }
+});
+
+test('an ephemeral desktop goes when it was not used for its time', async () => {
+  const { id, expiresAt } = await create({ ephemeral: true, ttlSeconds: 60 });
+  expect(expiresAt).not.toBeNull();
+  await wait(id, 'ready');
+  const { services, apps } = api.api;
+  const later = (ms: number) => ({ ...services, clock: { ...services.clock, nowMs: () => services.clock.nowMs() + ms } });
+  const used = apps.usage.begin(id);
+  await expireDesktops(later(61_000), apps.usage);
+  expect(await wait(id, 'ready')).toMatchObject({ status: 'running' });
+  used();
+  await expireDesktops(later(125_000), apps.usage);
+  apps.usage.take();
+  await expireDesktops(later(190_000), apps.usage);
+  expect(await wait(id, 'destroyed')).toMatchObject({ status: 'destroyed' });
 });

@@ -140,31 +140,6 @@ export async function changeOrder({ db }: Write, assignmentId: string, change: P
     .execute();
 }
 
-/** What the desktops of a workspace hold; a stopped one counts, a destroyed one does not. */
-export async function usageOf(
-  db: Reader,
-  workspaceId: string,
-): Promise<{ desktops: number; vcpus: number; memoryMiB: number; diskGiB: number }> {
-  const row = await db
-    .selectFrom('desktops')
-    .innerJoin('assignments', 'assignments.id', 'desktops.assignmentId')
-    .where('desktops.workspaceId', '=', workspaceId)
-    .where('desktops.destroyedMs', 'is', null)
-    .select((eb) => [
-      eb.fn.countAll<number>().as('desktops'),
-      eb.fn.sum<number | null>('assignments.vcpus').as('vcpus'),
-      eb.fn.sum<number | null>('assignments.memoryMiB').as('memoryMiB'),
-      eb.fn.sum<number | null>('assignments.diskGiB').as('diskGiB'),
-    ])
-    .executeTakeFirstOrThrow();
-  return {
-    desktops: Number(row.desktops),
-    vcpus: Number(row.vcpus),
-    memoryMiB: Number(row.memoryMiB),
-    diskGiB: Number(row.diskGiB),
-  };
-}
-
 /** Ephemeral desktops whose time is over. */
 export function listExpired(db: Reader, nowMs: number): Promise<{ id: string; workspaceId: string }[]> {
   return db

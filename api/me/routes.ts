@@ -1,5 +1,4 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
-import { usageOf } from '../desktops/store.ts';
 import { notFound } from '../http/problem.ts';
 import { type Route, route } from '../http/route.ts';
 import { findKey } from '../keys/store.ts';
@@ -20,6 +19,12 @@ export function meRoutes(services: Services): Route[] {
         memoryMiB: workspace.memoryMiBMax,
         diskGiB: workspace.diskGiBMax,
       };
+      const used = {
+        desktops: workspace.usedDesktops,
+        vcpus: workspace.usedVcpus,
+        memoryMiB: workspace.usedMemoryMiB,
+        diskGiB: workspace.usedDiskGiB,
+      };
       const body = {
         workspace: { id: workspace.id, name: workspace.name },
         key: {
@@ -33,7 +38,7 @@ export function meRoutes(services: Services): Route[] {
         user: null,
         role: caller.capabilities.has('keys:write') ? 'owner' : 'member',
         tier: workspace.tier,
-        quota: { limit, used: await usageOf(read, caller.workspaceId) },
+        quota: { limit, used },
       };
       return { status: 200, body };
     }),

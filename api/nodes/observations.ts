@@ -7,6 +7,7 @@ import { type Status, statusOf } from '../desktops/status.ts';
 import { type Happening, record } from '../events/record.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
+import { countDesktop } from '../workspaces/store.ts';
 import { superseded } from './hello.ts';
 import type { Observation, ObservationReceipt, ObservationReport } from './schema.ts';
 import { addReservedDisk, orderChanged, releaseReserved } from './store.ts';
@@ -76,6 +77,7 @@ async function takeObservation(
   if (letsGo) await releaseReserved(write, nodeId, order);
   if (closes) await addReservedDisk(write, nodeId, -order.diskGiB);
   if (closes || (order.cloneSeen === 0 && seen.presence === 'present')) await orderChanged(write, nodeId);
+  if (closes && before) await countDesktop(write, order.workspaceId, { hardware: order, sign: -1 });
   if (before) await desktopChanged(services, write, { before, order, closes });
   return undefined;
 }

@@ -2,11 +2,27 @@ import { sql } from 'kysely';
 import type { Reader, Write } from '../db/database.ts';
 import type { WorkspaceRow } from '../db/tables.ts';
 
-/** Makes whoever else counts against the quota of this workspace wait until the transaction ends. */
-export async function lockWorkspace({ db }: Write, workspaceId: string): Promise<WorkspaceRow> {
+export interface Amount {
+  vcpus: number;
+  memoryMiB: number;
+  diskGiB: number;
+}
+
+/** Counts one more desktop of this size, or with `sign` -1 one less. @returns the workspace as it is then, locked */
+export async function countDesktop(
+  { db }: Write,
+  workspaceId: string,
+  change: { hardware: Amount; sign: 1 | -1 },
+): Promise<WorkspaceRow> {
+  const { hardware, sign } = change;
   return db
     .updateTable('workspaces')
-    .set({ version: sql<number>`"version" + 1` })
+    .set({
+      usedDesktops: sql<number>`"usedDesktops" + ${sign}`,
+      usedVcpus: sql<number>`"usedVcpus" + ${sign * hardware.vcpus}`,
+      usedMemoryMiB: sql<number>`"usedMemoryMiB" + ${sign * hardware.memoryMiB}`,
+      usedDiskGiB: sql<number>`"usedDiskGiB" + ${sign * hardware.diskGiB}`,
+    })
     .where('id', '=', workspaceId)
     .returningAll()
     .executeTakeFirstOrThrow();
