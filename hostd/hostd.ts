@@ -54,8 +54,8 @@ export class Hostd {
     this.parts = parts;
     this.slots = new Slots(parts.effectsMax);
     const { warm, clock, log } = parts;
-    const isBusy = () => [...this.caretakers.values()].some((one) => one.isBusy);
-    if (warm !== undefined) this.warmer = new Warmer({ warm, isBusy, clock, log, signal: this.over.signal });
+    if (warm !== undefined)
+      this.warmer = new Warmer({ warm, isBusy: () => this.isBusy, clock, log, signal: this.over.signal });
     const fatal = (error: unknown) => this.isSuperseded(error);
     this.reporter = new Reporter({
       desk: parts.desk,
@@ -98,6 +98,11 @@ export class Hostd {
     const now = this.caretakers.get(assignmentId)?.now;
     if (now === undefined) return undefined;
     return { order: now.order, vm: now.seen?.kind === 'vm' ? now.seen.vm : undefined, identified: now.identified };
+  }
+
+  /** Whether a desktop is on its way to being ready, or a machine is being changed. */
+  get isBusy(): boolean {
+    return [...this.caretakers.values()].some((one) => one.isBusy);
   }
 
   /** A hint of the driver: something about this VM changed. */

@@ -74,6 +74,7 @@ async function runHostd(config: HostdConfig, log: Log) {
       const { sshHostKey, sshClientKey } = identities(assignmentId);
       return { hostKey: sshHostKey.publicKey, privateKey: sshClientKey.privateKey };
     },
+    isBusy: () => hostd?.isBusy ?? false,
     onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
   });
   hostd = new Hostd({

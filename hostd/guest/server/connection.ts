@@ -29,7 +29,7 @@ const x11Socket = '/tmp/.X11-unix/X0';
 export class GuestConnection {
   readonly parts: ConnectionParts;
   readonly eyes: EyesAndHands;
-  private readonly display: Display;
+  readonly display: Display;
   private opening: Promise<InitClient> | undefined;
   private channels: Promise<{ ssh: SshConnection; files: FileChannels }> | undefined;
   private closed = false;

@@ -7,6 +7,7 @@ import { Slots } from '../../limit.ts';
 import type { Assignment } from '../../orders.ts';
 import type { GuestIdentity } from '../init/channel.ts';
 import { GuestConnection } from './connection.ts';
+import { isPainted } from './painted.ts';
 
 /** What the rest of hostd knows of an assignment. */
 export interface KnownGuest {
@@ -22,14 +23,17 @@ export interface ConnectionsParts {
   find: (assignmentId: string) => KnownGuest | undefined;
   keysOf: (assignmentId: string) => { hostKey: string; privateKey: string };
   onInitLost: (assignmentId: string) => void;
+  /** Whether a desktop is on its way: then what can wait waits. */
+  isBusy: () => boolean;
 }
 
 const connectionsMax = 1000;
 const healthTimeoutMs = 3_000;
 const identifyTimeoutMs = 12_000;
 const commandTimeoutMs = 8_000;
-/** SSH logins are dear for a guest without virtualisation: one at a time, and not while it is still being greeted. */
+/** SSH logins are dear for a guest without virtualisation: one at a time, and not while a desktop is on its way. */
 const warmAfterMs = 2_000;
+const warmWaitsMax = 30;
 
 /** The connections to all guests of this node, and the only way to them. */
 export class GuestConnections implements GuestDoor {
@@ -65,7 +69,7 @@ export class GuestConnections implements GuestDoor {
   async answerCommand(order: Assignment, signal: AbortSignal): Promise<void> {
     const connection = this.connection(order);
     const init = await connection.init();
-    if (this.parts.find(order.assignmentId)?.vm?.startMode !== 'warm') {
+    if (!this.isWarm(order)) {
       const health = await init.health(healthTimeoutMs);
       if (!health.displayUp || !health.windowManagerUp)
         throw new Fault('guest_unreachable', 'The desktop is still starting.');
@@ -81,8 +85,12 @@ export class GuestConnections implements GuestDoor {
     this.warmLater(order, connection);
   }
 
+  /** After a cold start the screen is empty for a while, although everything answers. */
   async takeFrame(order: Assignment): Promise<void> {
-    await this.connection(order).eyes.firstFrame();
+    const connection = this.connection(order);
+    if (this.isWarm(order)) return connection.eyes.firstFrame();
+    const framebuffer = await connection.display.fresh();
+    if (!isPainted(framebuffer)) throw new Fault('guest_unreachable', 'The desktop is not painted yet.');
   }
 
   close(order: Assignment): void {
@@ -93,6 +101,10 @@ export class GuestConnections implements GuestDoor {
   closeAll(): void {
     for (const connection of this.open.values()) connection.close();
     this.open.clear();
+  }
+
+  private isWarm(order: Assignment): boolean {
+    return this.parts.find(order.assignmentId)?.vm?.startMode === 'warm';
   }
 
   private connection(order: Assignment): GuestConnection {
@@ -116,7 +128,9 @@ export class GuestConnections implements GuestDoor {
     const stillOpen = () => this.open.get(order.assignmentId) === connection;
     void this.warming
       .run(async () => {
-        await this.parts.clock.sleep(warmAfterMs);
+        for (let waits = 0; waits === 0 || (waits < warmWaitsMax && this.parts.isBusy()); waits += 1) {
+          await this.parts.clock.sleep(warmAfterMs);
+        }
         if (stillOpen()) await connection.warm();
       })
       .catch(() => {});

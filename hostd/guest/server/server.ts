@@ -37,7 +37,11 @@ export function serveGuests(options: GuestServerOptions): GuestServer {
     unix: join(draft, 's'),
     // Files have no limit; JSON bodies are limited where they are read.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request) => serve(options, calls, request),
+    fetch: (request, listener) => {
+      // Commands, actions and waiting streams are silent for as long as they need; each has a limit of its own.
+      listener.timeout(request, 0);
+      return serve(options, calls, request);
+    },
   });
   chmodSync(join(draft, 's'), 0o600);
   renameSync(join(draft, 's'), options.socket);
