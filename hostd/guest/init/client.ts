@@ -11,8 +11,8 @@ import { execMessage, identifyMessage, messageType, readError, readHealth } from
 const pendingMax = 256;
 /** A guest that sends this many broken frames in one connection is given up. */
 const brokenMax = 1000;
-const helloEveryMs = 2000;
-const helloTimerMax = 400;
+const helloEveryMs = 500;
+const helloTimerMax = 2400;
 /** What the exit of a command may take longer than its own limit. */
 const execGraceMs = 5000;
 const wayMaxMs = 50;

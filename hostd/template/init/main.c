@@ -27,11 +27,17 @@ enum {
   REOPEN_MS = 100,
   /* The driver signals when the host opens or closes its end; this only guards against a lost signal. */
   ABSENT_MS = 2000,
+  /* The first bytes of a host may come before the driver says that it has come. */
+  OPENING_TRIES = 200,
+  OPENING_MS = 5,
 };
+
+/* HOST_AWAY: nothing to poll for now. HOST_LOOK: away when last seen, to be looked at again. */
+enum { HOST_HERE, HOST_AWAY, HOST_LOOK, HOST_OPENING };
 
 Options options = {"/dev/virtio-ports/org.lebureau.init", "/", "/tmp/.X11-unix/X0"};
 
-static int device = -1, signals = -1, host_absent;
+static int device = -1, signals = -1, host = HOST_HERE, opening_tries;
 
 /* Of the connection that is served; "" until a host greeted. */
 static char session[80];
@@ -94,7 +100,7 @@ static void open_device(void) {
   /* Without a session: tells a host that greeted a former run of this program that it is gone. */
   session[0] = 0;
   say_hello(0);
-  host_absent = 0;
+  host = HOST_HERE;
 }
 
 static void host_left(void) {
@@ -103,7 +109,7 @@ static void host_left(void) {
   frame_reset_input();
   frame_reset_output();
   session[0] = 0;
-  host_absent = 1;
+  host = HOST_AWAY;
   /* A socket of a test is opened anew; a virtio port stays open and comes back by itself. */
   if (strncmp(options.device, "unix:", 5) != 0) return;
   close(device);
@@ -114,14 +120,15 @@ static void read_device(void) {
   static uint8_t bytes[READ_CHUNK];
   ssize_t got = read(device, bytes, sizeof bytes);
   if (got > 0) {
-    host_absent = 0;
+    if (host == HOST_AWAY || host == HOST_LOOK) host = HOST_OPENING, opening_tries = OPENING_TRIES;
     frame_feed(bytes, (size_t)got, handle);
     return;
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   /* A port without a host reads as ended, again and again. */
-  if (host_absent) host_absent = 1;
-  else host_left();
+  if (host == HOST_OPENING && --opening_tries > 0) return;
+  if (host == HOST_HERE || host == HOST_OPENING) host_left();
+  else host = HOST_AWAY;
 }
 
 static void read_signals(void) {
@@ -130,7 +137,7 @@ static void read_signals(void) {
   for (ssize_t i = 0; i < got / (ssize_t)sizeof info[0]; i++)
     if (info[i].ssi_signo == SIGTERM) exit(0);
   exec_reap();
-  if (host_absent) host_absent = 2; /* look again at the next poll */
+  if (host == HOST_AWAY) host = HOST_LOOK;
 }
 
 static void flush_device(void) {
@@ -142,9 +149,9 @@ static int device_poll(struct pollfd *poll, int *timeout_ms) {
     *timeout_ms = REOPEN_MS;
     return 0;
   }
-  if (host_absent == 1) {
+  if (host == HOST_AWAY) {
     *timeout_ms = ABSENT_MS;
-    host_absent = 2;
+    host = HOST_LOOK;
     return 0;
   }
   short events = frame_pending() < OUT_HIGH ? POLLIN : 0;
@@ -154,6 +161,8 @@ static int device_poll(struct pollfd *poll, int *timeout_ms) {
 }
 
 static void device_polled(short revents) {
+  if (host == HOST_OPENING && revents && !(revents & POLLHUP)) host = HOST_HERE;
+  if (host == HOST_OPENING) usleep(OPENING_MS * 1000);
   if (revents & (POLLIN | POLLHUP | POLLERR)) read_device();
 }
 
