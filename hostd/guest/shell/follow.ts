@@ -12,7 +12,7 @@ export type ProcessEvent =
   | { kind: 'exit'; id: string; process: components['schemas']['Process'] }
   | { kind: 'ping' };
 
-const waitMs = 10_000;
+const newsMaxMs = 10_000;
 const chunkMaxBytes = 256 * 1024;
 
 /**
@@ -27,14 +27,17 @@ export async function* followProcess(
 ): AsyncGenerator<ProcessEvent, void, undefined> {
   const at = offsetsOf(options.lastEventId);
   const seen = { ...at };
-  for (;;) {
+  // The first round does not wait: whoever asked learns at once that the command is known.
+  for (let waitMs = 0; ; waitMs = newsMaxMs) {
     options.signal?.throwIfAborted();
     const wishOf = (stream: Stream) => ({ offset: at[stream], seen: seen[stream], maxBytes: chunkMaxBytes });
     const wish = { stdout: wishOf('stdout'), stderr: wishOf('stderr'), waitMs, signal: options.signal };
     const output = await readOutput(init, processId, wish);
     const { record } = output;
     const reaches = (stream: Stream) => at[stream] + output[stream].length >= record[`${stream}Bytes`];
-    const isLast = isOver(record) && reaches('stdout') && reaches('stderr');
+    // A guest may claim bytes that it does not give.
+    const isDry = output.stdout.length + output.stderr.length === 0;
+    const isLast = isOver(record) && (isDry || (reaches('stdout') && reaches('stderr')));
     let isNews = isLast;
     for (const kind of ['stdout', 'stderr'] as const) {
       const bytes = output[kind];

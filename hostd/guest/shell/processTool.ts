@@ -3,7 +3,7 @@
  * in milliseconds and can do what a shell cannot (wait for two pipes at once, cut output at a limit).
  *
  * It acts as the user of the command, in a folder of that user. Each command has a folder named by its id with
- * `command`, `meta` (boot id, pid and birth of the keeper, pid of the command), `stdout`, `stderr`, `truncated` when
+ * `command`, `meta` (boot id, pid and birth of the keeper, the same of the command), `stdout`, `stderr`, `truncated` when
  * output went past the limit, and `exit` (code, seconds since 1970) once it ended. The keeper is a detached process
  * that copies the output and waits for the end, so neither hostd nor a connection needs to live on.
  *
@@ -46,14 +46,16 @@ sub birth { return (stat_of($_[0]))[19]; }
 sub state_of {
   my ($id) = @_;
   my $folder = "$root/$id";
-  my ($boot, $keeper, $born, $pid) = split ' ', slurp("$folder/meta", 200);
+  my ($boot, $keeper, $born, $pid, $pid_born) = split ' ', slurp("$folder/meta", 200);
   # The user of the command owns these files: a pid of 1 or none would mean others when it is signalled.
   ($keeper, $pid) = () unless $keeper =~ /^\d+$/ && $pid =~ /^\d+$/ && $keeper > 1 && $pid > 1;
   my $now_born = defined $pid && $boot eq boot_id() ? birth($keeper) : undef;
   my $alive = defined $now_born && $now_born eq $born ? 1 : 0;
+  # A session lives on without its keeper, and then only the birth tells that a pid is still the one that was started.
+  my $leads = $alive || defined $pid && $boot eq boot_id() && defined $pid_born && birth($pid) eq $pid_born ? 1 : 0;
   my ($code, $ended) = split ' ', slurp("$folder/exit", 100);
   return {
-    id => $id, folder => $folder, keeper => $keeper, pid => $pid, alive => $alive, code => $code, ended => $ended,
+    id => $id, folder => $folder, keeper => $keeper, pid => $pid, alive => $alive, leads => $leads, code => $code, ended => $ended,
     out => (-s "$folder/stdout") || 0, err => (-s "$folder/stderr") || 0, cut => -e "$folder/truncated" ? 1 : 0,
   };
 }
@@ -147,7 +149,7 @@ sub become_keeper {
   exit 1 unless defined $pid;
   if ($pid == 0) { close $_->{from} for @pipes; $SIG{$_} = 'DEFAULT' for qw(INT TERM); run_command($folder, @ends); }
   close $_ for @ends;
-  spit($folder, 'meta', join(' ', boot_id(), $$, birth($$), $pid) . "\n") or exit 1;
+  spit($folder, 'meta', join(' ', boot_id(), $$, birth($$), $pid, birth($pid)) . "\n") or exit 1;
   syswrite($tell, "ok\n");
   close $tell;
   chdir '/';
@@ -216,9 +218,11 @@ sub wait_gone {
 sub delete_process {
   my ($id) = @args;
   my $state = state_of($id);
-  if ($state->{alive}) {
+  if ($state->{leads}) {
     kill 'KILL', -$state->{pid};
     kill_session($state->{pid});
+  }
+  if ($state->{alive}) {
     # A program that made a session of its own may hold the pipes: the keeper does not wait for it.
     wait_gone($id, 25) or kill('KILL', $state->{keeper}), wait_gone($id, 25);
   }

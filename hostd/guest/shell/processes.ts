@@ -89,7 +89,8 @@ export async function readProcessOutput(
     waitMs: 0,
   });
   const bytes = output[stream];
-  const isLast = isOver(output.record) && offset + bytes.length >= output.record[`${stream}Bytes`];
+  const reachesEnd = bytes.length === 0 || offset + bytes.length >= output.record[`${stream}Bytes`];
+  const isLast = isOver(output.record) && reachesEnd;
   const length = isLast ? bytes.length : wholeLength(bytes);
   return { data: toText(bytes.subarray(0, length)), offset, nextOffset: offset + length, ended: isLast };
 }

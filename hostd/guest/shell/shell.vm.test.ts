@@ -205,8 +205,8 @@ describe.skipIf(lacks !== undefined)(`shell over the real init program${lacks ? 
     ]).toString();
     process.kill(Number(meta.split(' ')[1]), 'SIGKILL');
     await until(async () => (await getProcess(init.channel, orphan.processId)).status === 'lost');
-    process.kill(orphan.pid!, 'SIGKILL');
     await deleteProcess(init.channel, orphan.processId);
+    await until(isGone('sleep 7109'));
   });
 
   test('output past the limit is thrown away and said so; the command runs on', async () => {
