@@ -31,7 +31,9 @@ const status = (id: number, code: number) => encodePacket(packetType.status, id,
 const handle = Buffer.from('h');
 
 test('an honest answer in small pieces is put together', async () => {
-  const session = await against(({ id }) => [...encodePacket(packetType.data, id, ['hello'])].map((byte) => Uint8Array.of(byte)));
+  const session = await against(({ id }) =>
+    [...encodePacket(packetType.data, id, ['hello'])].map((byte) => Uint8Array.of(byte)),
+  );
   expect((await session.read(handle, 0, 10)).toString()).toBe('hello');
   expect(session.isIdle).toBe(true);
 });
@@ -83,12 +85,14 @@ test('silence ends the session in time', async () => {
 
 test('a server that never greets is given up', async () => {
   const [ours] = duplexPair();
-  await expect(SftpSession.start(ours as Duplex, { clock: systemClock, silenceMaxMs: 100 })).rejects.toMatchObject(broken);
+  await expect(SftpSession.start(ours as Duplex, { clock: systemClock, silenceMaxMs: 100 })).rejects.toMatchObject(
+    broken,
+  );
 });
 
 /** A small generator of its own, so that a failure can be repeated. */
 function* randoms(seed: number): Generator<number> {
-  for (let state = seed; ; ) {
+  for (let state = seed; ;) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     yield state / 2 ** 32;
   }
@@ -109,7 +113,12 @@ test('answers with bytes turned over end in an answer, a refusal or a broken ses
       for (let count = next(4); count > 0; count--) packet[4 + next(packet.length - 4)] = next(256);
       return [packet];
     });
-    const asks = [() => session.readDirectory(handle), () => session.stat('/'), () => session.read(handle, 0, 64), () => session.realPath('/')];
+    const asks = [
+      () => session.readDirectory(handle),
+      () => session.stat('/'),
+      () => session.read(handle, 0, 64),
+      () => session.realPath('/'),
+    ];
     const result = await asks[next(4)]!().then(
       () => 'answered',
       (error: Error) => error.constructor.name,

@@ -95,7 +95,7 @@ export class SshConnection {
     try {
       const client = await this.client();
       channel = await this.channelOf(client, ask);
-      channel.once('close', () => this.release());
+      this.releaseOnce(client, channel);
       return channel;
     } finally {
       if (channel === undefined) this.release();
@@ -156,6 +156,8 @@ export class SshConnection {
     const { target, limits } = this;
     const sock = await this.within(target.openStream(), limits.loginTimeoutMs);
     const client = new ssh2.Client();
+    // Every channel listens for the end.
+    client.setMaxListeners(limits.channelsMax + 10);
     const { promise, resolve, reject } = Promise.withResolvers<Client>();
     client.once('ready', () => resolve(client));
     client.once('close', () => reject(new Error('the connection closed during the login')));
@@ -225,6 +227,17 @@ export class SshConnection {
       late.catch(() => {});
       work.catch(() => {});
     }
+  }
+
+  /** A channel whose reader stopped reading does not tell of its end; the end of its connection counts too. */
+  private releaseOnce(client: Client, channel: ClientChannel): void {
+    const release = () => {
+      client.off('close', release);
+      channel.off('close', release);
+      this.release();
+    };
+    client.once('close', release);
+    channel.once('close', release);
   }
 
   private release(): void {

@@ -19,19 +19,31 @@ describe.skipIf(lacks !== undefined)(`the SSH connection to a real sshd${lacks ?
     sshd.stop();
   });
 
-  const connect = (limits: Partial<SshLimits> = {}, other: Partial<ConstructorParameters<typeof SshConnection>[0]> = {}) => {
+  const connect = (
+    limits: Partial<SshLimits> = {},
+    other: Partial<ConstructorParameters<typeof SshConnection>[0]> = {},
+  ) => {
     opened = 0;
     const openStream = () => {
       opened += 1;
       return sshd.openStream();
     };
     const { username, privateKey, hostKey } = sshd;
-    const ssh = new SshConnection({ openStream, username, privateKey, hostKey, clock: systemClock, log: silentLog, limits, ...other });
+    const ssh = new SshConnection({
+      openStream,
+      username,
+      privateKey,
+      hostKey,
+      clock: systemClock,
+      log: silentLog,
+      limits,
+      ...other,
+    });
     open.push(ssh);
     return ssh;
   };
   const unreachable = expect.objectContaining({ code: 'guest_unreachable' });
-  const closed = (channel: Duplex) => new Promise((resolve) => channel.once('close', resolve));
+  const closed = (channel: Duplex) => new Promise((resolve) => channel.once('close', resolve).resume());
 
   test('many channels share one connection, up to the limit', async () => {
     const ssh = connect({ channelsMax: 3 });
