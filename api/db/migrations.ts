@@ -110,6 +110,7 @@ async function desktopTables(db: Kysely<unknown>): Promise<void> {
     id: text,
     workspaceId: text,
     assignmentId: text,
+    nodeId: text,
     name: text,
     'size?': text,
     templateName: text,
@@ -126,7 +127,11 @@ async function desktopTables(db: Kysely<unknown>): Promise<void> {
     'destroyedMs?': int,
     version: int,
   });
-  await index(db, 'desktopsOfWorkspace', { table: 'desktops', columns: ['workspaceId', 'id'] });
+  // Holds all that a list asks for before it reads the desktops that changed.
+  await index(db, 'desktopsOfWorkspace', {
+    table: 'desktops',
+    columns: ['workspaceId', 'id', 'version', 'destroyedMs', 'nodeId'],
+  });
   await index(db, 'desktopsExpiry', { table: 'desktops', columns: ['expiresMs'] });
   await createTable(db, 'desktopLabels', { workspaceId: text, desktopId: text, name: text, value: text });
   await index(db, 'desktopLabelsOfDesktop', { table: 'desktopLabels', columns: ['desktopId', 'name'], unique: true });

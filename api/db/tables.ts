@@ -70,6 +70,8 @@ export interface DesktopRow {
   id: string;
   workspaceId: string;
   assignmentId: string;
+  /** That of the assignment, so that a list need not look there. */
+  nodeId: string;
   name: string;
   size: string | null;
   templateName: string;

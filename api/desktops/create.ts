@@ -144,6 +144,7 @@ function rowsOf(
     id,
     workspaceId,
     assignmentId,
+    nodeId: place.nodeId,
     name,
     size: wish.size,
     templateName: place.template.name,

@@ -191,7 +191,10 @@ test('an ephemeral desktop goes when it was not used for its time', async () => 
   expect(expiresAt).not.toBeNull();
   await wait(id, 'ready');
   const { services, apps } = api.api;
-  const later = (ms: number) => ({ ...services, clock: { ...services.clock, nowMs: () => services.clock.nowMs() + ms } });
+  const later = (ms: number) => ({
+    ...services,
+    clock: { ...services.clock, nowMs: () => services.clock.nowMs() + ms },
+  });
   const used = apps.usage.begin(id);
   await expireDesktops(later(61_000), apps.usage);
   expect(await wait(id, 'ready')).toMatchObject({ status: 'running' });

@@ -15,10 +15,11 @@ import {
   changeDesktop,
   changeOrder,
   findDesktop,
-  listDesktopViews,
+  listHeads,
   replaceLabels,
 } from './store.ts';
 import { type DesktopView, etagOf, factsOf } from './view.ts';
+import type { WireCache } from './wireCache.ts';
 
 export interface Act {
   caller: Caller;
@@ -45,9 +46,9 @@ const scannedMax = 1000;
 export async function listDesktops(
   services: Services,
   caller: Caller,
-  query: Static<typeof ListDesktopsQuery>,
-): Promise<{ views: DesktopView[]; nextCursor: string | null }> {
-  const { limit = limitDefault, cursor, ...rest } = query;
+  wish: { query: Static<typeof ListDesktopsQuery>; cache: WireCache },
+): Promise<{ texts: string[]; nextCursor: string | null }> {
+  const { limit = limitDefault, cursor, ...rest } = wish.query;
   const wanted = rest.status === undefined ? undefined : new Set(rest.status.split(',') as Status[]);
   const filter: DesktopFilter = {
     name: rest.name,
@@ -55,23 +56,22 @@ export async function listDesktops(
     destroyed: wanted?.has('destroyed') ?? false,
   };
   const nowMs = services.clock.nowMs();
-  const views: DesktopView[] = [];
+  const texts: string[] = [];
   let before = decodeCursor(cursor, rest);
+  const batchSize = wanted ? 200 : limit + 1;
   for (let scanned = 0; scanned < scannedMax;) {
-    const batch = await listDesktopViews(services.database, caller, {
-      filter,
-      before,
-      limit: wanted ? 200 : limit + 1,
-    });
-    for (const view of batch) {
-      if (views.length === limit) return { views, nextCursor: encodeCursor(before!, rest) };
-      before = view.id;
-      if (wanted === undefined || wanted.has(statusOf(factsOf(view, nowMs)))) views.push(view);
+    const heads = await listHeads(services.database, caller, { filter, before, limit: batchSize });
+    const entries = await wish.cache.textsOf(services.database, caller, { heads, nowMs });
+    for (const { id, status, text } of entries) {
+      if (texts.length === limit) return { texts, nextCursor: encodeCursor(before!, rest) };
+      before = id;
+      if (wanted === undefined || wanted.has(status)) texts.push(text);
     }
-    scanned += batch.length;
-    if (batch.length < (wanted ? 200 : limit + 1)) return { views, nextCursor: null };
+    scanned += heads.length;
+    if (heads.length < batchSize) return { texts, nextCursor: null };
+    before = heads.at(-1)!.id;
   }
-  return { views, nextCursor: encodeCursor(before!, rest) };
+  return { texts, nextCursor: encodeCursor(before!, rest) };
 }
 
 function labelsOf(text: string | undefined): { name: string; value?: string }[] {

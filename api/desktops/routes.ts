@@ -5,9 +5,11 @@ import { createDesktop } from './create.ts';
 import * as operations from './operations.ts';
 import { type DesktopView, etagOf, toWire } from './view.ts';
 import { waitForDesktop } from './wait.ts';
+import { WireCache } from './wireCache.ts';
 
 export function desktopRoutes(services: Services): Route[] {
   const { clock } = services;
+  const cache = new WireCache();
   const reply = (view: DesktopView, status = 200): Reply => ({
     status,
     body: toWire(view, clock.nowMs()),
@@ -22,9 +24,8 @@ export function desktopRoutes(services: Services): Route[] {
     });
   return [
     route(contract.listDesktops, async ({ caller, query }) => {
-      const { views, nextCursor } = await operations.listDesktops(services, caller, query);
-      const nowMs = clock.nowMs();
-      return { status: 200, body: { data: views.map((view) => toWire(view, nowMs)), nextCursor } };
+      const { texts, nextCursor } = await operations.listDesktops(services, caller, { query, cache });
+      return { status: 200, text: `{"data":[${texts.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}` };
     }),
     writeRoute(contract.createDesktop, async ({ caller, requestId, body }, write) => {
       const view = await createDesktop(services, write, { caller, requestId, body });

@@ -3,6 +3,7 @@ import type { Caller } from '../keys/auth.ts';
 import type { Database, Reader, Write } from '../db/database.ts';
 import { select } from '../db/statement.ts';
 import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
+import type { DesktopHead } from './wireCache.ts';
 import { type DesktopView, assignmentColumns, desktopColumns } from './view.ts';
 
 const columns = [
@@ -61,12 +62,12 @@ export async function findDesktop(database: Source, scope: Scope, desktopId: str
   return view;
 }
 
-/** One page, newest first, of at most `limit` rows before `before`. */
-export function listDesktopViews(
-  database: Source,
+/** One page, newest first, of at most `limit` rows before `before`: only what tells whether one changed. */
+export async function listHeads(
+  source: Source,
   scope: Scope,
   page: { filter: DesktopFilter; before?: string; limit: number },
-): Promise<DesktopView[]> {
+): Promise<DesktopHead[]> {
   const conditions = conditionsOf(scope);
   const { texts, parameters } = conditions;
   if (!page.filter.destroyed) texts.push('d."destroyedMs" is null');
@@ -79,8 +80,27 @@ export function listDesktopViews(
     texts.push('d."id" < ?');
     parameters.push(page.before);
   }
-  const text = `select ${columns} ${from} where ${texts.join(' and ')} order by d."id" desc limit ?`;
-  return select<DesktopView>(database.read, database.flavour, { text, parameters: [...parameters, page.limit] });
+  const text = `select d."id", d."version", d."nodeId" from "desktops" d where ${texts.join(' and ')} order by d."id" desc limit ?`;
+  const query = { text, parameters: [...parameters, page.limit] };
+  const rows = await select<{ id: string; version: number; nodeId: string }>(source.read, source.flavour, query);
+  const heard = await nodesHeard(source, new Set(rows.map((row) => row.nodeId)));
+  return rows.map((row) => ({ id: row.id, version: row.version, heardMs: heard.get(row.nodeId) ?? 0 }));
+}
+
+async function nodesHeard(source: Source, nodeIds: ReadonlySet<string>): Promise<Map<string, number>> {
+  if (nodeIds.size === 0) return new Map();
+  const text = `select "id", "heardMs" from "nodes" where "id" in (${[...nodeIds].map(() => '?').join(', ')})`;
+  const rows = await select<{ id: string; heardMs: number }>(source.read, source.flavour, {
+    text,
+    parameters: [...nodeIds],
+  });
+  return new Map(rows.map((row) => [row.id, row.heardMs]));
+}
+
+export function listViewsById(source: Source, scope: Scope, ids: readonly string[]): Promise<DesktopView[]> {
+  const { texts, parameters } = conditionsOf(scope);
+  const text = `select ${columns} ${from} where ${texts.join(' and ')} and d."id" in (${ids.map(() => '?').join(', ')})`;
+  return select<DesktopView>(source.read, source.flavour, { text, parameters: [...parameters, ...ids] });
 }
 
 export async function insertDesktop(
@@ -156,7 +176,7 @@ export async function renewExpiry({ db }: Write, desktopIds: readonly string[], 
   if (desktopIds.length === 0) return;
   await db
     .updateTable('desktops')
-    .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000` })
+    .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000`, version: sql<number>`"version" + 1` })
     .where('id', 'in', desktopIds)
     .where('ephemeral', '=', 1)
     .where('deletedMs', 'is', null)
