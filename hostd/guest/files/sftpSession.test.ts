@@ -1,4 +1,4 @@
-import { Duplex, duplexPair } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { systemClock } from '@lebureau/kit/clock';
 import { expect, test } from 'vitest';
 import { encodePacket, packetType, statusCode } from './sftpPacket.ts';
@@ -9,9 +9,24 @@ interface Seen {
   id: number;
 }
 
+/** Two ends of one connection. */
+function pair(): [Duplex, Duplex] {
+  const ends: Duplex[] = [0, 1].map(
+    (at) =>
+      new Duplex({
+        read: () => {},
+        write: (chunk: Buffer, _encoding, done) => {
+          ends[1 - at]!.push(chunk);
+          done();
+        },
+      }),
+  );
+  return [ends[0]!, ends[1]!];
+}
+
 /** A guest that speaks no truth: `answer` says what comes back for each request after the greeting. */
 async function against(answer: (seen: Seen) => readonly Uint8Array[], silenceMaxMs = 5000): Promise<SftpSession> {
-  const [ours, theirs] = duplexPair();
+  const [ours, theirs] = pair();
   let held = Buffer.alloc(0);
   theirs.on('data', (chunk: Buffer) => {
     held = Buffer.concat([held, chunk]);
@@ -23,7 +38,7 @@ async function against(answer: (seen: Seen) => readonly Uint8Array[], silenceMax
       for (const part of bytes) theirs.write(part);
     }
   });
-  return SftpSession.start(ours as Duplex, { clock: systemClock, silenceMaxMs });
+  return SftpSession.start(ours, { clock: systemClock, silenceMaxMs });
 }
 
 const broken = { code: 'guest_unreachable' };
@@ -84,8 +99,8 @@ test('silence ends the session in time', async () => {
 });
 
 test('a server that never greets is given up', async () => {
-  const [ours] = duplexPair();
-  await expect(SftpSession.start(ours as Duplex, { clock: systemClock, silenceMaxMs: 100 })).rejects.toMatchObject(
+  const [ours] = pair();
+  await expect(SftpSession.start(ours, { clock: systemClock, silenceMaxMs: 100 })).rejects.toMatchObject(
     broken,
   );
 });
