@@ -243,13 +243,10 @@ class QemuDriverOfHome implements QemuDriver {
   }
 }
 
-/** VMs' folders are closed to everybody but their names' folder is not, nor are templates: unprivileged QEMUs pass. */
+/** Made passable where they are new; the folders of VMs below are closed to everybody else. */
 function prepareFolders(home: string): void {
-  const made = mkdirSync(home, { recursive: true });
-  if (made !== undefined) chmodSync(home, 0o755);
-  for (const name of ['templates', 'vms']) {
-    mkdirSync(join(home, name), { recursive: true });
-    chmodSync(join(home, name), 0o755);
+  for (const folder of [home, join(home, 'templates'), join(home, 'vms')]) {
+    if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, 0o755);
   }
 }
 
