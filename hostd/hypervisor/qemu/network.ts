@@ -118,12 +118,13 @@ export class GuestNetwork {
     }
   }
 
-  /** Ends the making of namespaces and removes those nobody holds. Those of VMs stay. */
+  /** Ends the making of namespaces and removes those nobody holds; the rules stay as long as a VM has one. */
   async close(): Promise<void> {
-    const poolSize = 0;
-    this.#options.poolSize = poolSize;
+    this.#options.poolSize = 0;
     await this.#filling;
     for (const slot of this.#pool.splice(0)) await this.release(slot);
+    if (!this.isolated || this.#made.size > 0) return;
+    await runCommand('nft', ['delete', 'table', 'inet', tableName(this.#options.block)]).catch(() => ''); // gone already
   }
 
   #nextSlot(): number {
