@@ -6,8 +6,19 @@ export type Flavour = 'sqlite' | 'postgres';
 /** One statement at a time, each seeing what is committed. */
 export type Reader = Kysely<Tables>;
 
+/** Hand-written SQL with `?` for parameters. */
+export interface Query {
+  text: string;
+  parameters: readonly unknown[];
+}
+
+/** For the few queries asked so often that building them each time would cost more than running them. */
+export interface Selector {
+  select<Row>(query: Query): Promise<Row[]>;
+}
+
 /** An open transaction; whoever waits for a topic of `wake` is told once it is committed. */
-export interface Write {
+export interface Write extends Selector {
   readonly db: Transaction<Tables>;
   wake(topic: string): void;
 }
@@ -16,7 +27,7 @@ export interface Write {
  * The one handle on the database. Inside `write` only the handle it gives may be used: the outer one would wait for the
  * transaction it stands in.
  */
-export interface Database {
+export interface Database extends Selector {
   readonly flavour: Flavour;
   readonly read: Reader;
   /** A short read-write transaction; repeated when the database asks for it, so the body has no other effects. */

@@ -1,9 +1,9 @@
 import { describeError } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import { backoffMs } from '@lebureau/kit/loop';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { CompiledQuery, Kysely, PostgresDialect, type Transaction, sql } from 'kysely';
 import pg from 'pg';
-import type { Database, Write } from './database.ts';
+import type { Database, Query, Write } from './database.ts';
 import type { Tables } from './tables.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -36,6 +36,8 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
   return {
     flavour: 'postgres',
     read: db,
+    select: async <Row>({ text, parameters }: Query) =>
+      (await pool.query(numbered(text), [...parameters])).rows as Row[],
     write: (body) => writeRepeated(db, body, wakeups),
     waitFor: (topic, options) => wakeups.waitFor(topic, options),
     async close() {
@@ -55,7 +57,7 @@ async function writeRepeated<Result>(
     const topics = new Set<string>();
     try {
       const result = await db.transaction().execute(async (tx) => {
-        const value = await body({ db: tx, wake: (topic) => topics.add(topic) });
+        const value = await body({ db: tx, select: selectorOn(tx), wake: (topic) => topics.add(topic) });
         for (const topic of topics) await sql`select pg_notify(${channel}, ${topic})`.execute(tx);
         return value;
       });
@@ -66,6 +68,17 @@ async function writeRepeated<Result>(
       await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, 500)));
     }
   }
+}
+
+function selectorOn(tx: Transaction<Tables>): Write['select'] {
+  return async <Row>({ text, parameters }: Query) =>
+    (await tx.executeQuery<Row>(CompiledQuery.raw(numbered(text), [...parameters]))).rows;
+}
+
+/** `?` as Postgres counts them. */
+function numbered(text: string): string {
+  let count = 0;
+  return text.replaceAll('?', () => `$${++count}`);
 }
 
 /** Hears the wake-ups of other replicas; after a broken connection everyone looks again. */

@@ -10,7 +10,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import type { Database, Write } from './database.ts';
+import type { Database, Query, Write } from './database.ts';
 import type { Tables } from './tables.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -88,6 +88,12 @@ function notStreamed(): never {
   throw new Error('queries are not streamed from SQLite');
 }
 
+function selectorOn(sqlite: BunSqlite): <Row>(query: Query) => Promise<Row[]> {
+  const statements = new Map<string, Statement>();
+  return async <Row>({ text, parameters }: Query) =>
+    prepared(sqlite, statements, text).all(...(parameters as never[])) as Row[];
+}
+
 function kyselyOn(sqlite: BunSqlite): Kysely<Tables> {
   return new Kysely<Tables>({
     dialect: {
@@ -113,17 +119,21 @@ export function openSqlite(path: string): Database {
     sqlite.run('pragma busy_timeout = 5000');
     return sqlite;
   };
-  const writing = kyselyOn(open());
-  const read = kyselyOn(open());
+  const writer = open();
+  const reader = open();
+  const writing = kyselyOn(writer);
+  const read = kyselyOn(reader);
+  const selectWriting = selectorOn(writer);
   const wakeups = new Wakeups();
   return {
     flavour: 'sqlite',
     read,
+    select: selectorOn(reader),
     async write(body) {
       const topics = new Set<string>();
       const result = await writing
         .transaction()
-        .execute((db) => body({ db, wake: (topic) => topics.add(topic) } satisfies Write));
+        .execute((db) => body({ db, select: selectWriting, wake: (topic) => topics.add(topic) } satisfies Write));
       for (const topic of topics) wakeups.wake(topic);
       return result;
     },

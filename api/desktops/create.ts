@@ -52,8 +52,7 @@ export async function createDesktop(
     requestId,
     data: { name: desktop.name, hardware: wish.hardware, templateId: place.template.id },
   });
-  const source = { read: write.db, flavour: services.database.flavour };
-  const view = await findDesktop(source, { workspaceId: caller.workspaceId, restriction: null }, desktop.id);
+  const view = await findDesktop(write, { workspaceId: caller.workspaceId, restriction: null }, desktop.id);
   return view!;
 }
 

@@ -87,7 +87,7 @@ export async function updateDesktop(
   act: Act & { body: Static<typeof UpdateDesktop> },
 ): Promise<DesktopView> {
   const { caller, body } = act;
-  const view = await lookForChange(services, write, act);
+  const view = await lookForChange(write, act);
   if (view.desired === 'deleted')
     throw new Fault('wrong_state', 'The desktop is being destroyed.', { members: { allowedActions: [] } });
   const labels = body.labels && { ...body.labels, ...caller.restriction?.labels };
@@ -98,7 +98,7 @@ export async function updateDesktop(
   if (!(await changeDesktop(write, { id: view.id, ifVersion: view.version }, change))) throw changed();
   if (labels) await replaceLabels(write, { id: view.id, workspaceId: caller.workspaceId }, labels);
   await tell(services, write, { act, type: 'desktop.updated', data: { ...body } });
-  return again(services, write, act);
+  return again(write, act);
 }
 
 /** Start, stop or restart: writes down what is wanted now. */
@@ -122,7 +122,7 @@ export async function changeLife(
     type: running ? 'desktop.starting' : 'desktop.stopping',
     data: { action: act.action },
   });
-  return again(services, write, act);
+  return again(write, act);
 }
 
 /** Writes down that it shall be gone; from any status. */
@@ -132,15 +132,11 @@ export async function deleteDesktop(services: Services, write: Write, act: Act):
   await changeOrder(write, view.assignmentId, { desired: 'deleted' });
   await changeDesktop(write, { id: view.id }, { deletedMs: services.clock.nowMs() });
   await tell(services, write, { act, type: 'desktop.destroying' });
-  return again(services, write, act);
+  return again(write, act);
 }
 
-function sourceOf(services: Services, write: Write) {
-  return { read: write.db, flavour: services.database.flavour };
-}
-
-async function lookForChange(services: Services, write: Write, act: Act): Promise<DesktopView> {
-  const view = await findDesktop(sourceOf(services, write), act.caller, act.desktopId);
+async function lookForChange(write: Write, act: Act): Promise<DesktopView> {
+  const view = await findDesktop(write, act.caller, act.desktopId);
   if (view === undefined) throw notFound('desktop');
   if (act.ifMatch && act.ifMatch !== '*' && act.ifMatch !== etagOf(view)) throw changed();
   return view;
@@ -148,14 +144,14 @@ async function lookForChange(services: Services, write: Write, act: Act): Promis
 
 /** Takes the node's row first, as every writer of its orders does, and looks again under that lock. */
 async function lockForChange(services: Services, write: Write, act: Act): Promise<DesktopView> {
-  const view = await lookForChange(services, write, act);
+  const view = await lookForChange(write, act);
   await orderChanged(write, view.nodeId);
-  return services.database.flavour === 'sqlite' ? view : lookForChange(services, write, act);
+  return services.database.flavour === 'sqlite' ? view : lookForChange(write, act);
 }
 
-async function again(services: Services, write: Write, act: Act): Promise<DesktopView> {
+async function again(write: Write, act: Act): Promise<DesktopView> {
   const scope: Scope = { workspaceId: act.caller.workspaceId, restriction: null };
-  return (await findDesktop(sourceOf(services, write), scope, act.desktopId))!;
+  return (await findDesktop(write, scope, act.desktopId))!;
 }
 
 function demand(view: DesktopView, action: Action, nowMs: number): void {

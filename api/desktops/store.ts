@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Caller } from '../keys/auth.ts';
 import type { Database, Reader, Write } from '../db/database.ts';
-import { select } from '../db/statement.ts';
 import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
 import type { DesktopHead } from './wireCache.ts';
 import { type DesktopView, assignmentColumns, desktopColumns } from './view.ts';
@@ -26,7 +25,7 @@ export interface DesktopFilter {
 }
 
 /** Where a query runs: outside of transactions the database itself. */
-export type Source = Pick<Database, 'read' | 'flavour'>;
+export type Source = Pick<Database, 'select'>;
 
 interface Conditions {
   texts: string[];
@@ -55,7 +54,7 @@ function labelled(conditions: Conditions, label: { name: string; value?: string 
 export async function findDesktop(database: Source, scope: Scope, desktopId: string): Promise<DesktopView | undefined> {
   const { texts, parameters } = conditionsOf(scope);
   const text = `select ${columns} ${from} where ${texts.join(' and ')} and d."id" = ?`;
-  const [view] = await select<DesktopView>(database.read, database.flavour, {
+  const [view] = await database.select<DesktopView>({
     text,
     parameters: [...parameters, desktopId],
   });
@@ -82,7 +81,7 @@ export async function listHeads(
   }
   const text = `select d."id", d."version", d."nodeId" from "desktops" d where ${texts.join(' and ')} order by d."id" desc limit ?`;
   const query = { text, parameters: [...parameters, page.limit] };
-  const rows = await select<{ id: string; version: number; nodeId: string }>(source.read, source.flavour, query);
+  const rows = await source.select<{ id: string; version: number; nodeId: string }>(query);
   const heard = await nodesHeard(source, new Set(rows.map((row) => row.nodeId)));
   return rows.map((row) => ({ id: row.id, version: row.version, heardMs: heard.get(row.nodeId) ?? 0 }));
 }
@@ -90,7 +89,7 @@ export async function listHeads(
 async function nodesHeard(source: Source, nodeIds: ReadonlySet<string>): Promise<Map<string, number>> {
   if (nodeIds.size === 0) return new Map();
   const text = `select "id", "heardMs" from "nodes" where "id" in (${[...nodeIds].map(() => '?').join(', ')})`;
-  const rows = await select<{ id: string; heardMs: number }>(source.read, source.flavour, {
+  const rows = await source.select<{ id: string; heardMs: number }>({
     text,
     parameters: [...nodeIds],
   });
@@ -100,7 +99,7 @@ async function nodesHeard(source: Source, nodeIds: ReadonlySet<string>): Promise
 export function listViewsById(source: Source, scope: Scope, ids: readonly string[]): Promise<DesktopView[]> {
   const { texts, parameters } = conditionsOf(scope);
   const text = `select ${columns} ${from} where ${texts.join(' and ')} and d."id" in (${ids.map(() => '?').join(', ')})`;
-  return select<DesktopView>(source.read, source.flavour, { text, parameters: [...parameters, ...ids] });
+  return source.select<DesktopView>({ text, parameters: [...parameters, ...ids] });
 }
 
 export async function insertDesktop(

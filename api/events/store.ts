@@ -2,7 +2,6 @@ import { toRfc3339 } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import { sql } from 'kysely';
 import type { Database, Write } from '../db/database.ts';
-import { select } from '../db/statement.ts';
 import type { EventRow } from '../db/tables.ts';
 import { invalid } from '../http/validate.ts';
 import type { Static } from '../http/schema.ts';
@@ -61,7 +60,7 @@ export async function readEvents(
 ): Promise<PlacedEvent[]> {
   const { workspaceId, after, limit } = at;
   const sqlite = database.flavour === 'sqlite';
-  const rows = await select<EventRow & { transaction?: string }>(database.read, database.flavour, {
+  const rows = await database.select<EventRow & { transaction?: string }>({
     text: sqlite ? bySqlite : byPostgres,
     parameters: sqlite ? [workspaceId, Number(after.row), limit] : [workspaceId, after.transaction, after.row, limit],
   });

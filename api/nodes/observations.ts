@@ -66,7 +66,7 @@ async function takeObservation(
   if (order.nodeId !== nodeId) return 'other_node';
   if (seen.generation < order.generation) return 'older_generation';
   if (seen.generation > order.generation) return 'unknown_generation';
-  const before = await viewOf(services, write, order);
+  const before = await viewOf(write, order);
   const closes = order.desired === 'deleted' && seen.presence === 'absent';
   const letsGo = order.holdsMemory === 1 && (closes || isOff(order, seen));
   await write.db
@@ -109,10 +109,9 @@ function changeOf(
   };
 }
 
-async function viewOf(services: Services, write: Write, order: AssignmentRow): Promise<DesktopView | undefined> {
+async function viewOf(write: Write, order: AssignmentRow): Promise<DesktopView | undefined> {
   if (order.desktopId === null) return undefined;
-  const source = { read: write.db, flavour: services.database.flavour };
-  return findDesktop(source, { workspaceId: order.workspaceId, restriction: null }, order.desktopId);
+  return findDesktop(write, { workspaceId: order.workspaceId, restriction: null }, order.desktopId);
 }
 
 /** Times, events and wake-ups that follow from what is different now. */
@@ -123,7 +122,7 @@ async function desktopChanged(
 ): Promise<void> {
   const { before, order } = it;
   const nowMs = services.clock.nowMs();
-  const now = (await viewOf(services, write, order))!;
+  const now = (await viewOf(write, order))!;
   const was = statusOf(factsOf(before, nowMs));
   const facts = factsOf(now, nowMs);
   const is = it.closes ? 'destroyed' : statusOf(facts);
