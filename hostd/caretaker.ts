@@ -3,7 +3,7 @@ import { describeError } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import { backoffMs } from '@lebureau/kit/loop';
 import { act, probe, type ActParts } from './act.ts';
-import { within, type Slots } from './limit.ts';
+import { settled, within, type Slots } from './limit.ts';
 import { observationOf, observedFault, saysTheSame } from './observe.ts';
 import type { Assignment, Observation } from './orders.ts';
 import { isEffect, nextStep, type Effect, type Facts, type GuestFacts, type Seen } from './reconcile.ts';
@@ -88,14 +88,14 @@ export class Caretaker {
     if (!changed) return;
     this.trouble = undefined;
     this.confirmedAtMs = undefined;
-    this.probing?.abort();
+    this.probing?.abort(settled);
     this.wake();
   }
 
   /** Something may have changed: look now. */
   wake(): void {
     this.woken = true;
-    this.nap?.abort();
+    this.nap?.abort(settled);
   }
 
   /** The init channel broke; the guest may have rebooted. */
@@ -111,9 +111,9 @@ export class Caretaker {
   }
 
   end(): void {
-    this.over.abort();
-    this.probing?.abort();
-    this.nap?.abort();
+    this.over.abort(settled);
+    this.probing?.abort(settled);
+    this.nap?.abort(settled);
   }
 
   private async tend(): Promise<void> {

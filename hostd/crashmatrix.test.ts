@@ -94,7 +94,7 @@ test.each<Mishap>(['stopped', 'restart'])(
 );
 
 test('two crashes, the second at every later point', async () => {
-  const tally = await double(short, ['crash', 'powerLoss'], ['crash']);
+  const tally = await double(short, ['crash'], ['powerLoss', 'crash']);
   expect(tally.failures).toEqual([]);
 }, 30_000);
 

@@ -1,7 +1,7 @@
 import { describeError, isFault, Fault } from '@lebureau/kit/fault';
 import { backoffMs, runLoop } from '@lebureau/kit/loop';
 import { Caretaker, type CaretakerParts } from './caretaker.ts';
-import { Slots, within } from './limit.ts';
+import { settled, Slots, within } from './limit.ts';
 import type { VmSeen } from './hypervisor/driver.ts';
 import type { Assignment, AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
 import { emptyQuarantine, reviewStrangers, type Verdict } from './orphans.ts';
@@ -68,7 +68,7 @@ export class Hostd {
 
   /** Runs until `stop` aborts or another hostd takes over. */
   async run(stop: AbortSignal): Promise<HostdEnd> {
-    const end = () => this.over.abort();
+    const end = () => this.over.abort(settled);
     stop.addEventListener('abort', end, { once: true });
     if (stop.aborted) end();
     await this.takeOver();
@@ -84,8 +84,8 @@ export class Hostd {
     const late = new AbortController();
     const ended = Promise.all(caretakers.map((one) => one.ended)).then(() => this.reporter.drain(reportDrainMs));
     if (!this.superseded) await Promise.race([ended, this.parts.clock.sleep(this.parts.drainMs, late.signal)]);
-    late.abort();
-    this.silence.abort();
+    late.abort(settled);
+    this.silence.abort(settled);
   }
 
   /** The caretaker of an assignment that is in the orders. */
@@ -114,8 +114,8 @@ export class Hostd {
     if (!isFault(error, 'epoch_superseded')) return false;
     if (!this.superseded) this.parts.log.error('another hostd took over this node', {});
     this.superseded = true;
-    this.over.abort();
-    this.silence.abort();
+    this.over.abort(settled);
+    this.silence.abort(settled);
     for (const caretaker of this.caretakers.values()) caretaker.end();
     return true;
   }

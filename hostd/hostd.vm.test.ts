@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@lebureau/kit/clock';
 import { isFault } from '@lebureau/kit/fault';
@@ -65,8 +65,8 @@ function serveApi(): void {
   };
   server = Bun.serve({
     unix: join(home, 'api.sock'),
-    fetch: (request, listener) => {
-      listener.timeout(request, 0);
+    ...({ idleTimeout: 0 } as object),
+    fetch: (request) => {
       return handle(request).then(
         (answer) => Response.json(answer),
         (error: unknown) =>
@@ -127,6 +127,8 @@ const call = (body: string, path: string, init: RequestInit = {}) =>
 
 describe.skipIf(skip !== '')(`hostd on real machines${skip === '' ? '' : ` (skipped: ${skip})`}`, () => {
   beforeAll(async () => {
+    // The users of the VMs pass through it.
+    chmodSync(home, 0o711);
     symlinkSync(templates, join(home, 'templates'));
     serveApi();
     hostd = startHostd();

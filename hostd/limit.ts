@@ -1,6 +1,9 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 
+/** Given to `abort` it spares the stack trace that a bare one costs, and there are thousands. */
+export const settled = 'settled';
+
 /**
  * Waits for `work` no longer than `limitMs`.
  * @throws Fault `code` after that; the work itself may still end later, and whoever calls looks again before acting.
@@ -18,7 +21,7 @@ export async function within<Value>(
     return await Promise.race([work, tooLate]);
   } finally {
     work.catch(() => {});
-    over.abort();
+    over.abort(settled);
   }
 }
 

@@ -38,14 +38,17 @@ function presenceToTell(seen: Seen, step: Step): 'absent' | 'cloning' {
 
 function powerToTell(order: Assignment, seen: Seen & { kind: 'vm' }, facts: Facts): Observation['power'] {
   const vm = seen.vm;
+  const isToStop = order.desired !== 'running' || vm.boot < order.desiredBoot;
   switch (vm.power) {
     case 'off':
-    case 'broken':
       return 'off';
+    case 'broken':
+      // Its process may still be there, so it is not off before it was cut.
+      return isToStop ? 'stopping' : 'off';
     case 'paused':
-      return order.desired === 'running' ? 'booting' : 'stopping';
+      return isToStop ? 'stopping' : 'booting';
     case 'running':
-      if (order.desired !== 'running' || vm.boot < order.desiredBoot) return 'stopping';
+      if (isToStop) return 'stopping';
       return facts.guest.identified ? 'running' : 'booting';
   }
 }

@@ -197,6 +197,10 @@ test('what is told: booting until identified, running then, ready when a frame a
   expect(told(vm(), facts)).toMatchObject({ power: 'running', ready: true, agentReady: true, fault: null });
   expect(told(vm({ boot: 1 }), facts)).toMatchObject({ power: 'stopping', ready: false });
   expect(told(vm(), facts, stopped)).toMatchObject({ power: 'stopping', ready: false });
+  expect(told(vm({ power: 'broken', trouble: 'why' }), facts, stopped)).toMatchObject({
+    power: 'stopping',
+    fault: null,
+  });
   expect(told(vm({ power: 'broken', trouble: 'why' }), facts)).toMatchObject({
     power: 'off',
     ready: false,

@@ -1,5 +1,6 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
+import { settled } from './limit.ts';
 import type { AssignmentList, OrderDesk } from './orders.ts';
 
 /** The wait of a long poll; a full list comes at least this often. */
@@ -33,11 +34,11 @@ export async function inTime<Value>(
 ): Promise<Value> {
   const answered = new AbortController();
   const abort = new AbortController();
-  const stop = () => abort.abort();
+  const stop = () => abort.abort(settled);
   patience.signal.addEventListener('abort', stop, { once: true });
   const tooLate = patience.clock.sleep(limitMs, answered.signal).then(() => {
     if (answered.signal.aborted) return new Promise<never>(() => {});
-    abort.abort();
+    abort.abort(settled);
     throw new Fault('api_unreachable', `The API did not answer within ${limitMs / 1000} s.`);
   });
   const stopped = new Promise<never>((_, reject) => {
@@ -49,7 +50,7 @@ export async function inTime<Value>(
   try {
     return await Promise.race([call(abort.signal), tooLate, stopped]);
   } finally {
-    answered.abort();
+    answered.abort(settled);
     patience.signal.removeEventListener('abort', stop);
   }
 }

@@ -91,7 +91,7 @@ export class ApiDouble {
       const over = new AbortController();
       const change = new Promise<void>((resolve) => this.waiting.push(resolve));
       await Promise.race([change, this.clock.sleep(ask.waitSeconds * 1000, over.signal)]);
-      over.abort();
+      over.abort('settled');
       this.check(ask.epoch);
     }
     const assignments = [...this.rows.values()].filter((row) => !row.gone).map((row) => row.order);

@@ -180,7 +180,7 @@ class World {
       case 'lost':
         return never();
       case 'late':
-        return this.clock.sleep(400_000);
+        return this.clock.sleep(150_000);
       case 'fail':
         throw new Fault(
           point.includes('report') || point.includes('hello') || point.includes('orders')
@@ -232,7 +232,7 @@ class Process {
       drainMs: 1_000,
       reclaim: 'on',
       bootTimeoutMs: 600_000,
-      lookEveryMs: 5_000,
+      lookEveryMs: 15_000,
     });
     void hostd.run(this.stop.signal).then((end) => {
       if (end === 'superseded') this.die();
@@ -242,7 +242,7 @@ class Process {
 
   die(): void {
     this.dead = true;
-    this.stop.abort();
+    this.stop.abort('dead');
   }
 }
 

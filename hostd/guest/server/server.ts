@@ -25,6 +25,11 @@ export interface GuestServer {
 }
 
 const callsPerGuestMax = 64;
+/**
+ * Commands, actions and waiting streams are silent for as long as they need, and each has a limit of its own. The types
+ * of Bun know this option for TCP only; it works for Unix sockets, where `server.timeout(request, 0)` does not always.
+ */
+const patience = { idleTimeout: 0 } as object;
 
 /** Serves the guest half of the node contract. */
 export function serveGuests(options: GuestServerOptions): GuestServer {
@@ -37,11 +42,8 @@ export function serveGuests(options: GuestServerOptions): GuestServer {
     unix: join(draft, 's'),
     // Files have no limit; JSON bodies are limited where they are read.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, listener) => {
-      // Commands, actions and waiting streams are silent for as long as they need; each has a limit of its own.
-      listener.timeout(request, 0);
-      return serve(options, calls, request);
-    },
+    fetch: (request) => serve(options, calls, request),
+    ...patience,
   });
   chmodSync(join(draft, 's'), 0o600);
   renameSync(join(draft, 's'), options.socket);
