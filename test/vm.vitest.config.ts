@@ -10,7 +10,7 @@ export default defineConfig({
     maxWorkers: 1,
     include: ['**/*.vm.test.ts'],
     exclude: ['**/node_modules/**'],
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    testTimeout: 600_000,
+    hookTimeout: 300_000,
   },
 });

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..', '..');
 const readyLimitMs = 60_000;
-const statusLimitMs = 200_000;
+const statusLimitMs = 400_000;
 
 export type ProgramName = 'api' | 'hostd' | 'mcp';
 
