@@ -33,11 +33,13 @@ export async function runActions(
     const results = await runSteps({ batch, steps }, context, signal);
     const looks = batch.settle !== undefined || wish !== undefined;
     const settle = { ...settleDefaults, ...batch.settle, region: settleRegion };
+    if (looks) await context.hands.sync();
     const settled = looks && (await context.display.quiet(settle, signal));
     const [screenshot, cursor, activeWindow] = await Promise.all([
       wish ? takeShot(context.display, context.frames, wish).then(toScreenshot) : null,
       unlessUnreachable(() => context.hands.cursor()),
       unlessUnreachable(() => context.guest.activeWindow()),
+      looks ? undefined : context.hands.sync(),
     ]);
     signal.throwIfAborted();
     return { completed: results.filter(({ ok }) => ok).length, results, settled, screenshot, cursor, activeWindow };
@@ -64,7 +66,6 @@ async function runSteps(
     break;
   }
   signal.throwIfAborted();
-  await context.hands.sync();
   return results;
 }
 

@@ -26,7 +26,8 @@ interface Pending {
 }
 
 const setupTimeoutMs = 10_000;
-const replyTimeoutMs = 5_000;
+/** A guest without hardware virtualisation on a busy node can take seconds. */
+const replyTimeoutMs = 20_000;
 const replyMaxBytes = 4_194_304;
 const pendingMax = 4096;
 const unsentMaxBytes = 8_388_608;

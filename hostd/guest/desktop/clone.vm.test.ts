@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '@lebureau/kit/clock';
+import { silentLog } from '@lebureau/kit/log';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../../hypervisor/qemu/command.ts';
+import { type QemuDriver, openQemuDriver } from '../../hypervisor/qemu/driver.ts';
+import { deriveIdentity } from '../../identity.ts';
+import type { Action } from '../actions/types.ts';
+import { GuestConnection } from '../server/connection.ts';
+
+const templateHome = process.env.LEBUREAU_TEST_HOME;
+const templates = templateHome === undefined ? '' : join(templateHome, 'templates');
+const skip =
+  process.geteuid?.() !== 0 ? 'needs root' : existsSync(templates) ? '' : 'LEBUREAU_TEST_HOME names no folder with a template';
+const unicode = 'é€ß日本語😀 aQ^~@#1/Z';
+const never = new AbortController().signal;
+const vmRef = 'eyes';
+const owner = 'asg_eyes';
+let home = '';
+let driver: QemuDriver;
+let guest: GuestConnection;
+
+const act = (...actions: Action[]) => guest.eyes.actions({ actions }, never);
+
+async function exec(script: string): Promise<string> {
+  const init = await guest.init();
+  const result = await init.exec({ argv: ['sh', '-c', script], user: 'agent', timeoutMs: 60_000, outputMaxBytes: 65_536 });
+  return Buffer.from(result.stdout).toString('utf8') + Buffer.from(result.stderr).toString('utf8');
+}
+
+async function median(times: number, work: () => Promise<unknown>): Promise<number> {
+  const taken: number[] = [];
+  for (let round = 0; round < times; round++) {
+    const startMs = performance.now();
+    await work();
+    taken.push(performance.now() - startMs);
+  }
+  return Math.round(taken.toSorted((a, b) => a - b)[Math.floor(times / 2)]! * 10) / 10;
+}
+
+describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
+  beforeAll(async () => {
+    home = mkdtempSync('/var/tmp/lb-eyes-');
+    chmodSync(home, 0o755);
+    symlinkSync(templates, join(home, 'templates'));
+    driver = await openQemuDriver({ home, clock: systemClock, log: silentLog, namespacesReady: 1 });
+    const template = (await driver.facts()).templates.find(({ warmSizes }) => warmSizes.includes('1x1024'));
+    const identity = deriveIdentity(randomBytes(32), owner);
+    await driver.clone({ vmRef, owner, templateId: template!.id, vcpus: 1, memoryMiB: 1024, diskGiB: 8, network: 'none' });
+    await driver.start(vmRef, { boot: 1, mac: identity.mac });
+    const keys = { hostKey: identity.sshHostKey.publicKey, privateKey: identity.sshClientKey.privateKey };
+    guest = new GuestConnection({ driver, vmRef, clock: systemClock, log: silentLog, keys: () => keys, onInitLost: () => {} });
+    await (await guest.init()).identify(
+      {
+        owner,
+        boot: 1,
+        hostName: 'eyes',
+        machineId: identity.machineId,
+        mac: identity.mac,
+        sshHostKey: identity.sshHostKey.privateKey,
+        sshAuthorizedKey: identity.sshClientKey.publicKey,
+        clockMs: systemClock.nowMs(),
+        entropy: randomBytes(64).toString('base64'),
+        timeZone: 'Etc/UTC',
+        config: '{}',
+      },
+      12_000,
+    );
+  });
+
+  afterAll(async () => {
+    guest?.close();
+    await driver.delete(vmRef, owner);
+    await driver.close();
+    const { block } = JSON.parse(readFileSync(join(home, 'instance.json'), 'utf8')) as { block: number };
+    await runCommand('nft', ['delete', 'table', 'inet', `lebureau${block}`]);
+    rmSync(home, { recursive: true });
+  });
+
+  test('the desktop is seen at once, and hands reach it before its X server does', async () => {
+    await guest.eyes.firstFrame();
+    const result = await act({ action: 'move', x: 640, y: 300 }, { action: 'click', x: 640, y: 300 });
+    expect(result).toMatchObject({ completed: 2, screenshot: { frame: { screenWidth: 1280, screenHeight: 800 } } });
+  });
+
+  for (const layout of ['us', 'fr']) {
+    test(`text is typed into a terminal and read back under the layout ${layout}`, async () => {
+      await guest.warm();
+      await act({ action: 'type', text: '' });
+      await exec(`setxkbmap ${layout}; rm -f typed; setsid -f xfce4-terminal --title=typing >/dev/null 2>&1`);
+      await act({ action: 'waitUntil', until: 'window', text: 'typing', timeoutMs: 40_000 }, { action: 'waitUntil', until: 'stable', quietMs: 800, timeoutMs: 20_000 });
+      const result = await act({ action: 'type', text: 'cat > typed', pressEnter: true }, { action: 'type', text: unicode, pressEnter: true }, { action: 'key', keys: ['ctrl+d'] });
+      expect(result).toMatchObject({ completed: 3, activeWindow: { title: expect.stringContaining('typing') } });
+      await expect.poll(() => exec('cat typed'), { timeout: 30_000 }).toBe(`${unicode}\n`);
+      await act({ action: 'type', text: 'cat > pasted', pressEnter: true }, { action: 'type', text: `${unicode}\n`, method: 'paste' }, { action: 'key', keys: ['ctrl+d'] });
+      await expect.poll(() => exec('cat pasted'), { timeout: 30_000 }).toBe(`${unicode}\n`);
+      await act({ action: 'type', text: 'exit', pressEnter: true });
+      await exec('setxkbmap us');
+    });
+  }
+
+  test('the clipboard keeps what it is given, for programs of the guest too', async () => {
+    await guest.eyes.setClipboard(unicode);
+    expect(await exec('xclip -o -selection clipboard')).toBe(unicode);
+    expect(await guest.eyes.clipboard()).toEqual({ text: unicode });
+  });
+
+  test('text of a program is found in the accessibility tree', async () => {
+    await exec('setsid -f mousepad --disable-server >/dev/null 2>&1');
+    await act({ action: 'waitUntil', until: 'window', text: 'mousepad', timeoutMs: 40_000 }, { action: 'waitUntil', until: 'stable', quietMs: 800, timeoutMs: 20_000 });
+    const result = await act({ action: 'type', text: 'needle in a haystack' }, { action: 'waitUntil', until: 'text', text: 'Needle in', timeoutMs: 30_000 });
+    expect(result.results[1]).toMatchObject({ ok: true, result: { matched: expect.stringContaining('needle in a haystack') } });
+  });
+
+  test('what the guest draws by itself after a long rest is in the next picture', async () => {
+    await systemClock.sleep(8_000);
+    const { frame } = await guest.eyes.screenshot({});
+    await systemClock.sleep(5_000);
+    await exec('xsetroot -solid red; wmctrl -k on; sleep 1');
+    const startMs = performance.now();
+    const after = await guest.eyes.screenshot({ since: frame.frameId });
+    expect(performance.now() - startMs).toBeLessThan(400);
+    expect(after.unchanged).toBe(false);
+    await exec('wmctrl -k off');
+  });
+
+  test('prints what looking and acting costs', async () => {
+    await act({ action: 'waitUntil', until: 'stable', timeoutMs: 10_000 });
+    let last = (await guest.eyes.screenshot({})).frame.frameId;
+    const since = async () => {
+      last = (await guest.eyes.screenshot({ since: last })).frame.frameId;
+    };
+    const unchangedMs = await median(30, since);
+    const restedMs = await median(5, async () => {
+      await systemClock.sleep(4_000);
+      await since();
+    });
+    const figures: Record<string, unknown> = { unchangedMs, afterRestMs: Math.round((restedMs - 4_000) * 10) / 10 };
+    for (const format of ['png', 'jpeg', 'webp'] as const) {
+      figures[`${format}Ms`] = await median(9, () => guest.eyes.screenshot({ format }));
+      figures[`${format}Bytes`] = (await guest.eyes.screenshot({ format })).pictures[0]!.bytes.length;
+    }
+    let x = 100;
+    figures.clickMs = await median(9, () => guest.eyes.verb('click', { x: (x += 5), y: 400 }, never));
+    figures.clickAndLookMs = await median(9, () => guest.eyes.actions({ actions: [{ action: 'click', x: (x += 5), y: 400 }] }, never));
+    figures.windowsMs = await median(9, () => guest.eyes.windows());
+    figures.typeHundredMs = await median(3, () => guest.eyes.verb('type', { text: 'x'.repeat(100) }, never));
+    process.stdout.write(`eyes and hands on a clone, median: ${JSON.stringify(figures)}\n`);
+    if (process.env.LEBUREAU_TEST_PICTURES) {
+      const { pictures } = await guest.eyes.screenshot({});
+      await Bun.write(join(process.env.LEBUREAU_TEST_PICTURES, 'clone.png'), pictures[0]!.bytes);
+    }
+    expect(unchangedMs).toBeLessThan(10);
+  });
+});
