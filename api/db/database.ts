@@ -30,6 +30,8 @@ export interface Write extends Selector {
 export interface Database extends Selector {
   readonly flavour: Flavour;
   readonly read: Reader;
+  /** Differs after every commit; undefined where that cannot be told without asking the server. */
+  commitMark(): number | undefined;
   /** A short read-write transaction; repeated when the database asks for it, so the body has no other effects. */
   write<Result>(body: (write: Write) => Promise<Result>): Promise<Result>;
   /** Resolves true when `topic` was woken, false after `timeoutMs` or an abort. A wake-up is a hint: look again. */

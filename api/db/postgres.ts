@@ -36,6 +36,7 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
   return {
     flavour: 'postgres',
     read: db,
+    commitMark: () => undefined,
     select: async <Row>({ text, parameters }: Query) =>
       (await pool.query(numbered(text), [...parameters])).rows as Row[],
     write: (body) => writeRepeated(db, body, wakeups),

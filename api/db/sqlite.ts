@@ -124,11 +124,14 @@ export function openSqlite(path: string): Database {
   const writing = kyselyOn(writer);
   const read = kyselyOn(reader);
   const selectWriting = selectorOn(writer);
+  // Counts what other connections committed; the reader itself commits nothing.
+  const dataVersion = reader.prepare('pragma data_version');
   const wakeups = new Wakeups();
   return {
     flavour: 'sqlite',
     read,
     select: selectorOn(reader),
+    commitMark: () => (dataVersion.get() as { data_version: number }).data_version,
     async write(body) {
       const topics = new Set<string>();
       const result = await writing

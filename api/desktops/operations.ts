@@ -7,6 +7,7 @@ import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
 import { listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
+import type { ListAnswer } from './listCache.ts';
 import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
 import { type Action, type Status, allowedActionsOf, statusOf } from './status.ts';
 import {
@@ -18,8 +19,8 @@ import {
   listHeads,
   replaceLabels,
 } from './store.ts';
-import { type DesktopView, etagOf, factsOf } from './view.ts';
-import type { WireCache } from './wireCache.ts';
+import { type DesktopView, etagOf, factsOf, nodeSilentMs } from './view.ts';
+import type { DesktopHead, WireCache } from './wireCache.ts';
 
 export interface Act {
   caller: Caller;
@@ -47,7 +48,7 @@ export async function listDesktops(
   services: Services,
   caller: Caller,
   wish: { query: Static<typeof ListDesktopsQuery>; cache: WireCache },
-): Promise<{ texts: string[]; nextCursor: string | null }> {
+): Promise<ListAnswer> {
   const { limit = limitDefault, cursor, ...rest } = wish.query;
   const wanted = rest.status === undefined ? undefined : new Set(rest.status.split(',') as Status[]);
   const filter: DesktopFilter = {
@@ -57,21 +58,33 @@ export async function listDesktops(
   };
   const nowMs = services.clock.nowMs();
   const texts: string[] = [];
+  let goodUntilMs = Number.POSITIVE_INFINITY;
   let before = decodeCursor(cursor, rest);
   const batchSize = wanted ? 200 : limit + 1;
   for (let scanned = 0; scanned < scannedMax;) {
     const heads = await listHeads(services.database, caller, { filter, before, limit: batchSize });
+    goodUntilMs = Math.min(goodUntilMs, ...heads.map((head) => silentAt(head, nowMs)));
     const entries = await wish.cache.textsOf(services.database, caller, { heads, nowMs });
     for (const { id, status, text } of entries) {
-      if (texts.length === limit) return { texts, nextCursor: encodeCursor(before!, rest) };
+      if (texts.length === limit) return { bytes: pageOf(texts, encodeCursor(before!, rest)), goodUntilMs };
       before = id;
       if (wanted === undefined || wanted.has(status)) texts.push(text);
     }
     scanned += heads.length;
-    if (heads.length < batchSize) return { texts, nextCursor: null };
+    if (heads.length < batchSize) return { bytes: pageOf(texts, null), goodUntilMs };
     before = heads.at(-1)!.id;
   }
-  return { texts, nextCursor: encodeCursor(before!, rest) };
+  return { bytes: pageOf(texts, encodeCursor(before!, rest)), goodUntilMs };
+}
+
+function pageOf(texts: readonly string[], nextCursor: string | null): ListAnswer['bytes'] {
+  return Buffer.from(`{"data":[${texts.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`);
+}
+
+/** When the node of this desktop falls silent if it is not heard again; one that is silent stays so until a commit. */
+function silentAt(head: DesktopHead, nowMs: number): number {
+  const atMs = head.heardMs + nodeSilentMs;
+  return atMs > nowMs ? atMs : Number.POSITIVE_INFINITY;
 }
 
 function labelsOf(text: string | undefined): { name: string; value?: string }[] {

@@ -2,6 +2,7 @@ import { type Reply, type Route, route, writeRoute } from '../http/route.ts';
 import type { Services } from '../services.ts';
 import * as contract from './contract.ts';
 import { createDesktop } from './create.ts';
+import { ListCache } from './listCache.ts';
 import * as operations from './operations.ts';
 import { type DesktopView, etagOf, toWire } from './view.ts';
 import { waitForDesktop } from './wait.ts';
@@ -10,6 +11,7 @@ import { WireCache } from './wireCache.ts';
 export function desktopRoutes(services: Services): Route[] {
   const { clock } = services;
   const cache = new WireCache();
+  const lists = new ListCache(services.database);
   const reply = (view: DesktopView, status = 200): Reply => ({
     status,
     body: toWire(view, clock.nowMs()),
@@ -24,8 +26,10 @@ export function desktopRoutes(services: Services): Route[] {
     });
   return [
     route(contract.listDesktops, async ({ caller, query }) => {
-      const { texts, nextCursor } = await operations.listDesktops(services, caller, { query, cache });
-      return { status: 200, text: `{"data":[${texts.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}` };
+      const { workspaceId, restriction } = caller;
+      const key = JSON.stringify([workspaceId, restriction, query]);
+      const make = () => operations.listDesktops(services, caller, { query, cache });
+      return { status: 200, text: await lists.answer(key, clock.nowMs(), make) };
     }),
     writeRoute(contract.createDesktop, async ({ caller, requestId, body }, write) => {
       const view = await createDesktop(services, write, { caller, requestId, body });

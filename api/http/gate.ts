@@ -151,7 +151,10 @@ function refusedBeforeEffect(answer: KeptAnswer): boolean {
 
 function answerOf(reply: Reply): KeptAnswer {
   const body = reply.replayBody ?? reply.body;
-  return { status: reply.status, bodyText: reply.text ?? (body === undefined ? null : JSON.stringify(body)) };
+  return {
+    status: reply.status,
+    bodyText: typeof reply.text === 'string' ? reply.text : body === undefined ? null : JSON.stringify(body),
+  };
 }
 
 function replayOf(kept: KeptAnswer): Reply {

@@ -21,7 +21,7 @@ export interface Reply {
   /** Sent as JSON; absent: none. */
   body?: unknown;
   /** In the place of `body`: JSON already written, or what is no JSON with its Content-Type in `headers`. */
-  text?: string;
+  text?: string | Uint8Array<ArrayBuffer>;
   headers?: Record<string, string>;
   /** What a replay says instead of `body`, where that holds a secret. */
   replayBody?: unknown;
