@@ -19,7 +19,7 @@ export interface SshTarget {
 }
 
 export interface SshLimits {
-  /** From the first byte to the end of the login. A login under emulation takes seconds. */
+  /** From the first byte to the end of the login. Under emulation it takes seconds, on a crowded machine many. */
   loginTimeoutMs: number;
   channelTimeoutMs: number;
   keepaliveMs: number;
@@ -32,7 +32,7 @@ export interface SshLimits {
 }
 
 const defaultLimits: SshLimits = {
-  loginTimeoutMs: 20_000,
+  loginTimeoutMs: 60_000,
   channelTimeoutMs: 15_000,
   keepaliveMs: 20_000,
   channelsMax: 8,
