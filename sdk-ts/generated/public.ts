@@ -1609,6 +1609,8 @@ export interface components {
             errors?: components["schemas"]["FieldError"][];
             /** @description With `capability_missing`: the one to ask for. */
             capability?: string;
+            /** @description With `wrong_state` and `not_ready`: the status of the desktop. */
+            desktopStatus?: string;
             /** @description With `wrong_state`: what is possible now. */
             allowedActions?: string[];
         };
