@@ -66,31 +66,34 @@ async function installPackages(options: TreeOptions): Promise<void> {
   await rm(join(packageCache, 'lock'), { force: true });
 }
 
-/** apt names what it fetches and dpkg what it unpacks and sets up; both say how many there will be. */
-function watchApt(meter: ProgressMeter): (line: string) => void {
+/**
+ * Reads apt's and dpkg's output. mmdebstrap runs apt twice: for the essential packages, then for all the others; only
+ * the second is long enough to be called installing.
+ */
+export function watchApt(meter: Pick<ProgressMeter, 'enter' | 'tell'>): (line: string) => void {
+  let round = 0;
   let packages = 0;
   let steps = 0;
   let doneMiB = 0;
   let totalMiB = 0;
-  let installing = false;
   return (line) => {
-    const need = /^Need to get (?:[\d.,]+ \w+\/)?([\d.,]+) (\w+) of archives/.exec(line);
-    if (need) totalMiB += inMiB(need[1]!, need[2]!);
     const found = /(\d+) newly installed/.exec(line);
-    if (found) packages += Number(found[1]);
+    if (found) {
+      round += 1;
+      packages = Number(found[1]);
+      steps = 0;
+    }
+    const need = /^Need to get ([\d.,]+) (\w+)(?:\/| of)/.exec(line);
+    if (need) totalMiB += inMiB(need[1]!, need[2]!);
     const fetched = /^Get:\d+ .*\[([\d.,]+) (\w+)\]$/.exec(line);
-    if (fetched) doneMiB += inMiB(fetched[1]!, fetched[2]!);
-    const step = /^(Unpacking|Setting up) /.exec(line);
-    if (step && !installing && steps > 200) {
-      installing = true;
-      meter.enter('installing');
+    if (fetched && round > 0) {
+      doneMiB += inMiB(fetched[1]!, fetched[2]!);
+      meter.tell(doneMiB / Math.max(totalMiB, 1), { doneMiB: Math.round(doneMiB), totalMiB: Math.round(totalMiB) });
     }
-    if (step) steps += 1;
-    if (installing) meter.tell(steps / (2 * Math.max(packages, 1)));
-    else if (fetched) {
-      const sizes = { doneMiB: Math.round(doneMiB), totalMiB: Math.round(Math.max(totalMiB, doneMiB)) };
-      meter.tell(totalMiB > 0 ? doneMiB / totalMiB : 0, sizes);
-    }
+    if (round < 2 || !/^(Unpacking|Setting up) /.test(line)) return;
+    if (steps === 0) meter.enter('installing');
+    steps += 1;
+    meter.tell(steps / (2 * Math.max(packages, 1)));
   };
 }
 
