@@ -11,6 +11,8 @@ import { type Settings, SettingsError, narrow } from './settings.ts';
 export interface HttpOptions extends DoorOptions {
   baseUrl: string;
   settings: Settings;
+  /** Default 45,000. */
+  callMaxMs?: number | undefined;
   clock: Clock;
   log: Log;
 }
@@ -27,7 +29,13 @@ export function createHttpServer(options: HttpOptions): {
     ({ authInfo }: McpRequestContext) => {
       if (!authInfo?.extra) throw new Error('A request came past the door');
       const { caller, settings } = authInfo.extra as unknown as Asked;
-      return createServer({ caller, settings, capabilities: caller.capabilities, tokens });
+      return createServer({
+        caller,
+        settings,
+        capabilities: caller.capabilities,
+        tokens,
+        callMaxMs: options.callMaxMs,
+      });
     },
     { clock: options.clock, onerror },
   );

@@ -14,7 +14,7 @@ import type { Settings } from './settings.ts';
 import type { Tool, ToolCall } from './tool.ts';
 
 /** Clients give up after 60 s, so a call ends before. */
-const callMaxMs = 45_000;
+const callMaxMsDefault = 45_000;
 const progressEveryMs = 2500;
 
 /** Who asks: one API key. */
@@ -28,6 +28,8 @@ export interface Runner {
   caller: Caller;
   settings: Settings;
   tokens: ConfirmTokens;
+  /** After this a call ends with a failure that says so. Default 45,000. */
+  callMaxMs?: number | undefined;
   /** Whether the client of this request can put a question to its user. */
   canAsk(context: ServerContext): boolean;
 }
@@ -46,6 +48,7 @@ export async function runTool(
     const refusal = unconfirmed({ question, tool, args: { ...args, desktopId }, confirmToken }, runner, context);
     if (refusal) return refusal;
   }
+  const { callMaxMs = callMaxMsDefault } = runner;
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), callMaxMs);
   const progress = new Progress(context);

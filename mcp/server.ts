@@ -21,10 +21,11 @@ export interface ServerParts {
   capabilities: ReadonlySet<Capability>;
   settings: Settings;
   tokens: ConfirmTokens;
+  callMaxMs?: number | undefined;
 }
 
 /** The server for one connection or one HTTP request. Cheap: schemas are compiled once a process. */
-export function createServer({ caller, capabilities, settings, tokens }: ServerParts): McpServer {
+export function createServer({ caller, capabilities, settings, tokens, callMaxMs }: ServerParts): McpServer {
   const tools = chooseTools(settings, capabilities);
   const server = new McpServer(
     { name: 'lebureau', title: 'Le Bureau', version: packageJson.version },
@@ -34,7 +35,7 @@ export function createServer({ caller, capabilities, settings, tokens }: ServerP
       cacheHints: { 'tools/list': { ttlMs: 300_000, cacheScope: 'private' } },
     },
   );
-  const runner: Runner = { caller, settings, tokens, canAsk: (context) => canAsk(server, context) };
+  const runner: Runner = { caller, settings, tokens, callMaxMs, canAsk: (context) => canAsk(server, context) };
   for (const tool of tools) {
     const { readOnly, destructive, idempotent, openWorld } = tool.effect;
     server.registerTool(

@@ -176,3 +176,14 @@ test('resources, a prompt and completions for clients that have them', async () 
   expect(JSON.stringify(prompt.messages)).toContain('write a poem');
   await client.close();
 });
+
+test('a call that takes too long ends with what to do next', async () => {
+  await using rig = await startRig({ bootMs: 60_000, callMaxMs: 150 });
+  const { id } = await rig.fake.client().desktops.create();
+  const client = await rig.connect();
+  const startMs = performance.now();
+  const late = await call(client, 'desktops_wait', { desktopId: id, timeoutSeconds: 40 });
+  expect(performance.now() - startMs).toBeLessThan(5000);
+  expect([late.failed, late.text]).toEqual([true, expect.stringContaining('longer than a call may take')]);
+  await client.close();
+});

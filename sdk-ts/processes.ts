@@ -1,16 +1,16 @@
 import { type Api, answerOf } from './api.ts';
 import type { ApiPromise } from './apiPromise.ts';
 import { type FollowOptions, followEvents } from './resumed.ts';
+import type { ServerSentEvent } from './sse.ts';
 import type { CallOptions } from './transport.ts';
 import type { Process, ProcessBody, ProcessOutput } from './types.ts';
 
 export type Signal = 'TERM' | 'KILL' | 'INT' | 'HUP' | 'QUIT' | 'USR1' | 'USR2' | 'STOP' | 'CONT';
 
-/** One piece of what a started command says; `exit` is the last. `data` is as the contract describes it. */
-export interface ProcessEvent {
-  type: string;
-  data: Record<string, unknown>;
-}
+/** One piece of what a started command says; `exit` is the last. */
+export type ProcessEvent =
+  | { type: 'stdout' | 'stderr'; text: string; offset: number; nextOffset: number }
+  | { type: 'exit'; process: Process };
 
 /** Commands that run longer than one call. */
 export class Processes {
@@ -69,7 +69,8 @@ export class Processes {
     const path = `/v1/desktops/${encodeURIComponent(desktopId)}/processes/${encodeURIComponent(processId)}/events`;
     const events = followEvents(this.#api, path, { ...options, isLast: (event) => event.event === 'exit' });
     for await (const event of events) {
-      yield { type: event.event, data: JSON.parse(event.data) as Record<string, unknown> };
+      const said = processEvent(event);
+      if (said) yield said;
     }
   }
 
@@ -96,4 +97,12 @@ export class Processes {
   #path(processId: string): { desktopId: string; processId: string } {
     return { desktopId: this.#desktopId, processId };
   }
+}
+
+/** @returns undefined for a kind of event that this version does not know. */
+function processEvent({ event, data }: ServerSentEvent): ProcessEvent | undefined {
+  if (event === 'exit') return { type: 'exit', process: JSON.parse(data) as Process };
+  if (event !== 'stdout' && event !== 'stderr') return undefined;
+  const piece = JSON.parse(data) as { data: string; offset: number; nextOffset: number };
+  return { type: event, text: piece.data, offset: piece.offset, nextOffset: piece.nextOffset };
 }

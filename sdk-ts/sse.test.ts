@@ -50,3 +50,26 @@ test('a stream that breaks is opened again after the last event, and ends with i
   expect(seen).toEqual(['evt_1', 'evt_2']);
   expect(asked).toEqual(['6', '7']);
 });
+
+test('a started command is followed to its end over broken connections', async () => {
+  const piece = (id: string, data: string) =>
+    `id: ${id}\nevent: stdout\ndata: {"data":"${data}","offset":0,"nextOffset":1}\n\n`;
+  const answers = [
+    `${piece('0,1', 'a')}: ping\n\n`,
+    `${piece('0,2', 'b')}id: 0,3\nevent: exit\ndata: {"exitCode":7}\n\n`,
+  ];
+  const asked: (string | null)[] = [];
+  const bureau = new LeBureau({
+    apiKey: 'k',
+    fetch: async (_url, init) => {
+      asked.push(new Headers(init.headers).get('last-event-id'));
+      return new Response(streamOf(encoder.encode(answers[asked.length - 1])));
+    },
+  });
+  const said: string[] = [];
+  for await (const event of bureau.desktop('dsk_1').processes.follow('prc_1')) {
+    said.push(event.type === 'exit' ? `exit ${event.process.exitCode}` : event.text);
+  }
+  expect(said).toEqual(['a', 'b', 'exit 7']);
+  expect(asked).toEqual([null, '0,1']);
+});

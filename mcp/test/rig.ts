@@ -18,13 +18,14 @@ export interface Said {
 }
 
 /** The fake API over real HTTP, and the MCP server on it over real HTTP. */
-export async function startRig(options: FakeOptions & { settings?: Partial<Settings> } = {}) {
+export async function startRig(options: FakeOptions & { settings?: Partial<Settings>; callMaxMs?: number } = {}) {
   const fake = new Fake(options);
   const api = await listen(fake.fetch, { host: '127.0.0.1', port: 0 });
   const baseUrl = `http://127.0.0.1:${api.port}`;
   const server = createHttpServer({
     baseUrl,
     settings: { ...everything, ...options.settings },
+    callMaxMs: options.callMaxMs,
     hosts: ['127.0.0.1', 'localhost'],
     origins: ['localhost'],
     clock: systemClock,

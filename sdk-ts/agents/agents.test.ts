@@ -5,7 +5,9 @@ import * as anthropic from './anthropic.ts';
 import * as gemini from './gemini.ts';
 import * as openai from './openai.ts';
 import { fitPicture, pictureLimits, tokensOf } from './pictureLimits.ts';
+import { toAnthropicResults, toGeminiResponses, toOpenAIOutput } from './results.ts';
 import { rescale } from './space.ts';
+import { Fake } from '../testing/fake.ts';
 
 const anthropicTable: [anthropic.AnthropicCall, Action][] = [
   [{ name: 'screenshot', input: {} }, { action: 'screenshot' }],
@@ -278,4 +280,33 @@ test('the default screen needs no scaling for any vendor, and a large one is fit
   const fitted = fitPicture({ width: 3840, height: 2160 }, pictureLimits['anthropic-standard']);
   expect(tokensOf(fitted, 28)).toBeLessThanOrEqual(1568);
   expect(fitted.width / fitted.height).toBeCloseTo(16 / 9, 1);
+});
+
+test('each vendor gets its results in its own form, with the screen and the failure where they belong', async () => {
+  const bureau = new Fake().client();
+  const { computer } = await bureau.desktops.create();
+  const result = await computer.actions([
+    { action: 'move', x: 1, y: 1 },
+    { action: 'click', x: 9999, y: 1 },
+  ]);
+  const results = toAnthropicResults(['a', 'b', 'c'], result);
+  expect(results.map((one) => [one.tool_use_id, one.is_error ?? false, one.content.length])).toEqual([
+    ['a', false, 1],
+    ['b', true, 1],
+    ['c', true, 2],
+  ]);
+  expect(JSON.stringify(results[1])).toContain('lies outside the screen');
+  expect(JSON.stringify(results[2])).toContain('Not run');
+  const url = `data:image/png;base64,${result.screenshot?.base64}`;
+  expect(toOpenAIOutput('id', result)).toEqual({
+    type: 'computer_call_output',
+    call_id: 'id',
+    output: { type: 'computer_screenshot', image_url: url },
+  });
+  const [first, second] = toGeminiResponses(['move', 'click'], result);
+  expect(first?.functionResponse.response.output).toBe('Done.');
+  expect(second?.functionResponse.response.error).toContain('lies outside');
+  expect(second?.functionResponse.parts?.[0]?.inlineData.mimeType).toBe('image/png');
+  const blind = await computer.actions({ actions: [{ action: 'wait', durationMs: 1 }], screenshot: false });
+  expect(() => toOpenAIOutput('id', blind)).toThrow(RangeError);
 });
