@@ -187,3 +187,18 @@ test('a call that takes too long ends with what to do next', async () => {
   expect([late.failed, late.text]).toEqual([true, expect.stringContaining('longer than a call may take')]);
   await client.close();
 });
+
+test('a stale frame is answered with the fresh one', async () => {
+  await using rig = await startRig();
+  const { id } = await rig.fake.client().desktops.create();
+  const client = await rig.connect();
+  await call(client, 'desktops_get', { desktopId: id });
+  const screenshot = rig.fake.desktops.get(id)?.screenshot();
+  rig.fake.failNext({ status: 409, code: 'stale_frame', screenshot });
+  const stale = await call(client, 'desktop_click', { desktopId: id, x: 1, y: 1, frameId: `fr_${'0'.repeat(26)}` });
+  expect(stale.failed).toBe(true);
+  expect(stale.text).toContain('Next: the same call with the frameId of the fresh screenshot.');
+  expect(stale.text).toContain(`Fresh screenshot ${screenshot?.frame.frameId}: 16×10 px.`);
+  expect(stale.image).toBeDefined();
+  await client.close();
+});
