@@ -6,6 +6,8 @@ import { inTime } from './sync.ts';
 import type { Observation, ObservationReceipt, OrderDesk, Stranger } from './orders.ts';
 
 const batchMax = 1000;
+/** After so many failures observations are sent one by one. */
+const togetherTriesMax = 3;
 const backoffMaxMs = 5_000;
 const callLimitMs = 10_000;
 
@@ -92,7 +94,7 @@ export class Reporter {
     await Promise.resolve();
     let failures = 0;
     while (!this.signal.aborted && this.hasNews()) {
-      const batch = [...this.pending.values()].slice(0, batchMax);
+      const batch = [...this.pending.values()].slice(0, failures < togetherTriesMax ? batchMax : 1);
       const asked = this.confirmations.filter((one) => batch.includes(one.observation));
       const superseded = this.confirmations.filter(
         (one) => this.pending.get(one.observation.assignmentId) !== one.observation,
@@ -108,9 +110,19 @@ export class Reporter {
           one.reject(new Fault('api_unreachable', 'The API did not confirm the order.', { cause: error }));
         if (this.signal.aborted || this.fatal(error)) return;
         failures += 1;
+        if (failures > togetherTriesMax) this.putLast(batch);
         this.log.warn('report failed', { failures, error: describeError(error) });
         await this.clock.sleep(backoffMs(failures, backoffMaxMs), this.signal);
       }
+    }
+  }
+
+  /** One observation that the API chokes on must not keep the others from it. */
+  private putLast(batch: Observation[]): void {
+    for (const observation of batch) {
+      if (this.pending.get(observation.assignmentId) !== observation) continue;
+      this.pending.delete(observation.assignmentId);
+      this.pending.set(observation.assignmentId, observation);
     }
   }
 
