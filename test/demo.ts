@@ -259,6 +259,9 @@ async function main(): Promise<void> {
     throw new Error('Start Le Bureau first (npm start) and set LEBUREAU_BASE_URL and LEBUREAU_API_KEY as it says');
   }
   const service = await startService();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void service.close().finally(() => process.exit(1)));
+  }
   try {
     await runDemo({ baseUrl: service.baseUrl, apiKey: service.apiKey, outFolder, say });
     say(`The pictures are in ${outFolder}`);
