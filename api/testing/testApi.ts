@@ -11,6 +11,7 @@ import { newKey } from '../keys/operations.ts';
 import { insertKey } from '../keys/store.ts';
 import { type RunningApi, startApi } from '../start.ts';
 import { firstWorkspace } from '../workspaces/store.ts';
+import { testDatabase } from './testDatabase.ts';
 
 /** The whole service in this process, on real sockets and a database of its own, for tests. */
 export interface TestApi {
@@ -51,7 +52,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     home,
     listen: { hostname: '127.0.0.1', port: 0 },
     nodeSocket: join(home, 'run', 'api-node.sock'),
-    databaseUrl: `sqlite:${join(home, 'api.db')}`,
+    databaseUrl: (await testDatabase.url?.()) ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: 'silent',
     rateLimits: noLimits,
     overcommit: { vcpus: 16, memory: 1 },

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestPostgres } from './testing/postgres.ts';
+import { startTestApi } from './testing/testApi.ts';
+import { testDatabase } from './testing/testDatabase.ts';
+
+/** The tests of the API once more, with their rows in Postgres; then what only several replicas can show. */
+
+const postgres = await startTestPostgres();
+beforeAll(() => {
+  testDatabase.url = () => postgres.newDatabase();
+});
+afterAll(() => postgres.stop());
+
+describe('on Postgres', async () => {
+  await import('./desktops/desktops.test.ts');
+  await import('./keys/keys.test.ts');
+  await import('./events/events.test.ts');
+  await import('./guest/forward.test.ts');
+  await import('./http/http.test.ts');
+});
+
+describe('two replicas on one database', () => {
+  test('an order given to one wakes the node at the other, and what is seen there ends a wait here', async () => {
+    const databaseUrl = await postgres.newDatabase();
+    const [one, two] = [await startTestApi({ config: { databaseUrl } }), await startTestApi({ config: { databaseUrl } })];
+    try {
+      await two.node();
+      const { id } = await one.expect<{ id: string }>('createDesktop', 201, { method: 'POST', path: '/v1/desktops' });
+      const beganMs = performance.now();
+      const path = `/v1/desktops/${id}?waitFor=ready&timeoutSeconds=10`;
+      expect(await one.expect('getDesktop', 200, { method: 'GET', path })).toMatchObject({ ready: true });
+      expect(performance.now() - beganMs).toBeLessThan(2000);
+    } finally {
+      await one.stop();
+      await two.stop();
+    }
+  });
+
+  test('a quota holds when both create at once, and a key revoked at one stops at the other within a second', async () => {
+    const databaseUrl = await postgres.newDatabase();
+    const quota = { desktopsMax: 10, vcpusMax: 1000, memoryMiBMax: 1_000_000, diskGiBMax: 10_000 };
+    const [one, two] = [
+      await startTestApi({ config: { databaseUrl, quota } }),
+      await startTestApi({ config: { databaseUrl, quota } }),
+    ];
+    try {
+      await one.node();
+      const answers = await Promise.all(
+        Array.from({ length: 40 }, (_, at) => (at % 2 ? one : two).ask('POST', '/v1/desktops', { body: {} })),
+      );
+      const count = (status: number) => answers.filter((answer) => answer.status === status).length;
+      expect([count(201), count(409)]).toEqual([10, 30]);
+      const { secret, key } = await one.expect<{ secret: string; key: { id: string } }>('createKey', 201, {
+        method: 'POST', path: '/v1/keys', body: { name: 'k' },
+      });
+      await two.expect('getMe', 200, { method: 'GET', path: '/v1/me', secret });
+      await one.ask('DELETE', `/v1/keys/${key.id}`);
+      await Bun.sleep(1000);
+      await two.expect('getMe', 401, { method: 'GET', path: '/v1/me', secret });
+    } finally {
+      await one.stop();
+      await two.stop();
+    }
+  });
+});
