@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runCommand } from '../../hypervisor/qemu/command.ts';
 import { type QemuDriver, openQemuDriver } from '../../hypervisor/qemu/driver.ts';
 import { deriveIdentity } from '../../identity.ts';
 import type { Action } from '../actions/types.ts';
@@ -74,8 +73,6 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
     guest?.close();
     await driver.delete(vmRef, owner);
     await driver.close();
-    const { block } = JSON.parse(readFileSync(join(home, 'instance.json'), 'utf8')) as { block: number };
-    await runCommand('nft', ['delete', 'table', 'inet', `lebureau${block}`]);
     rmSync(home, { recursive: true });
   });
 
@@ -110,6 +107,8 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
   test('text of a program is found in the accessibility tree', async () => {
     await exec('setsid -f mousepad --disable-server >/dev/null 2>&1');
     await act({ action: 'waitUntil', until: 'window', text: 'mousepad', timeoutMs: 40_000 }, { action: 'waitUntil', until: 'stable', quietMs: 800, timeoutMs: 20_000 });
+    const mousepad = (await guest.eyes.windows()).find(({ title }) => title.includes('Mousepad'));
+    await guest.eyes.focusWindow(mousepad!.windowId);
     const result = await act({ action: 'type', text: 'needle in a haystack' }, { action: 'waitUntil', until: 'text', text: 'Needle in', timeoutMs: 30_000 });
     expect(result.results[1]).toMatchObject({ ok: true, result: { matched: expect.stringContaining('needle in a haystack') } });
   });

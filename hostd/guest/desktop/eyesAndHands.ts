@@ -30,7 +30,7 @@ export interface EyesAndHandsParts {
 /** The layout of a fresh desktop is the US one, which the display's own keys type as well. */
 const keyboardWaitMs = 3_000;
 const guestWaitMs = 15_000;
-const focusTimeoutMs = 2_000;
+const focusTimeoutMs = 5_000;
 /** What an explicit `keyDown` or `mouseDown` holds is let go of when nothing more was asked for so long. */
 const heldMaxMs = 60_000;
 const waitingMax = 16;

@@ -22,7 +22,7 @@ async function connected(width: number, height: number) {
   const client = await RfbClient.connect(stream, { clock: systemClock });
   const send = async (...messages: Buffer[]) => {
     for (const message of messages) server.write(message);
-    await systemClock.sleep(10);
+    await systemClock.sleep(60);
   };
   const pixel = (x: number, y: number) => client.framebuffer.pixels.readUInt32LE((y * client.framebuffer.width + x) * 4);
   return { client, server, send, pixel };

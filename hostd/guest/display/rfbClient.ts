@@ -176,6 +176,7 @@ export class RfbClient {
         answered ||= outcome.painted.x === 0 && outcome.painted.y === 0;
       }
     }
+    const asksAnew = this.probe?.sentMs === undefined;
     if (answered && this.probe?.sentMs !== undefined) {
       const { sentMs, answer } = this.probe;
       this.confirmedMsNow = sentMs;
@@ -183,6 +184,9 @@ export class RfbClient {
       answer();
     }
     this.sendProbe();
+    // A server may answer in several updates, or first with one that holds no pixels; each wants to be asked for.
+    const unanswered = !this.complete || (this.probe !== undefined && !asksAnew);
+    if (unanswered) this.write(updateRequest(true, this.framebufferNow.screen));
     this.notify();
   }
 
@@ -256,7 +260,8 @@ function setPixelFormat(): Buffer {
 }
 
 function setEncodings(): Buffer {
-  const wanted = Object.values(encodings);
+  // The extended form is understood but not asked for: servers then repeat the size in answer to every question.
+  const wanted = Object.values(encodings).filter((encoding) => encoding !== encodings.extendedDesktopSize);
   const message = Buffer.alloc(4 + wanted.length * 4);
   message[0] = 2;
   message.writeUInt16BE(wanted.length, 2);

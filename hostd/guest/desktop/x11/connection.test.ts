@@ -65,9 +65,13 @@ test('fake input is one request of 36 bytes each', async () => {
   extension.set([1, 132], 8);
   server.write(extension);
   const xtest = await opening;
+  await new Promise((resolve) => setImmediate(resolve));
   received.length = 0;
   xtest.move(640, 400);
   xtest.button(9, true);
+  expect(received).toEqual([]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(received).toHaveLength(1);
   const sent = Buffer.concat(received);
   expect([sent.length, sent[0], sent[1], sent.readUInt16LE(2), sent[4]]).toEqual([72, 132, 2, 9, 6]);
   expect([sent.readUInt32LE(12), sent.readInt16LE(24), sent.readInt16LE(26)]).toEqual([root, 640, 400]);

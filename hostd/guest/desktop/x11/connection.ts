@@ -45,6 +45,7 @@ export class X11Connection {
   private readonly atoms = new Map<string, Promise<number>>();
   private readonly eventListeners = new Set<(event: X11Event) => void>();
   private pending: Pending[] = [];
+  private unsent: Buffer[] = [];
   private sequence = 0;
   private nextResource = 1;
   private failureNow: Error | undefined;
@@ -92,8 +93,8 @@ export class X11Connection {
     request.writeUInt16LE(request.length / 4, 2);
     body.copy(request, 4);
     this.sequence = (this.sequence + 1) & 0xffff;
-    this.stream.write(request);
-    if (this.stream.writableLength > unsentMaxBytes) this.fail(new Error('the X server reads nothing'));
+    if (this.unsent.length === 0) setImmediate(() => this.flush());
+    this.unsent.push(request);
   }
 
   /** Sends a request and waits for its reply: the 32 bytes and what follows them. @throws Fault `guest_unreachable`; Error from the server. */
@@ -137,6 +138,15 @@ export class X11Connection {
 
   close(): void {
     this.fail(new Error('closed by us'));
+  }
+
+  /** In one piece: a key whose release comes late on a busy machine would repeat. */
+  private flush(): void {
+    const requests = Buffer.concat(this.unsent);
+    this.unsent = [];
+    if (this.failureNow) return;
+    this.stream.write(requests);
+    if (this.stream.writableLength > unsentMaxBytes) this.fail(new Error('the X server reads nothing'));
   }
 
   private async readMessages(): Promise<void> {

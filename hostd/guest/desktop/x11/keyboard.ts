@@ -2,6 +2,7 @@ import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import { keysymOfCharacter } from '../../input/keys.ts';
 import type { X11Connection } from './connection.ts';
+import { words } from './words.ts';
 import type { XTest } from './xtest.ts';
 
 interface Stroke {
@@ -75,7 +76,17 @@ export class X11Keyboard {
   }
 
   async type(text: string, { delayMs, signal }: { delayMs: number; signal?: AbortSignal }): Promise<void> {
-    let keysyms = Array.from(text).map(keysymOfCharacter);
+    // A key must not repeat because the machine is too busy to let go of it in time.
+    this.repeat(false);
+    try {
+      await this.typeKeysyms(Array.from(text).map(keysymOfCharacter), { delayMs, signal });
+    } finally {
+      if (!this.x11.failure) this.repeat(true);
+    }
+  }
+
+  private async typeKeysyms(all: number[], { delayMs, signal }: { delayMs: number; signal?: AbortSignal }) {
+    let keysyms = all;
     while (keysyms.length > 0) {
       signal?.throwIfAborted();
       const layout = await this.readLayout();
@@ -89,6 +100,12 @@ export class X11Keyboard {
       await this.x11.sync();
       keysyms = keysyms.slice(portion.length);
     }
+  }
+
+  /** ChangeKeyboardControl: whether keys repeat while they are held. */
+  private repeat(on: boolean): void {
+    const autoRepeatMode = 0x80;
+    this.x11.send(102, 0, words(autoRepeatMode, on ? 1 : 0));
   }
 
   private strike({ keycode, shift }: Stroke, layout: Layout): void {
