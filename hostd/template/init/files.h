@@ -5,7 +5,8 @@
 
 /* `path` below the root of the options. */
 void file_path(char *out, size_t room, const char *path);
-/* Whole or not at all: written beside and renamed. Missing folders are made. Returns 0 or -1. */
+/* Makes the file hold this text and have this mode. Missing folders are made. Returns 0 or -1. */
 int file_replace(const char *path, const char *text, size_t length, mode_t mode);
+/* Does nothing when the link is there. */
 int file_link(const char *path, const char *target);
 #endif
