@@ -85,6 +85,9 @@ async function make({ recipe, paths, signal, options }: Making): Promise<Templat
   await removeBootFiles(join(tree, 'boot'));
   meter.tell(0.2);
   await buildDisk(tree, join(result, 'disk.qcow2'), { sizeGiB: recipe.diskVirtualGiB, signal });
+  if (readRecipe(recipe.suite).templateId !== recipe.templateId) {
+    throw new Fault('wrong_state', 'the recipe changed while it was being built; build again');
+  }
   const file = describe(recipe, release, clock.nowMs());
   await writeFile(join(result, 'template.json'), `${JSON.stringify(file, undefined, 2)}\n`);
   for (const name of await readdir(result)) await chmod(join(result, name), 0o444);
