@@ -5,7 +5,7 @@ import { type CoordinateMap, type Coordinates, frameMap, normalizedMap, screenMa
 import { prepareActions } from './prepareAction.ts';
 import type { ActionBatch, ActionBatchResult, ActionContext, ActionResult, Step } from './types.ts';
 
-export const actionsMax = 100;
+const actionsMax = 100;
 const settleDefaults = { quietMs: 150, timeoutMs: 2_000 };
 
 /**

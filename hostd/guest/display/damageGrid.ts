@@ -38,11 +38,6 @@ export class DamageGrid {
     return this.current;
   }
 
-  /** The sequence of the last change anywhere. */
-  get newestChange(): number {
-    return this.newest;
-  }
-
   isMarked(column: number, row: number): boolean {
     return this.sequences[row * this.columns + column] === this.current;
   }

@@ -9,8 +9,6 @@ export interface X11Setup {
   keycodeMin: number;
   keycodeMax: number;
   root: number;
-  /** In bytes. */
-  requestMaxBytes: number;
 }
 
 export interface X11Event {
@@ -213,7 +211,6 @@ async function readSetup(reader: ByteReader): Promise<X11Setup> {
   const screenAt = 32 + vendorBytes + (-vendorBytes & 3) + body[21]! * 8;
   return {
     resourceBase: body.readUInt32LE(4),
-    requestMaxBytes: body.readUInt16LE(18) * 4,
     keycodeMin: body[26]!,
     keycodeMax: body[27]!,
     root: body.readUInt32LE(screenAt),

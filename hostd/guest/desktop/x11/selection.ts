@@ -1,4 +1,4 @@
-import { type Clock } from '@lebureau/kit/clock';
+import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import type { X11Connection, X11Event } from './connection.ts';
 import { words } from './words.ts';
@@ -41,11 +41,6 @@ export class X11Clipboard {
     const body = Buffer.concat([words(this.window, this.x11.setup.root), place, words(0, eventMask, propertyChange)]);
     this.x11.send(1, 0, body);
     this.x11.onEvent((event) => this.serve(event));
-  }
-
-  /** What we put there and still own. */
-  get ownText(): string | undefined {
-    return this.owned?.toString('utf8');
   }
 
   /** How often a program fetched what we put there. */
