@@ -33,6 +33,7 @@ const root = join(import.meta.dirname, '..');
 const typed = 'é€日本語';
 const uploadBytes = 20 * 1_048_576;
 const bootRoundsMax = 20;
+const readRoundsMax = 20;
 /** Beside the menu on the panel of the template, whose screen is 1280×800. */
 const terminalLauncher = { x: 123, y: 784 };
 
@@ -72,8 +73,11 @@ async function openTerminal(agent: Agent): Promise<void> {
     .map((line) => JSON.parse(line) as TerminalWindow)
     .find((each) => /terminal/i.test(each.className));
   if (!window) throw new Error(`No window is a terminal: ${text}`);
-  // A click into it is what a person does before typing.
-  await agent.must('desktop_click', { x: window.x + window.width / 2, y: window.y + window.height / 2 });
+  // A click into it is what a person does before typing, and the prompt, which also sets the title, is what they wait for.
+  const middle = { x: window.x + window.width / 2, y: window.y + window.height / 2 };
+  await agent.must('desktop_click', middle);
+  const prompt = { action: 'waitUntil', until: 'window', text: 'agent@', timeoutMs: 38_000 };
+  await agent.must('desktop_actions', { screenshot: false, actions: [prompt] });
 }
 
 interface TerminalWindow {
@@ -99,8 +103,14 @@ async function typeFile(agent: Agent): Promise<void> {
 }
 
 async function readBack(agent: Agent): Promise<void> {
-  const { text } = await agent.must('desktop_files_read', { path: '/home/agent/typed.txt' });
-  mustEqual('the file typed in the terminal', agent.untrusted(text), `${typed}\n`);
+  // The shell works off what was typed in its own time.
+  for (let round = 0; ; round++) {
+    const said = await agent.call('desktop_files_read', { path: '/home/agent/typed.txt' });
+    const text = said.failed ? said.text : agent.untrusted(said.text);
+    if (text === `${typed}\n`) return;
+    if (round === readRoundsMax) mustEqual('the file typed in the terminal', text, `${typed}\n`);
+    await agent.must('desktop_actions', { screenshot: false, actions: [{ action: 'wait', durationMs: 500 }] });
+  }
 }
 
 async function runCommand(agent: Agent): Promise<void> {
