@@ -49,6 +49,14 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
   throw new Fault('needs_operator', `${program} ${how}:\n${kept.slice(-8).join('\n')}`);
 }
 
+/**
+ * Puts a program into mount and process namespaces of its own: when it is killed, every descendant dies and every mount
+ * it made is gone.
+ */
+export function isolated(argv: readonly string[]): [string, ...string[]] {
+  return ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc', '--', ...argv];
+}
+
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Fault } from '@lebureau/kit/fault';
 import type { GuestIdentity, InitExecResult } from '../guest/init/channel.ts';
-import type { Warming } from './warm.ts';
 import type { WarmMachine } from './warmMachine.ts';
+import type { Warming } from './warming.ts';
 
 const bootMaxMs = 600_000;
 const restMaxMs = 240_000;

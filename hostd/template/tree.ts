@@ -1,6 +1,6 @@
 import { copyFile, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from './command.ts';
+import { isolated, runCommand } from './command.ts';
 import { buildInitProgram } from './initProgram.ts';
 import type { ProgressMeter } from './progress.ts';
 import type { Recipe } from './recipe.ts';
@@ -29,12 +29,8 @@ export async function buildTree(options: TreeOptions): Promise<void> {
   await cp(recipe.rootfs, tree, { recursive: true, verbatimSymlinks: true });
   await buildInitProgram(join(tree, 'usr/lib/lebureau/init'), signal);
   await copyFile(recipe.customize, join(tree, 'tmp/customize.sh'));
-  // A mount namespace of its own: whatever happens, no mount is left behind.
   const script = 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/sh /tmp/customize.sh';
-  await runCommand(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', tree], {
-    signal,
-    timeoutMs: customizeMaxMs,
-  });
+  await runCommand(isolated(['sh', '-c', script, 'sh', tree]), { signal, timeoutMs: customizeMaxMs });
   await rm(join(tree, 'etc/resolv.conf'), { force: true });
   await symlink('../run/systemd/resolve/resolv.conf', join(tree, 'etc/resolv.conf'));
 }
@@ -46,7 +42,7 @@ async function installPackages(options: TreeOptions): Promise<void> {
   await forgetHalfDownloads(packageCache);
   meter.enter('downloading');
   const watch = watchApt(meter);
-  const argv: [string, ...string[]] = [
+  const argv = [
     'mmdebstrap',
     ...['--mode=root', '--variant=minbase', '--format=directory', '--verbose'],
     `--components=${suite.components}`,
@@ -62,7 +58,7 @@ async function installPackages(options: TreeOptions): Promise<void> {
     `--customize-hook=sync-out /var/cache/apt/archives ${quoted(packageCache)}`,
     ...[recipe.suite, tree, ...suite.sources],
   ];
-  await runCommand(argv, { signal, timeoutMs: installMaxMs, onLine: watch });
+  await runCommand(isolated(argv), { signal, timeoutMs: installMaxMs, onLine: watch });
   await rm(join(packageCache, 'lock'), { force: true });
 }
 

@@ -6,8 +6,8 @@ import { Fault } from '@lebureau/kit/fault';
 import { sealedCopy } from '../hypervisor/qemu/memory.ts';
 import { runCommand } from './command.ts';
 import type { WarmFile } from './files.ts';
-import { giveToQemu, type Warming } from './warm.ts';
-import { WarmMachine } from './warmMachine.ts';
+import { giveToQemu, WarmMachine } from './warmMachine.ts';
+import type { Warming } from './warming.ts';
 
 const loadMaxMs = 60_000;
 const answerMaxMs = 60_000;

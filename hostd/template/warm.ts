@@ -11,12 +11,13 @@ import { probeHost, type HypervisorHost } from '../hypervisor/qemu/host.ts';
 import { guestCommandLine, warmKey, type MachineSize } from '../hypervisor/qemu/machine.ts';
 import { readTemplateFile } from './chooseSuite.ts';
 import { runCommand } from './command.ts';
-import { templatePaths, type TemplateFile, type TemplatePaths, type WarmFile } from './files.ts';
+import { templatePaths, type WarmFile } from './files.ts';
 import { takeLock } from './lock.ts';
 import { ProgressMeter, type ProgressListener } from './progress.ts';
 import { rehearse } from './rehearse.ts';
 import { verifyWarmState } from './verify.ts';
-import { builderUid, WarmMachine } from './warmMachine.ts';
+import { giveToQemu, WarmMachine } from './warmMachine.ts';
+import type { Warming } from './warming.ts';
 
 export interface WarmOptions {
   home: string;
@@ -37,19 +38,6 @@ const stages = [
 ] as const;
 
 const saveMaxMs = 120_000;
-
-export interface Warming {
-  template: TemplateFile;
-  paths: TemplatePaths;
-  /** Holds the four files of the warm state while it is made. */
-  folder: string;
-  commandLine: string;
-  size: MachineSize;
-  host: HypervisorHost;
-  clock: Clock;
-  meter: ProgressMeter;
-  signal: AbortSignal;
-}
 
 /**
  * Boots the template once, waits until the desktop is at rest, and keeps memory, devices and disk as they are then.
@@ -187,12 +175,6 @@ async function keep(warming: Warming, verified: WarmFile['verified']): Promise<v
   if (process.getuid?.() === 0) await chown(folder, 0, 0);
   await chmod(folder, 0o755);
   await syncFolder(folder);
-}
-
-/** QEMU makes its sockets in the folder and writes to these files. */
-export async function giveToQemu(folder: string, files: readonly string[]): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  for (const path of [folder, ...files]) await chown(path, builderUid, builderUid);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { describeError, Fault } from '@lebureau/kit/fault';
@@ -11,7 +12,7 @@ import { Qmp } from '../hypervisor/qemu/qmp.ts';
 import { connectUnix } from '../hypervisor/qemu/socket.ts';
 
 /** The uid of QEMUs that make and verify templates, outside of any desktop's block. */
-export const builderUid = 399_999;
+const builderUid = 399_999;
 const controlMaxMs = 20_000;
 
 export interface WarmMachineOptions {
@@ -86,7 +87,9 @@ function launch(options: WarmMachineOptions): ChildProcess {
   });
   const uid = process.getuid?.() === 0 ? builderUid : undefined;
   const groups = host.accelerator === 'kvm' ? [statSync('/dev/kvm').gid] : [];
-  const [program, ...rest] = [...confine({ uid, groups }), qemuProgram, ...argv];
+  // Nobody else knows of this machine, so it must not outlive a builder that is killed.
+  const withUs = ['setpriv', '--pdeathsig=KILL', '--'];
+  const [program, ...rest] = [...confine({ uid, groups }), ...withUs, qemuProgram, ...argv];
   const log = openSync(join(run, 'qemu.log'), 'a', 0o600);
   try {
     return spawn(program!, rest, {
@@ -105,4 +108,10 @@ function lastWords(run: string): string {
   } catch {
     return 'it said nothing';
   }
+}
+
+/** QEMU makes its sockets in the folder and writes to these files. */
+export async function giveToQemu(folder: string, files: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  for (const path of [folder, ...files]) await chown(path, builderUid, builderUid);
 }
