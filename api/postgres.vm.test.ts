@@ -22,7 +22,10 @@ describe('on Postgres', async () => {
 describe('two replicas on one database', () => {
   test('an order given to one wakes the node at the other, and what is seen there ends a wait here', async () => {
     const databaseUrl = await postgres.newDatabase();
-    const [one, two] = [await startTestApi({ config: { databaseUrl } }), await startTestApi({ config: { databaseUrl } })];
+    const [one, two] = [
+      await startTestApi({ config: { databaseUrl } }),
+      await startTestApi({ config: { databaseUrl } }),
+    ];
     try {
       await two.node();
       const { id } = await one.expect<{ id: string }>('createDesktop', 201, { method: 'POST', path: '/v1/desktops' });
@@ -51,7 +54,9 @@ describe('two replicas on one database', () => {
       const count = (status: number) => answers.filter((answer) => answer.status === status).length;
       expect([count(201), count(409)]).toEqual([10, 30]);
       const { secret, key } = await one.expect<{ secret: string; key: { id: string } }>('createKey', 201, {
-        method: 'POST', path: '/v1/keys', body: { name: 'k' },
+        method: 'POST',
+        path: '/v1/keys',
+        body: { name: 'k' },
       });
       await two.expect('getMe', 200, { method: 'GET', path: '/v1/me', secret });
       await one.ask('DELETE', `/v1/keys/${key.id}`);

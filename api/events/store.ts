@@ -24,10 +24,11 @@ export interface PlacedEvent {
 
 const positionPattern = /^(0|[1-9]\d{0,18})(?:-(0|[1-9]\d{0,18}))?$/;
 
-/** @throws Fault `invalid_request` */
-export function parsePosition(text: string): Position {
+/** `0` is before everything. @throws Fault `invalid_request`, also for a position of the other kind of database */
+export function parsePosition(text: string, flavour: Database['flavour']): Position {
   const [, first, second] = positionPattern.exec(text) ?? [];
-  if (first === undefined)
+  const fits = text === '0' || (second === undefined) === (flavour === 'sqlite');
+  if (first === undefined || !fits)
     throw invalid([{ pointer: '/query/after', code: 'pattern', message: 'is no position of this stream' }]);
   return second === undefined ? { transaction: '0', row: first } : { transaction: first, row: second };
 }

@@ -31,7 +31,7 @@ const lookAgainMs = { sqlite: heartbeatMs, postgres: 500 };
 /** Server-sent events from a position on. Read as fast as the client takes them; nothing is queued for a slow one. */
 export async function streamEvents(services: Services, wish: EventWish): Promise<Response> {
   const { database } = services;
-  const after = wish.after === undefined ? await lastPosition(database) : parsePosition(wish.after);
+  const after = wish.after === undefined ? await lastPosition(database) : parsePosition(wish.after, database.flavour);
   await checkRetention(database, after);
   const left = new AbortController();
   const signal = AbortSignal.any([left.signal, wish.signal]);
