@@ -28,6 +28,7 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
     ready,
     agentReady: ready,
     startMode: vm.startMode ?? null,
+    ipAddress: power === 'running' || power === 'booting' ? (vm.address ?? null) : null,
   };
 }
 

@@ -119,6 +119,8 @@ export interface VmSeen {
    * Undefined then: that start was interrupted before anything ran, and may be repeated with the same `boot`.
    */
   offBecause?: 'requested' | 'guest' | 'crashed';
+  /** Where hostd's machine reaches the guest's forwarded ports; undefined where it has no network of its own. */
+  address?: string;
   /** When power is `broken`: what is wrong, for people. */
   trouble?: string;
 }

@@ -6,7 +6,7 @@ import { readBoot, writeJson, type BootRecord } from './files.ts';
 import { isAlive, killProcess, waitUntilGone, type ProcessIdentity } from './process.ts';
 
 /** What is seen of one VM besides its name and owner. */
-type Sight = Omit<VmSeen, 'vmRef' | 'owner' | 'complete'>;
+type Sight = Omit<VmSeen, 'vmRef' | 'owner' | 'complete' | 'address'>;
 
 const statusTimeoutMs = 5000;
 const quitTimeoutMs = 3000;
@@ -15,7 +15,10 @@ const quitTimeoutMs = 3000;
 export async function seeVm(engine: Engine, vm: VmFolder): Promise<VmSeen> {
   const { vmRef, owner } = vm.marker.spec;
   const complete = existsSync(vm.paths.run);
-  return { vmRef, owner, complete, ...(complete ? await sight(engine, vm) : { power: 'off', boot: 0 }) };
+  if (!complete) return { vmRef, owner, complete, power: 'off', boot: 0 };
+  const seen = await sight(engine, vm);
+  const address = engine.network.isolated ? engine.network.address(vm.marker.slot).guestAddress : undefined;
+  return { vmRef, owner, complete, ...seen, ...(seen.power === 'running' ? { address } : {}) };
 }
 
 async function sight(engine: Engine, vm: VmFolder): Promise<Sight> {
