@@ -95,6 +95,8 @@ async function typeFile(agent: Agent): Promise<void> {
       { action: 'type', text: 'cat > typed.txt', pressEnter: true },
       { action: 'type', text: typed, pressEnter: true },
       { action: 'key', keys: ['ctrl', 'd'] },
+      // What is typed ahead of the prompt would be shown twice.
+      { action: 'waitUntil', until: 'stable', quietMs: 500, timeoutMs: 10_000 },
       { action: 'type', text: 'cat typed.txt', pressEnter: true },
       { action: 'waitUntil', until: 'stable', quietMs: 700, timeoutMs: 10_000 },
     ],
