@@ -6,7 +6,7 @@ import { act, probe, type ActParts } from './act.ts';
 import { settled, within, type Slots } from './limit.ts';
 import { observationOf, observedFault, saysTheSame } from './observe.ts';
 import type { Assignment, Observation } from './orders.ts';
-import { isEffect, nextStep, type Effect, type Facts, type GuestFacts, type Seen } from './reconcile.ts';
+import { isEffect, nextStep, type Effect, type Facts, type GuestFacts, type Seen, type Step } from './reconcile.ts';
 
 export interface CaretakerParts extends ActParts {
   log: Log;
@@ -127,7 +127,7 @@ export class Caretaker {
         continue;
       }
       const step = nextStep(this.order, seen, this.facts());
-      this.tell();
+      if (!this.isAdopting(step)) this.tell();
       if (isEffect(step)) await this.carryOut(step);
       else
         await this.rest(step.kind === 'wait' ? step.untilMs : this.parts.clock.monotonicMs() + this.parts.lookEveryMs);
@@ -185,6 +185,15 @@ export class Caretaker {
       trouble: this.trouble,
       bootTimeoutMs: this.parts.bootTimeoutMs,
     };
+  }
+
+  /**
+   * A guest that ran before this process did is asked first and told of then, so that a restart of hostd does not make
+   * ready desktops look unready.
+   */
+  private isAdopting(step: Step): boolean {
+    const isStranger = this.last === undefined && this.startedBoot !== this.guest.boot;
+    return isStranger && step.kind === 'probe' && this.trouble === undefined;
   }
 
   private tell(): void {

@@ -107,6 +107,23 @@ test('a hostd that was superseded ends by itself', async () => {
   await until(() => api.row(assignmentId).observed?.boot === 2, 2_000);
 });
 
+test('a restart of hostd does not make a ready desktop look unready', async () => {
+  const { api, address } = serveApi();
+  const world = new FakeHypervisor({ clock: systemClock });
+  startHostd(address, world);
+  api.insert(firstOrder);
+  await until(() => api.row(assignmentId).observed?.ready === true, 2_000);
+  const told: boolean[] = [];
+  const before = api.row(assignmentId).observed;
+  startHostd(address, world);
+  await until(() => {
+    const now = api.row(assignmentId).observed;
+    if (now !== before) told.push(now?.ready === true);
+    return told.length > 0;
+  }, 2_000);
+  expect(told).not.toContain(false);
+});
+
 test('an API that is not there, or answers without JSON, is a fault and no bug', async () => {
   const nowhere = connectNodeApi({ address: 'unix:/nonexistent/api.sock' });
   const ask = { epoch: 1, waitSeconds: 0 };
