@@ -120,14 +120,19 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     },
   };
 
-  for (const name of options.programs ?? (['api', 'hostd'] as ProgramName[])) await service.start(name);
-  await waitFor(
-    async () => (await fetch(`${baseUrl}/readyz`).catch(() => undefined))?.ok === true,
-    () => `the API did not become ready:\n${service.log('api').slice(-3000)}`,
-  );
-  service.apiKey = readFileSync(join(home, 'api-key'), 'utf8').trim();
-  if (children.has('hostd')) await waitForNode(service);
-  return service;
+  try {
+    for (const name of options.programs ?? (['api', 'hostd'] as ProgramName[])) await service.start(name);
+    await waitFor(
+      async () => (await fetch(`${baseUrl}/readyz`).catch(() => undefined))?.ok === true,
+      () => `the API did not become ready:\n${service.log('api').slice(-3000)}`,
+    );
+    service.apiKey = readFileSync(join(home, 'api-key'), 'utf8').trim();
+    if (children.has('hostd')) await waitForNode(service);
+    return service;
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
 }
 
 /** Waits until a node with a template has said hello. */
