@@ -990,7 +990,7 @@ export interface components {
             refused: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
-                /** @description unknown_assignment, other_node, older_generation */
+                /** @description unknown_assignment, other_node, older_generation, unknown_generation, older_seq */
                 reason: string;
             }[];
         };

@@ -99,7 +99,9 @@ export const ObservationReceipt = t.Object({
   refused: t.Array(
     t.Object({
       assignmentId: AssignmentId,
-      reason: t.String({ description: 'unknown_assignment, other_node, older_generation' }),
+      reason: t.String({
+        description: 'unknown_assignment, other_node, older_generation, unknown_generation, older_seq',
+      }),
     }),
   ),
 });

@@ -23,7 +23,7 @@ export class ApiProcess {
   async start(): Promise<void> {
     if (this.#port === 0) this.#port = await freePort();
     const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'main.ts')], {
-      env: { ...process.env, ...unlimited, LEBUREAU_HOME: this.home, LEBUREAU_API_LISTEN: `127.0.0.1:${this.#port}` },
+      env: { ...unlimited, LEBUREAU_HOME: this.home, LEBUREAU_API_LISTEN: `127.0.0.1:${this.#port}` },
     });
     for (const stream of [child.stdout!, child.stderr!])
       stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
