@@ -29,6 +29,9 @@ const forTests: SystemPackage[] = [
   { name: 'xdotool', file: '/usr/bin/xdotool' },
   { name: 'xclip', file: '/usr/bin/xclip' },
   { name: 'wmctrl', file: '/usr/bin/wmctrl' },
+  { name: 'x11-xserver-utils', file: '/usr/bin/xrandr' },
+  { name: 'openbox', file: '/usr/bin/openbox' },
+  { name: 'zenity', file: '/usr/bin/zenity' },
 ];
 
 export interface Ask {
