@@ -104,12 +104,6 @@ export class Caretaker {
     this.wake();
   }
 
-  /** Says everything again, to an API that may have forgotten it. */
-  tellAgain(): void {
-    this.last = undefined;
-    this.wake();
-  }
-
   end(): void {
     this.over.abort(settled);
     this.probing?.abort(settled);
