@@ -68,6 +68,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       LEBUREAU_HOME: home,
       LEBUREAU_API_LISTEN: `127.0.0.1:${apiPort}`,
       LEBUREAU_NODE_LISTEN: nodeSocket,
+      LEBUREAU_RATE_LIMITS: 'off',
       ...options.environment,
     },
     hostd: {
