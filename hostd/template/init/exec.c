@@ -32,6 +32,7 @@ typedef struct {
   int64_t deadline_ms, ended_ms;
   uint64_t output_left[2];
   int ended, wait_status, timed_out, truncated;
+  int rest_reads[2]; /* after the grace, over as many turns as the queue to the host needs */
 } Child;
 
 static Child children[CHILDREN_MAX];
@@ -165,6 +166,8 @@ void exec_reap(void) {
   }
 }
 
+static int is_silent(const Child *child) { return child->out[0] < 0 && child->out[1] < 0; }
+
 static int add_poll(struct pollfd *polls, int fd, short events) {
   if (fd < 0) return 0;
   *polls = (struct pollfd){fd, events, 0};
@@ -184,7 +187,7 @@ int exec_polls(struct pollfd *polls, int read_allowed, int *timeout_ms) {
     Child *child = &children[i];
     if (!child->pid) continue;
     if (!child->ended) lower(timeout_ms, child->deadline_ms);
-    else if (read_allowed) lower(timeout_ms, child->ended_ms + GRACE_MS);
+    else if (read_allowed) lower(timeout_ms, is_silent(child) ? 0 : child->ended_ms + GRACE_MS);
     if (child->input && child->input_start < child->input_end) count += add_poll(polls + count, child->in, POLLOUT);
     if (!read_allowed) continue;
     count += add_poll(polls + count, child->out[0], POLLIN);
@@ -193,6 +196,8 @@ int exec_polls(struct pollfd *polls, int read_allowed, int *timeout_ms) {
   for (int i = 0; i < drain_count; i++) count += add_poll(polls + count, drains[i], POLLIN);
   return count;
 }
+
+static int read_is_allowed(void) { return frame_pending() < OUT_HIGH; }
 
 static void write_input(Child *child) {
   ssize_t wrote = write(child->in, child->input + child->input_start, child->input_end - child->input_start);
@@ -204,6 +209,7 @@ static void write_input(Child *child) {
   if (child->input_start == child->input_end && child->input_ending) close_input(child);
 }
 
+/* What the queue to the host has no room for stays in the pipe. Call only while read_is_allowed(). */
 static void read_output(Child *child, int which) {
   static uint8_t bytes[CHUNK];
   ssize_t got = read(child->out[which], bytes, sizeof bytes);
@@ -238,8 +244,10 @@ static void polled(int fd) {
     Child *child = &children[i];
     if (!child->pid) continue;
     if (child->input && child->in == fd) return write_input(child);
-    if (child->out[0] == fd) return read_output(child, 0);
-    if (child->out[1] == fd) return read_output(child, 1);
+    int which = child->out[1] == fd;
+    if (child->out[which] != fd) continue;
+    if (read_is_allowed()) read_output(child, which);
+    return;
   }
   read_drain(fd);
 }
@@ -249,22 +257,28 @@ void exec_polled(const struct pollfd *polls, int count) {
     if (polls[i].revents) polled(polls[i].fd);
 }
 
-static void read_rest(Child *child) {
+/* Returns whether all that the pipes held was read. */
+static int read_rest(Child *child) {
   enum { PIPE_CHUNKS = 5 };
-  for (int which = 0; which < 2; which++)
-    for (int i = 0; i < PIPE_CHUNKS && child->out[which] >= 0; i++) read_output(child, which);
+  for (int which = 0; which < 2; which++) {
+    for (; child->rest_reads[which] < PIPE_CHUNKS && child->out[which] >= 0; child->rest_reads[which]++) {
+      if (!read_is_allowed()) return 0;
+      read_output(child, which);
+    }
+  }
+  return 1;
 }
 
 static void tell_exit(Child *child) {
-  read_rest(child);
+  if (!read_rest(child)) return;
   int status = child->wait_status;
   int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   FieldWriter writer = {.count = 0};
   fields_put_number(&writer, "code", code);
   fields_put_number(&writer, "timedOut", child->timed_out);
   fields_put_number(&writer, "truncated", child->truncated);
-  frame_send(T_EXIT, child->stream, writer.bytes, writer.count);
-  release(child);
+  /* Without room now, it is told in a later turn: a lost exit would leave the host waiting. */
+  if (frame_send(T_EXIT, child->stream, writer.bytes, writer.count) == 0) release(child);
 }
 
 void exec_advance(void) {
@@ -278,8 +292,7 @@ void exec_advance(void) {
       /* The next look is for what could not be killed at once. */
       child->deadline_ms = now + 1000;
     }
-    int silent = child->out[0] < 0 && child->out[1] < 0;
-    int over = now >= child->ended_ms + GRACE_MS && frame_pending() < OUT_HIGH;
-    if (child->ended && (silent || over)) tell_exit(child);
+    int over = now >= child->ended_ms + GRACE_MS && read_is_allowed();
+    if (child->ended && (is_silent(child) || over)) tell_exit(child);
   }
 }

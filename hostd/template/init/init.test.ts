@@ -90,7 +90,12 @@ test('an abort kills the command', async () => {
 });
 
 test('a program left in the background neither holds the command nor dies of its closed pipe', async () => {
-  const result = await run(['sh', '-c', '(sleep 0.6; echo late; echo later >&2; echo alive > "$0") & echo now', join(guest.root, 'mark')]);
+  const result = await run([
+    'sh',
+    '-c',
+    '(sleep 0.6; echo late; echo later >&2; echo alive > "$0") & echo now',
+    join(guest.root, 'mark'),
+  ]);
   expect(text(result.stdout)).toBe('now\n');
   await expect.poll(() => readOr(join(guest.root, 'mark')), { timeout: 5000 }).toBe('alive\n');
 });
@@ -113,7 +118,14 @@ test('garbage, half frames, huge frames and wrong sums are passed over', async (
   const good = encodeFrame({ type: 2, stream: 99, payload: Buffer.alloc(0) });
   const wrong = Buffer.from(good);
   wrong[3] = wrong[3]! ^ 1;
-  for (const piece of [Buffer.from([7, 7, 0]), good.subarray(0, 6), Buffer.from([0]), wrong, Buffer.alloc(700_000, 9), Buffer.from([0, 0])]) {
+  for (const piece of [
+    Buffer.from([7, 7, 0]),
+    good.subarray(0, 6),
+    Buffer.from([0]),
+    wrong,
+    Buffer.alloc(700_000, 9),
+    Buffer.from([0, 0]),
+  ]) {
     socket.write(piece);
   }
   expect((await init.health(5000)).protocol).toBe(1);
@@ -139,6 +151,17 @@ test('a host that reads nothing stalls the output and loses none of it', async (
   setTimeout(() => socket.resume(), 700);
   expect((await running).stdout).toHaveLength(3_000_000);
 });
+
+test('sixty commands that write at once to a host that reads late lose nothing', async () => {
+  await init.health(5000);
+  const argv = ['sh', '-c', 'head -c 150000 /dev/zero & head -c 150000 /dev/zero >&2; wait'];
+  const running = Array.from({ length: 60 }, () => run(argv, { timeoutMs: 20_000 }));
+  socket.pause();
+  setTimeout(() => socket.resume(), 700);
+  for (const result of await Promise.all(running)) {
+    expect([result.stdout.length, result.stderr.length, result.truncated]).toEqual([150_000, 150_000, false]);
+  }
+}, 30_000);
 
 test('commands of a program that restarted fail at once', async () => {
   const running = run(['sleep', '30']).catch((error: unknown) => error);
