@@ -4,7 +4,7 @@ import { LeBureau } from '@lebureau/sdk';
 import { CapabilityMissingError, NotFoundError, UnauthenticatedError } from '@lebureau/sdk/errors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type NodeDouble, startNodeDouble } from './doubles/node.ts';
-import { type Service, startService, waitFor } from './system/service.ts';
+import { type Service, startService, waitFor } from './system/product.ts';
 
 /** SDK and MCP server against the real API as a process; behind it a node without machines. */
 

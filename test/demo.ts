@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { startService, templateHome } from './system/service.ts';
+import { startService, templateHome } from './system/product.ts';
 
 /**
  * `npm run demo`: the official MCP client drives lb-mcp as an assistant would. It makes a desktop, opens a terminal there

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runDemo } from './demo.ts';
-import { type Service, startService, vmSkipReason } from './system/service.ts';
+import { type Service, startService, vmSkipReason } from './system/product.ts';
 
 const skip = vmSkipReason();
 

@@ -1,4 +1,4 @@
-import { call, createReady, type Service, waitForStatus } from '../system/service.ts';
+import { call, createReady, type Service, waitForStatus } from '../system/product.ts';
 import { type Figure, figure, quantile, summary } from './figure.ts';
 import { cpuSeconds, privateMiB, qemuPids } from './processes.ts';
 

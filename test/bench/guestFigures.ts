@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { call, createReady, type Service } from '../system/service.ts';
+import { call, createReady, type Service } from '../system/product.ts';
 import { remove } from './desktopFigures.ts';
 import { type Figure, figure, quantile, summary, timeEach } from './figure.ts';
 import { residentMiB } from './processes.ts';

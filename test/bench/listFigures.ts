@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { call, startService } from '../system/service.ts';
+import { call, startService } from '../system/product.ts';
 import { type Figure, figure, quantile, summary, timeEach } from './figure.ts';
 
 const rows = 10_000;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { Service } from '../system/service.ts';
+import type { Service } from '../system/product.ts';
 import type { Figure } from './figure.ts';
 
 /**
@@ -14,7 +14,7 @@ process.env['LEBUREAU_TEST_HOME'] ??= existsSync('/var/tmp/lebureau-test/templat
   : '/var/lib/lebureau';
 
 // After the variable above is set: the harness reads it when it is loaded.
-const { startService } = await import('../system/service.ts');
+const { startService } = await import('../system/product.ts');
 const { idleFigures, mcpFigures } = await import('./serviceFigures.ts');
 const { creationFigures, crowdFigures } = await import('./desktopFigures.ts');
 const { guestFigures } = await import('./guestFigures.ts');

@@ -1,7 +1,7 @@
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { join } from 'node:path';
-import { call, createReady, type Service } from '../system/service.ts';
+import { call, createReady, type Service } from '../system/product.ts';
 import { remove } from './desktopFigures.ts';
 import { type Figure, figure, quantile, summary, timeEach } from './figure.ts';
 import { residentMiB } from './processes.ts';

@@ -9,7 +9,7 @@ import {
   waitFor,
   waitForNode,
   waitForStatus,
-} from './service.ts';
+} from './product.ts';
 
 const skip = vmSkipReason();
 

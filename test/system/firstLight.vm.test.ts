@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { call, createReady, type Service, startService, vmSkipReason, waitForStatus } from './service.ts';
+import { call, createReady, type Service, startService, vmSkipReason, waitForStatus } from './product.ts';
 
 const skip = vmSkipReason();
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { call, templateHome, vmSkipReason, waitFor } from './service.ts';
+import { call, templateHome, vmSkipReason, waitFor } from './product.ts';
 
 const skip = vmSkipReason();
 const root = join(import.meta.dirname, '..', '..');
