@@ -119,16 +119,40 @@ test('a command with an Idempotency-Key runs once, whatever became of its answer
   node.guest.answer = undefined;
   release();
   expect((await running).status).toBe(200);
+});
 
-  node.guest.answer = () =>
-    Response.json(
-      { code: 'guest_unreachable', detail: 'Not yet.' },
-      { status: 503, headers: { 'content-type': 'application/problem+json' } },
-    );
-  const again = { ...request, headers: { 'idempotency-key': 'exec-3' } };
-  expect((await api.ask(again.method, again.path, again)).status).toBe(503);
-  node.guest.answer = undefined;
-  expect((await api.ask(again.method, again.path, again)).status).toBe(200);
+test('an Idempotency-Key is free again only when nothing reached the desktop', async () => {
+  const request = (key: string) => ({
+    method: 'POST',
+    path: below('/exec'),
+    body: { command: 'make' },
+    headers: { 'idempotency-key': key },
+  });
+  const failWith = (code: string, status: number) => {
+    node.guest.answer = () =>
+      Response.json({ code, detail: 'No.' }, { status, headers: { 'content-type': 'application/problem+json' } });
+  };
+  for (const [code, status] of [
+    ['not_ready', 503],
+    ['unavailable', 503],
+    ['rate_limited', 429],
+  ] as const) {
+    failWith(code, status);
+    await api.expect('exec', status, request(code));
+    node.guest.answer = undefined;
+    await api.expect('exec', 200, request(code));
+  }
+  for (const [code, status, told] of [
+    ['guest_unreachable', 503, 503],
+    ['strange', 418, 500],
+  ] as const) {
+    failWith(code, status);
+    await api.expect('exec', told, request(code));
+    node.guest.answer = undefined;
+    const seen = node.guest.seen.length;
+    expect(await api.expect('exec', 409, request(code))).toMatchObject({ code: 'replay_unavailable' });
+    expect(node.guest.seen.length).toBe(seen);
+  }
 });
 
 test('when the client goes away the node is told', async () => {

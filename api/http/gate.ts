@@ -131,11 +131,14 @@ export class Gate {
       const reply = await body();
       const answer =
         reply instanceof Response ? { status: reply.status, bodyText: await reply.clone().text() } : answerOf(reply);
-      if (refusedBeforeEffect(answer)) await database.write((transaction) => release(transaction, once));
-      else await database.write((transaction) => keep(transaction, once, answer));
+      const code = codeOf(answer);
+      if (code !== undefined && refusedCodes.has(code))
+        await database.write((transaction) => release(transaction, once));
+      else
+        await database.write((transaction) => keep(transaction, once, answer.status === 503 ? outcomeUnknown : answer));
       return reply;
     } catch (error) {
-      const unknown = !(error instanceof Fault) || error.code === 'timeout';
+      const unknown = !(error instanceof Fault) || unknownCodes.has(error.code);
       await database.write((transaction) =>
         unknown ? keep(transaction, once, outcomeUnknown) : release(transaction, once),
       );
@@ -144,9 +147,15 @@ export class Gate {
   }
 }
 
-/** Nothing was done yet when the desktop or its node could not be reached at all. */
-function refusedBeforeEffect(answer: KeptAnswer): boolean {
-  return answer.status === 503 || answer.status === 429;
+/** Answered before anything was sent to the desktop. Others, `guest_unreachable` above all, also come after it. */
+const refusedCodes = new Set(['not_ready', 'node_unreachable', 'unavailable', 'rate_limited']);
+/** Thrown when the node took the request and its answer is missing or cannot be understood. */
+const unknownCodes = new Set(['timeout', 'internal']);
+
+/** The problem code of an answer that was refused. */
+function codeOf({ status, bodyText }: KeptAnswer): string | undefined {
+  if ((status !== 503 && status !== 429) || bodyText === null) return undefined;
+  return (JSON.parse(bodyText) as { code?: string }).code;
 }
 
 function answerOf(reply: Reply): KeptAnswer {
