@@ -1205,7 +1205,10 @@ export interface components {
             /** @description Default: desktop:read and desktop:chat. Never more than the key that creates it has. */
             capabilities?: components["schemas"]["Capability"][];
             restriction?: components["schemas"]["KeyRestriction"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Default and latest: when the key that creates it expires.
+             */
             expiresAt?: string;
         };
         CreatedKey: {

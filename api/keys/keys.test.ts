@@ -3,7 +3,7 @@ import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { isSecret, newSecret } from './secret.ts';
 
 interface Created {
-  key: { id: string; lastFour: string; capabilities: string[] };
+  key: { id: string; lastFour: string; capabilities: string[]; expiresAt: string | null };
   secret?: string;
 }
 
@@ -91,6 +91,18 @@ test('a key creates only keys that may less', async () => {
     ...as,
   });
   expect(data.map((key) => key.id).toSorted()).toEqual([parent.key.id, child.key.id].toSorted());
+});
+
+test('no key outlives the key that created it', async () => {
+  const nowMs = api.api.services.clock.nowMs();
+  const at = (ms: number) => new Date(nowMs + ms).toISOString();
+  const parent = await create({ capabilities: ['keys:write', 'desktop:read'], expiresAt: at(60_000) });
+  const as = { secret: parent.secret };
+  const child = await create({ capabilities: ['keys:write', 'desktop:read'] }, as);
+  expect(child.key.expiresAt).toBe(at(60_000));
+  expect((await create({ expiresAt: at(120_000) }, { secret: child.secret })).key.expiresAt).toBe(at(60_000));
+  expect((await create({ expiresAt: at(30_000) }, as)).key.expiresAt).toBe(at(30_000));
+  expect((await create({})).key.expiresAt).toBeNull();
 });
 
 test('for a restricted key other desktops do not exist', async () => {

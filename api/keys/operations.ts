@@ -33,9 +33,10 @@ export async function createKey(
     throw new Fault('capability_missing', `This key lacks ${lacking} itself and cannot give it.`, {
       members: { capability: lacking },
     });
-  const expiresMs = body.expiresAt === undefined ? null : Date.parse(body.expiresAt);
-  if (expiresMs !== null && expiresMs <= services.clock.nowMs())
+  const asked = body.expiresAt === undefined ? null : Date.parse(body.expiresAt);
+  if (asked !== null && asked <= services.clock.nowMs())
     throw invalid([{ pointer: '/expiresAt', code: 'too_small', message: 'lies in the past' }]);
+  const creator = await findKey(write.db, caller.workspaceId, caller.keyId);
   const restriction = narrowed(caller.restriction, body.restriction ?? null);
   const made = newKey({
     workspaceId: caller.workspaceId,
@@ -45,7 +46,7 @@ export async function createKey(
     createdBy: caller.keyId,
     nowMs: services.clock.nowMs(),
   });
-  made.row.expiresMs = expiresMs;
+  made.row.expiresMs = earlier(asked, creator?.expiresMs ?? null);
   await insertKey(write, made.row);
   await tell(services, write, { caller, requestId, type: 'key.created', row: made.row });
   return made;
@@ -95,6 +96,12 @@ export function narrowed(own: Restriction, asked: Restriction): Restriction {
     });
   }
   return { ...(desktopIds ? { desktopIds } : {}), ...(Object.keys(labels).length > 0 ? { labels } : {}) };
+}
+
+/** A key that ends could go on for ever through those it creates, so they end with it. */
+function earlier(asked: number | null, own: number | null): number | null {
+  if (asked === null || own === null) return asked ?? own;
+  return Math.min(asked, own);
 }
 
 /** Within a second it stops everywhere, here at once. */

@@ -49,7 +49,9 @@ export const CreateKey = t.Object(
       }),
     ),
     restriction: t.Optional(KeyRestriction),
-    expiresAt: t.Optional(t.String({ format: 'date-time' })),
+    expiresAt: t.Optional(
+      t.String({ format: 'date-time', description: 'Default and latest: when the key that creates it expires.' }),
+    ),
   },
   { additionalProperties: false },
 );
