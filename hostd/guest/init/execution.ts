@@ -2,6 +2,7 @@ import { Fault } from '@lebureau/kit/fault';
 import type { InitExecRequest, InitExecResult } from './channel.ts';
 import { decodeFields } from './fields.ts';
 import type { Frame } from './frame.ts';
+import { GrowingBuffer } from './growingBuffer.ts';
 import { messageType, readError } from './messages.ts';
 
 const stdinWindowBytes = 64 * 1024;
@@ -12,8 +13,7 @@ export class Execution {
   readonly result: Promise<InitExecResult>;
   readonly #request: InitExecRequest;
   readonly #send: (type: number, payload: Uint8Array) => void;
-  readonly #output: [Buffer[], Buffer[]] = [[], []];
-  readonly #roomBytes: [number, number];
+  readonly #output: readonly [GrowingBuffer, GrowingBuffer];
   #stdinSent = 0;
   #stdinAllowed = stdinWindowBytes;
   #truncated = false;
@@ -23,7 +23,7 @@ export class Execution {
   constructor(request: InitExecRequest, send: (type: number, payload: Uint8Array) => void) {
     this.#request = request;
     this.#send = send;
-    this.#roomBytes = [request.outputMaxBytes, request.outputMaxBytes];
+    this.#output = [new GrowingBuffer(request.outputMaxBytes), new GrowingBuffer(request.outputMaxBytes)];
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -58,10 +58,7 @@ export class Execution {
   }
 
   #collect(which: 0 | 1, payload: Uint8Array): void {
-    const kept = Buffer.from(payload.subarray(0, this.#roomBytes[which]));
-    if (kept.length < payload.length) this.#truncated = true;
-    this.#roomBytes[which] -= kept.length;
-    if (kept.length > 0) this.#output[which].push(kept);
+    if (!this.#output[which].append(payload)) this.#truncated = true;
   }
 
   #credit(payload: Uint8Array): void {
@@ -83,15 +80,16 @@ export class Execution {
   /** What could not be started ends as in a shell: 127 (126 without the right to) and the reason on stderr. */
   #error(payload: Uint8Array): void {
     const { code, detail } = readError(payload);
-    if (code !== 'spawn_failed') return this.#reject(new Fault('guest_unreachable', `the guest refused the command: ${detail}`));
-    this.#output[1] = [Buffer.from(`${this.#request.argv[0] ?? ''}: ${detail}\n`)];
-    this.#finish(detail.includes('Permission denied') ? 126 : 127, { timedOut: false, truncated: false });
+    if (code !== 'spawn_failed')
+      return this.#reject(new Fault('guest_unreachable', `the guest refused the command: ${detail}`));
+    const stderr = Buffer.from(`${this.#request.argv[0] ?? ''}: ${detail}\n`);
+    this.#finish(detail.includes('Permission denied') ? 126 : 127, { timedOut: false, truncated: false, stderr });
   }
 
-  #finish(exitCode: number, how: { timedOut: boolean; truncated: boolean }): void {
+  #finish(exitCode: number, how: { timedOut: boolean; truncated: boolean; stderr?: Buffer }): void {
     this.#resolve({
-      stdout: Buffer.concat(this.#output[0]),
-      stderr: Buffer.concat(this.#output[1]),
+      stdout: this.#output[0].take(),
+      stderr: how.stderr ?? this.#output[1].take(),
       exitCode,
       timedOut: how.timedOut,
       truncated: how.truncated || this.#truncated,

@@ -1,3 +1,4 @@
+import { heapStats } from 'bun:jsc';
 import { expect, test } from 'vitest';
 import { encodeFrame, FrameReader, payloadMaxBytes } from './frame.ts';
 
@@ -31,6 +32,17 @@ test('the longest frame passes and a longer one is dropped, whatever the pieces'
   }
   expect(seen).toEqual([1]);
   expect(reader.broken).toBe(1);
+});
+
+test('a frame that comes byte by byte costs its bytes, not an object for each', () => {
+  const coded = encodeFrame({ type: 1, stream: 1, payload: new Uint8Array(200_000).fill(1) });
+  const reader = new FrameReader();
+  Bun.gc(true);
+  const before = heapStats().objectCount;
+  for (const byte of coded.subarray(0, -1)) reader.read(Buffer.from([byte])).next();
+  Bun.gc(true);
+  expect(heapStats().objectCount - before).toBeLessThan(20_000);
+  expect([...reader.read(Buffer.from([0]))][0]?.payload).toHaveLength(200_000);
 });
 
 test('a changed byte and a broken coding are dropped, and the next frame is read', () => {

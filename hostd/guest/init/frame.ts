@@ -1,3 +1,4 @@
+import { GrowingBuffer } from './growingBuffer.ts';
 
 /** One message of the init protocol. Its wire form is COBS of `type u8, stream u32, payload, crc32 u32`, ended by a zero. */
 export interface Frame {
@@ -23,7 +24,7 @@ export function encodeFrame(frame: Frame): Buffer {
 function stuff(plain: Buffer): Buffer {
   const out = Buffer.allocUnsafe(plain.length + Math.ceil(plain.length / 254) + 2);
   let to = 0;
-  for (let from = 0; from <= plain.length; ) {
+  for (let from = 0; from <= plain.length;) {
     const zero = plain.indexOf(0, from);
     const end = zero < 0 ? plain.length : zero;
     const count = Math.min(end - from, 254);
@@ -40,7 +41,7 @@ function stuff(plain: Buffer): Buffer {
 function unstuff(coded: Buffer): Buffer | undefined {
   const out = Buffer.allocUnsafe(coded.length);
   let to = 0;
-  for (let from = 0; from < coded.length; ) {
+  for (let from = 0; from < coded.length;) {
     const code = coded[from]!;
     const end = from + code;
     if (code === 0 || end > coded.length) return undefined;
@@ -54,36 +55,32 @@ function unstuff(coded: Buffer): Buffer | undefined {
 
 /** Turns the bytes of a guest into frames. Broken frames are counted and left out; memory is bounded by one frame. */
 export class FrameReader {
-  readonly #parts: Buffer[] = [];
-  #size = 0;
+  readonly #begun = new GrowingBuffer(encodedMaxBytes);
   #skipping = false;
   broken = 0;
 
   *read(chunk: Buffer): Generator<Frame> {
-    for (let from = 0; from < chunk.length; ) {
+    for (let from = 0; from < chunk.length;) {
       const zero = chunk.indexOf(0, from);
-      this.#keep(chunk.subarray(from, zero < 0 ? chunk.length : zero));
-      if (zero < 0) return;
+      const part = chunk.subarray(from, zero < 0 ? chunk.length : zero);
+      if (zero < 0) return this.#keep(part);
       from = zero + 1;
-      const frame = this.#take();
+      const frame = this.#take(part);
       if (frame) yield frame;
     }
   }
 
   #keep(part: Buffer): void {
     if (this.#skipping) return;
-    this.#size += part.length;
-    if (this.#size > encodedMaxBytes) {
-      this.#skipping = true;
-      this.#parts.length = 0;
-    } else if (part.length > 0) this.#parts.push(part);
+    this.#skipping = !this.#begun.append(part);
+    if (this.#skipping) this.#begun.take();
   }
 
-  #take(): Frame | undefined {
-    const whole = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
+  #take(last: Buffer): Frame | undefined {
+    const isBegun = this.#skipping || this.#begun.length > 0;
+    if (isBegun || last.length > encodedMaxBytes) this.#keep(last);
+    const whole = isBegun ? this.#begun.take() : last;
     const skipped = this.#skipping;
-    this.#parts.length = 0;
-    this.#size = 0;
     this.#skipping = false;
     if (whole.length === 0 && !skipped) return undefined;
     const plain = skipped ? undefined : unstuff(whole);
