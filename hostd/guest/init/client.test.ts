@@ -1,7 +1,9 @@
 import { Duplex } from 'node:stream';
+import { heapStats } from 'bun:jsc';
 import { systemClock } from '@lebureau/kit/clock';
 import { expect, test } from 'vitest';
 import { openInitChannel } from './client.ts';
+import { Execution } from './execution.ts';
 import { decodeFields, encodeFields } from './fields.ts';
 import { encodeFrame, FrameReader, type Frame } from './frame.ts';
 import { execMessage, identifyMessage } from './messages.ts';
@@ -33,7 +35,10 @@ function greeting(more: (frame: Frame, say: (bytes: Uint8Array) => void) => void
 const request = { argv: ['x'], user: 'agent', timeoutMs: 2000, outputMaxBytes: 100 };
 
 test('a guest that never greets gives guest_unreachable after the time asked for', async () => {
-  const channel = openInitChannel(hostileGuest(() => {}), systemClock);
+  const channel = openInitChannel(
+    hostileGuest(() => {}),
+    systemClock,
+  );
   await expect(channel.health(50)).rejects.toMatchObject({ code: 'guest_unreachable' });
   channel.close();
 });
@@ -57,7 +62,10 @@ test('health of a lying guest is cut to size and made of numbers', async () => {
     ['uptimeSeconds', '-5'],
     ['memoryFreeMiB', 'Infinity'],
   ];
-  const channel = openInitChannel(greeting((got, say) => say(frame(0x82, got.stream, lies))), systemClock);
+  const channel = openInitChannel(
+    greeting((got, say) => say(frame(0x82, got.stream, lies))),
+    systemClock,
+  );
   const health = await channel.health(1000);
   expect(health).toMatchObject({ protocol: 0, uptimeSeconds: 0, memoryFreeMiB: 0, displayUp: false });
   expect(health.programVersion).toHaveLength(512);
@@ -67,7 +75,8 @@ test('health of a lying guest is cut to size and made of numbers', async () => {
 test('a guest that sends more output than was asked for is cut', async () => {
   const channel = openInitChannel(
     greeting((got, say) => {
-      for (let i = 0; i < 50; i++) say(encodeFrame({ type: 0x21, stream: got.stream, payload: Buffer.alloc(1000, 65) }));
+      for (let i = 0; i < 50; i++)
+        say(encodeFrame({ type: 0x21, stream: got.stream, payload: Buffer.alloc(1000, 65) }));
       say(frame(0x23, got.stream, [['code', '9999']]));
     }),
     systemClock,
@@ -79,7 +88,10 @@ test('a guest that sends more output than was asked for is cut', async () => {
 });
 
 test('a guest that sends garbage for ever is given up', async () => {
-  const channel = openInitChannel(greeting((_, say) => say(Buffer.from('\u0001x\0'.repeat(2000)))), systemClock);
+  const channel = openInitChannel(
+    greeting((_, say) => say(Buffer.from('\u0001x\0'.repeat(2000)))),
+    systemClock,
+  );
   await expect(channel.health(2000)).rejects.toThrow('garbage');
 });
 
@@ -92,11 +104,71 @@ test('everything that waits fails when the stream breaks', async () => {
 });
 
 test('unanswered questions are limited', async () => {
-  const channel = openInitChannel(greeting(() => {}), systemClock);
+  const channel = openInitChannel(
+    greeting(() => {}),
+    systemClock,
+  );
   const asked = Array.from({ length: 300 }, () => channel.health(300).catch((error: Error) => error.message));
   const messages = await Promise.all(asked);
   expect(messages.filter((message) => String(message).includes('256 questions'))).toHaveLength(44);
   channel.close();
+});
+
+/** Greets, and from then on reads nothing. */
+function deafGuest(): Duplex {
+  const reader = new FrameReader();
+  const stream: Duplex = new Duplex({
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => {
+      const [hello] = reader.read(chunk);
+      if (hello?.type === 1)
+        stream.push(frame(0x81, 0, [['session', decodeFields(hello.payload).get('session') ?? '']]));
+      if (hello === undefined || hello.type === 1) done();
+    },
+  });
+  return stream;
+}
+
+test('a guest that reads nothing is asked no more than two megabytes', async () => {
+  const stream = deafGuest();
+  const channel = openInitChannel(stream, systemClock);
+  const argv = ['x'.repeat(200_000)];
+  const asked = Array.from({ length: 40 }, () =>
+    channel.exec({ ...request, argv }).catch((error: Error) => error.message),
+  );
+  await expect.poll(() => stream.writableLength).toBeGreaterThan(2_000_000);
+  await expect(channel.health(1000)).rejects.toThrow('does not read');
+  expect(stream.writableLength).toBeLessThan(2_500_000);
+  channel.close();
+  const refused = (await Promise.all(asked)).filter((message) => String(message).includes('does not read'));
+  expect(refused.length).toBeGreaterThan(25);
+});
+
+test('a guest that gives credit for stdin which it never reads is given up', async () => {
+  const stream = deafGuest();
+  const channel = openInitChannel(stream, systemClock);
+  await expect.poll(() => stream.writableLength).toBe(0);
+  const running = channel
+    .exec({ ...request, stdin: new Uint8Array(50_000_000) })
+    .catch((error: Error) => error.message);
+  await expect.poll(() => stream.writableLength).toBeGreaterThan(60_000);
+  for (let i = 0; i < 700; i++) stream.push(frame(0x24, 1, [['bytes', '65536']]));
+  expect(await running).toContain('does not read');
+  expect(stream.destroyed).toBe(true);
+});
+
+test('output that comes byte by byte costs its bytes, not an object for each', async () => {
+  const execution = new Execution({ ...request, outputMaxBytes: 200_000 }, () => {});
+  const payload = new Uint8Array([65]);
+  Bun.gc(true);
+  const before = heapStats().objectCount;
+  for (let i = 0; i < 200_001; i++) execution.take({ type: 0x21, stream: 1, payload });
+  Bun.gc(true);
+  expect(heapStats().objectCount - before).toBeLessThan(20_000);
+  execution.take({ type: 0x23, stream: 1, payload: encodeFields([['code', '0']]) });
+  const result = await execution.result;
+  expect(result.truncated).toBe(true);
+  expect(Buffer.from(result.stdout).equals(Buffer.alloc(200_000, 65))).toBe(true);
 });
 
 test('what the wire cannot carry is refused before it is sent', () => {
@@ -107,9 +179,17 @@ test('what the wire cannot carry is refused before it is sent', () => {
 
 test('the public half of the host key is taken from the private one', () => {
   const publicBlob = Buffer.from('0000000b7373682d6564323535313900000020'.padEnd(102, 'ab'), 'hex');
-  const part = (bytes: Buffer) => Buffer.concat([Buffer.from(bytes.length.toString(16).padStart(8, '0'), 'hex'), bytes]);
+  const part = (bytes: Buffer) =>
+    Buffer.concat([Buffer.from(bytes.length.toString(16).padStart(8, '0'), 'hex'), bytes]);
   const none = part(Buffer.from('none'));
-  const key = Buffer.concat([Buffer.from('openssh-key-v1\0'), none, none, part(Buffer.alloc(0)), Buffer.from([0, 0, 0, 1]), part(publicBlob)]);
+  const key = Buffer.concat([
+    Buffer.from('openssh-key-v1\0'),
+    none,
+    none,
+    part(Buffer.alloc(0)),
+    Buffer.from([0, 0, 0, 1]),
+    part(publicBlob),
+  ]);
   const sshHostKey = `-----BEGIN OPENSSH PRIVATE KEY-----\n${key.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
   const identity = {
     ...{ owner: 'o', boot: 1, hostName: 'h', machineId: 'm', mac: 'x', sshHostKey, sshAuthorizedKey: 'k' },

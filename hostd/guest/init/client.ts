@@ -11,6 +11,10 @@ import { execMessage, identifyMessage, messageType, readError, readHealth } from
 const pendingMax = 256;
 /** A guest that sends this many broken frames in one connection is given up. */
 const brokenMax = 1000;
+/** While more than this waits for a guest that reads slowly, it is asked nothing new. */
+const unreadMaxBytes = 2 * 2 ** 20;
+/** What was asked before may add its stdin; beyond this the guest gives credit for what it never reads. */
+const unreadLimitBytes = 8 * 2 ** 20;
 const helloEveryMs = 500;
 const helloTimerMax = 2400;
 /** What the exit of a command may take longer than its own limit. */
@@ -59,7 +63,8 @@ export class InitClient implements InitChannel {
 
   async identify(identity: GuestIdentity, timeoutMs: number): Promise<void> {
     const calledMs = this.#clock.monotonicMs();
-    const message = () => identifyMessage(identity, identity.clockMs + this.#clock.monotonicMs() - calledMs + this.#wayMs);
+    const message = () =>
+      identifyMessage(identity, identity.clockMs + this.#clock.monotonicMs() - calledMs + this.#wayMs);
     await this.#ask(messageType.identify, message, timeoutMs);
   }
 
@@ -146,14 +151,21 @@ export class InitClient implements InitChannel {
   #newStream(): number {
     if (this.#end) throw this.#end;
     if (this.#pending.size >= pendingMax) {
-      throw new Fault('guest_unreachable', `${pendingMax} questions to the guest are unanswered`, { retryAfterSeconds: 1 });
+      throw new Fault('guest_unreachable', `${pendingMax} questions to the guest are unanswered`, {
+        retryAfterSeconds: 1,
+      });
+    }
+    if (this.#stream.writableLength > unreadMaxBytes) {
+      throw new Fault('guest_unreachable', 'the guest does not read what it is asked', { retryAfterSeconds: 1 });
     }
     this.#lastStream = (this.#lastStream % 0xffff_ffff) + 1;
     return this.#lastStream;
   }
 
   #send(type: number, stream: number, payload: Uint8Array): void {
-    if (!this.#end) this.#stream.write(encodeFrame({ type, stream, payload }));
+    if (this.#end) return;
+    this.#stream.write(encodeFrame({ type, stream, payload }));
+    if (this.#stream.writableLength > unreadLimitBytes) this.#finish('the guest does not read what it is sent');
   }
 
   #read(chunk: Buffer): void {
