@@ -1,5 +1,5 @@
 import type { Clock } from '@lebureau/kit/clock';
-import { describeError } from '@lebureau/kit/fault';
+import { describeError, Fault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import { backoffMs } from '@lebureau/kit/loop';
 import { act, probe, type ActParts } from './act.ts';
@@ -51,6 +51,8 @@ export class Caretaker {
   private justConfirmed = false;
   private acting = false;
   private stop: Facts['stop'];
+  /** The power was cut, and nothing was seen since. */
+  private cut = false;
   private trouble: Facts['trouble'];
   private lookFailures = 0;
   private last: Observation | undefined;
@@ -157,9 +159,18 @@ export class Caretaker {
       seen.kind === 'vm' && seen.vm.owner === this.order.assignmentId && seen.vm.complete ? seen.vm : undefined;
     if (vm !== undefined) this.cloneSeen = true;
     if (vm?.power !== 'running') this.stop = undefined;
+    this.noteCut(vm === undefined || vm.power === 'off');
     if (vm === undefined || vm.power === 'off') this.forgetGuest(vm?.boot ?? 0);
     else if (vm.boot !== this.guest.boot) this.forgetGuest(vm.boot);
     if (vm?.power === 'running') this.guest.runningSinceMs ??= this.parts.clock.monotonicMs();
+  }
+
+  /** A cut that succeeded and changed nothing is a failure, or it would be tried again without a pause. */
+  private noteCut(isOff: boolean): void {
+    const inVain = this.cut && !isOff;
+    this.cut = false;
+    if (inVain) this.fail({ kind: 'kill' }, new Fault('hypervisor_failed', 'The power was cut, but it is not off.'));
+    else if (isOff && this.trouble?.kind === 'kill') this.trouble = undefined;
   }
 
   private forgetGuest(boot: number): void {
@@ -205,7 +216,8 @@ export class Caretaker {
     this.acting = true;
     try {
       await this.effect(effect);
-      if (this.trouble?.kind === effect.kind) this.trouble = undefined;
+      // Whether a cut helped shows when it is looked at.
+      if (this.trouble?.kind === effect.kind && effect.kind !== 'kill') this.trouble = undefined;
       this.parts.log.info('effect done', { ...fields, tookMs: Math.round(this.parts.clock.monotonicMs() - began) });
       if (effect.kind === 'probe') this.noteMet();
     } catch (error) {
@@ -252,6 +264,10 @@ export class Caretaker {
         this.confirmedAtMs = undefined;
         return this.inSlot(() => act(this.parts, order, effect));
       case 'kill':
+        return this.inSlot(async () => {
+          await act(this.parts, order, effect);
+          this.cut = true;
+        });
       case 'delete':
         return this.inSlot(() => act(this.parts, order, effect));
     }

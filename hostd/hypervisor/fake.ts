@@ -28,6 +28,8 @@ export interface FakeVm extends VmSeen {
   identity?: string;
   /** Never answers on any channel, and ignores the request to power off. */
   wedged?: boolean;
+  /** Cutting its power succeeds and changes nothing. */
+  unkillable?: boolean;
 }
 
 export class FakeHypervisor {
@@ -193,7 +195,8 @@ class FakeDriver implements Driver {
 
   async kill(vmRef: string): Promise<void> {
     await this.at('kill:before', vmRef);
-    if (this.mustGet(vmRef).power !== 'off') this.switchOff(vmRef);
+    const vm = this.mustGet(vmRef);
+    if (vm.power !== 'off' && !vm.unkillable) this.switchOff(vmRef);
     await this.at('kill:after', vmRef);
   }
 

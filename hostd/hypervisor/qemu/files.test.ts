@@ -1,9 +1,11 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { isFault } from '@lebureau/kit/fault';
 import { isVmRef, readBoot, readMarker, vmPaths, writeJson, type VmMarker } from './files.ts';
+import { damagedSight } from './observe.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lebureau-files-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -41,6 +43,21 @@ test('a marker comes back as it was written, and nothing temporary stays', async
   await writeJson(path, marker, { durable: true });
   expect(await readMarker(path)).toEqual(marker);
   expect(readdirSync(folder)).toEqual(['vm.json']);
+});
+
+test('a record is never renamed into place before its content is on the disk', async () => {
+  const path = join(folder, 'boot.json');
+  const handle = await open(join(folder, 'any'), 'w');
+  const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync');
+  await handle.close();
+  await writeJson(path, marker, { durable: false });
+  expect(sync).toHaveBeenCalledTimes(1);
+  sync.mockRestore();
+});
+
+test('a damaged record without a process is a VM that is off, so that it can be started', () => {
+  expect(damagedSight(0)).toEqual({ power: 'off', boot: 0 });
+  expect(damagedSight(1)).toMatchObject({ power: 'broken' });
 });
 
 test.each([

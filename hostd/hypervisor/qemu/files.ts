@@ -124,13 +124,16 @@ export async function readJson(path: string): Promise<object | 'damaged' | undef
   }
 }
 
-/** Replaces a small file as a whole. `durable`: it is there after a power cut, too. */
+/**
+ * Replaces a small file as a whole. After a power cut there is the former one or this one, never an empty one.
+ * `durable`: it is this one for certain.
+ */
 export async function writeJson(path: string, value: object, options: { durable: boolean }): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);
   try {
     await file.writeFile(JSON.stringify(value));
-    if (options.durable) await file.sync();
+    await file.sync();
   } finally {
     await file.close();
   }

@@ -24,12 +24,18 @@ export async function seeVm(engine: Engine, vm: VmFolder): Promise<VmSeen> {
 async function sight(engine: Engine, vm: VmFolder): Promise<Sight> {
   const record = await readBoot(vm.paths.boot);
   if (record === undefined) return { power: 'off', boot: 0 };
-  if (record === 'damaged') return { power: 'broken', boot: 0, trouble: 'Its boot.json is damaged.' };
+  if (record === 'damaged') return damagedSight(processesOfVm(engine, vm).length);
   const process = livingProcess(engine, vm, record);
   if (!process) return offSight(record, record.offBecause ?? 'crashed');
   const status = await guestStatus(engine, vm, process);
   if (record.phase === 'starting') return startingSight(vm, record, { ...status, process });
   return startedSight(engine, vm, { record, process, status });
+}
+
+/** Without a process it is off, and the next start is a cold one. A process that nothing is known of is not adopted. */
+export function damagedSight(processes: number): Sight {
+  if (processes === 0) return { power: 'off', boot: 0 };
+  return { power: 'broken', boot: 0, trouble: 'Its boot.json is damaged.' };
 }
 
 /** The process of the last start, by its record or, when hostd died before writing that, by its uid. */

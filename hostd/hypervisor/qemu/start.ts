@@ -23,9 +23,10 @@ interface StartPlan {
 
 /** Starts a VM that is off. What the former start left behind is ended first. */
 export async function startVm(engine: Engine, vm: VmFolder, start: StartOptions): Promise<void> {
-  const former = await readBoot(vm.paths.boot);
-  if (former === 'damaged') throw new Fault('needs_operator', 'the boot.json of this VM is damaged');
-  if (former && (await alreadyRuns(engine, vm, { former, start }))) return;
+  const read = await readBoot(vm.paths.boot);
+  const former = read === 'damaged' ? unknownBoot(start) : read;
+  if (read === 'damaged') await endAllProcesses(engine, vm);
+  else if (former && (await alreadyRuns(engine, vm, { former, start }))) return;
   requireMemory(vm);
   const [plan] = await Promise.all([planStart(engine, vm, former), engine.network.ensure(vm.marker.slot)]);
   const formerBoot = former ? (former.phase === 'started' ? former.boot : former.formerBoot) : 0;
@@ -40,6 +41,11 @@ export async function startVm(engine: Engine, vm: VmFolder, start: StartOptions)
     else if (!progress.guestMayHaveRun) await rm(vm.paths.boot, { force: true });
     throw asDiskFault(error);
   }
+}
+
+/** In place of a record that cannot be read. Its guest may have written to the disk, so no warm state fits any more. */
+function unknownBoot(start: StartOptions): BootRecord {
+  return { boot: 0, formerBoot: 0, mac: start.mac, startMode: 'cold', phase: 'started' };
 }
 
 type NewBoot = Omit<BootRecord, 'startMode' | 'phase'>;

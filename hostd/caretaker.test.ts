@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { silentLog } from '@lebureau/kit/log';
+import { Caretaker } from './caretaker.ts';
+import { FakeHypervisor } from './hypervisor/fake.ts';
+import { Slots } from './limit.ts';
+import type { Assignment, Observation } from './orders.ts';
+import { VirtualClock } from './virtualclock.ts';
+
+const order: Assignment = {
+  assignmentId: 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  desktopId: null,
+  vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4',
+  templateId: 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  hardware: { vcpus: 1, memoryMiB: 1024, diskGiB: 8 },
+  network: 'none',
+  hostName: 'desk',
+  timeZone: 'UTC',
+  desired: 'running',
+  desiredBoot: 2,
+  generation: 1,
+  cloneSeen: true,
+  gracefulStopSeconds: 30,
+  config: '{}',
+};
+
+/** A caretaker of one VM that is there already, on a clock that is moved by hand. */
+function tended(ordered: Assignment) {
+  const clock = new VirtualClock();
+  const hypervisor = new FakeHypervisor({ clock });
+  hypervisor.plant({ vmRef: order.vmRef, owner: order.assignmentId });
+  const vm = hypervisor.vms.get(order.vmRef)!;
+  const points: string[] = [];
+  const told: Observation[] = [];
+  const driver = hypervisor.driver((point) => {
+    // A loop without a pause would otherwise never let the test end.
+    if (points.push(point) > 2000) return Promise.reject(new Error('busy'));
+    return Promise.resolve();
+  });
+  const begin = () =>
+    new Caretaker(
+      {
+        driver,
+        guests: hypervisor.guests(),
+        clock,
+        log: silentLog,
+        slots: new Slots(4),
+        identityOf: (one, boot) => ({ owner: one.assignmentId, boot }) as never,
+        macOf: () => '52:54:00:00:00:01',
+        tell: (observation) => told.push(observation),
+        confirm: () => Promise.resolve(),
+        coldStarted: () => {},
+        bootTimeoutMs: 600_000,
+        lookEveryMs: 3_000,
+      },
+      ordered,
+    );
+  const pass = async (ms: number) => {
+    const untilMs = clock.monotonicMs() + ms;
+    while (await clock.next(untilMs));
+  };
+  return { vm, points, told, begin, pass, count: (point: string) => points.filter((each) => each === point).length };
+}
+
+test('a cut that changes nothing is tried again with pauses, and helps in the end', async () => {
+  const { vm, begin, pass, count, told } = tended(order);
+  Object.assign(vm, { power: 'broken', boot: 1, unkillable: true });
+  const caretaker = begin();
+  await pass(60_000);
+  expect(count('kill:before')).toBeGreaterThan(5);
+  expect(count('kill:before')).toBeLessThan(200);
+  expect(told.at(-1)?.fault).toMatchObject({ code: 'hypervisor_failed', class: 'retry' });
+  vm.unkillable = false;
+  await pass(10_000);
+  expect(vm).toMatchObject({ power: 'running', boot: 2 });
+  expect(told.at(-1)?.fault).toBeNull();
+  caretaker.end();
+});
