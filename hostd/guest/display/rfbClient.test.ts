@@ -24,22 +24,35 @@ async function connected(width: number, height: number) {
     for (const message of messages) server.write(message);
     await systemClock.sleep(60);
   };
-  const pixel = (x: number, y: number) => client.framebuffer.pixels.readUInt32LE((y * client.framebuffer.width + x) * 4);
+  const pixel = (x: number, y: number) =>
+    client.framebuffer.pixels.readUInt32LE((y * client.framebuffer.width + x) * 4);
   return { client, server, send, pixel };
 }
 
 test('raw, copied and compressed rectangles arrive, over any cut of the stream', async () => {
   const { client, send, pixel } = await connected(100, 80);
-  const red = rfb.update(rfb.raw({ ...area(0, 0, 100, 80), colour: 0xff0000 }), rfb.raw({ ...area(3, 4, 2, 2), colour: 0x00ff00 }));
-  await send(...Array.from({ length: Math.ceil(red.length / 999) }, (_, index) => red.subarray(index * 999, (index + 1) * 999)));
+  const red = rfb.update(
+    rfb.raw({ ...area(0, 0, 100, 80), colour: 0xff0000 }),
+    rfb.raw({ ...area(3, 4, 2, 2), colour: 0x00ff00 }),
+  );
+  await send(
+    ...Array.from({ length: Math.ceil(red.length / 999) }, (_, index) => red.subarray(index * 999, (index + 1) * 999)),
+  );
   expect([client.complete, pixel(0, 0), pixel(3, 4), pixel(5, 4)]).toEqual([true, 0xff0000, 0x00ff00, 0xff0000]);
 
   await send(rfb.update(rfb.rectangle(area(50, 60, 2, 2), 1, u16(3, 4))));
   expect([pixel(50, 60), pixel(51, 61), pixel(52, 60)]).toEqual([0x00ff00, 0x00ff00, 0xff0000]);
 
-  const compressed = deflateSync(pixelsOf({ width: 10, height: 5, colour: 0x0000ff }), { finishFlush: constants.Z_SYNC_FLUSH });
+  const compressed = deflateSync(pixelsOf({ width: 10, height: 5, colour: 0x0000ff }), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
   await send(rfb.update(rfb.rectangle(area(90, 70, 10, 5), 6, Buffer.concat([u32(compressed.length), compressed]))));
-  expect([client.failure, pixel(90, 70), pixel(99, 74), pixel(99, 75)]).toEqual([undefined, 0x0000ff, 0x0000ff, 0xff0000]);
+  expect([client.failure, pixel(90, 70), pixel(99, 74), pixel(99, 75)]).toEqual([
+    undefined,
+    0x0000ff,
+    0x0000ff,
+    0xff0000,
+  ]);
 });
 
 test('a copy onto itself moves rows as they were', async () => {
@@ -71,7 +84,11 @@ test('the pointer is drawn into pictures, by its mask, and counts as a change', 
   const { client, send } = await connected(64, 64);
   await send(rfb.update(rfb.raw({ ...area(0, 0, 64, 64), colour: 0 })));
   const mask = Buffer.from([0b1000_0000, 0b0100_0000]);
-  await send(rfb.update(rfb.rectangle(area(1, 0, 2, 2), -239, Buffer.concat([pixelsOf({ width: 2, height: 2, colour: 0xffffff }), mask]))));
+  await send(
+    rfb.update(
+      rfb.rectangle(area(1, 0, 2, 2), -239, Buffer.concat([pixelsOf({ width: 2, height: 2, colour: 0xffffff }), mask])),
+    ),
+  );
   const before = client.framebuffer.damage.sequence;
   client.pointer(0, 11, 20);
   expect(client.framebuffer.damage.changedSince(before, client.framebuffer.screen)).toHaveLength(1);
@@ -108,7 +125,11 @@ describe('a hostile server is refused', () => {
     ['a failed login', [rfb.version, Buffer.from([1, 1]), u32(1), reason], /refused: no!!/],
     ['a screen without pixels', [rfb.version, rfb.noSecurity, rfb.init(0, 600)], /0×600 is refused/],
     ['a screen of 16 GB', [rfb.version, rfb.noSecurity, rfb.init(65_535, 65_535)], /65535×65535 is refused/],
-    ['an endless name', [rfb.version, rfb.noSecurity, Buffer.concat([rfb.init(10, 10).subarray(0, 20), u32(0x7fff_ffff)])], /text of/],
+    [
+      'an endless name',
+      [rfb.version, rfb.noSecurity, Buffer.concat([rfb.init(10, 10).subarray(0, 20), u32(0x7fff_ffff)])],
+      /text of/,
+    ],
   ];
   test.each(refused)('in the handshake: %s', async (_name, messages, why) => {
     const { stream } = serve(...messages);
@@ -126,10 +147,41 @@ describe('a hostile server is refused', () => {
     ['a cut text of negative length', Buffer.concat([Buffer.from([3, 0, 0, 0]), u32(0x8000_0000)]), /cut text/],
     ['a giant cursor', rfb.update(rfb.rectangle(area(0, 0, 60_000, 60_000), -239)), /cursor of/],
     ['a giant new size', rfb.update(rfb.rectangle(area(0, 0, 60_000, 60_000), -223)), /60000×60000 is refused/],
+    [
+      'endless copying',
+      rfb.update(...Array.from({ length: 255 }, () => rfb.rectangle(area(0, 0, 100, 80), 1, u16(0, 0)))),
+      /too often/,
+    ],
+    [
+      'endless new sizes',
+      rfb.update(rfb.rectangle(area(0, 0, 90, 60), -223), rfb.rectangle(area(0, 0, 60, 90), -223)),
+      /more than one new size/,
+    ],
     ['more compressed than plain', rfb.update(rfb.rectangle(area(0, 0, 2, 2), 6, u32(1_000_000))), /compressed bytes/],
-    ['a compression bomb', rfb.update(rfb.rectangle(area(0, 0, 80, 20), 6, Buffer.concat([u32(bomb.length), bomb]))), /pixels/],
-    ['broken compression', rfb.update(rfb.rectangle(area(0, 0, 2, 2), 6, Buffer.concat([u32(6), Buffer.from('rubbish')]))), /./],
-    ['too few pixels', rfb.update(rfb.rectangle(area(0, 0, 9, 9), 6, Buffer.concat([u32(11), deflateSync(Buffer.alloc(3), { finishFlush: constants.Z_SYNC_FLUSH })]).subarray(0, 15))), /./],
+    [
+      'a compression bomb',
+      rfb.update(rfb.rectangle(area(0, 0, 80, 20), 6, Buffer.concat([u32(bomb.length), bomb]))),
+      /pixels/,
+    ],
+    [
+      'broken compression',
+      rfb.update(rfb.rectangle(area(0, 0, 2, 2), 6, Buffer.concat([u32(6), Buffer.from('rubbish')]))),
+      /./,
+    ],
+    [
+      'too few pixels',
+      rfb.update(
+        rfb.rectangle(
+          area(0, 0, 9, 9),
+          6,
+          Buffer.concat([u32(11), deflateSync(Buffer.alloc(3), { finishFlush: constants.Z_SYNC_FLUSH })]).subarray(
+            0,
+            15,
+          ),
+        ),
+      ),
+      /./,
+    ],
   ];
   test.each(broken)('after it: %s', async (_name, message, why) => {
     const { client, send } = await connected(100, 80);
@@ -151,6 +203,18 @@ describe('a hostile server is refused', () => {
     cut.server.end(Buffer.from([0, 0, 0]));
     await cut.client.closed;
     expect(cut.client.failure?.message).toMatch(/ended|closed/);
+  });
+
+  test('much work in few bytes leaves everything else its turn', async () => {
+    const { client, server } = await connected(1000, 1000);
+    let updates = 0;
+    client.onUpdate(() => (updates += 1));
+    const copy = rfb.rectangle(area(0, 0, 1000, 1000), 1, u16(0, 0));
+    server.write(Buffer.concat(Array.from({ length: 30 }, () => rfb.update(copy, copy, copy))));
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(updates).toBeLessThan(10);
+    await expect.poll(() => updates).toBe(30);
+    expect(client.failure).toBeUndefined();
   });
 
   test('a million random bytes end the connection and nothing else', async () => {

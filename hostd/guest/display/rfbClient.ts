@@ -9,6 +9,11 @@ import { RectangleReader, encodings } from './rfbRectangles.ts';
 /** From the first byte of a message to its last, and for the handshake. */
 const messageTimeoutMs = 10_000;
 const cutTextMaxBytes = 1_048_576;
+/** An update that paints the screen more often than this is no picture but an attempt to keep us busy. */
+const paintedScreensMax = 4;
+/** Pixels after which everything else gets its turn; a rectangle counts as some on its own. */
+const workAtOnce = 1_048_576;
+const rectangleWork = 4096;
 /** A key that nobody holds: letting go of it changes nothing, but wakes a server that looks at the screen ever less often. */
 const idleKeysym = 0xff14;
 
@@ -34,6 +39,7 @@ export class RfbClient {
   private framebufferNow: Framebuffer;
   private failureNow: Error | undefined;
   private missingPixels: number;
+  private workSincePause = 0;
   private probe: { sentMs: number | undefined; answered: Promise<void>; answer: () => void } | undefined;
   private confirmedMsNow = Number.NEGATIVE_INFINITY;
   private updateListeners = new Set<() => void>();
@@ -167,14 +173,26 @@ export class RfbClient {
     const count = (await this.reader.read(3)).readUInt16BE(1);
     this.framebufferNow.damage.advance();
     let answered = false;
+    let resized = false;
+    let paintedPixels = 0;
     for (let index = 0; index < count; index++) {
       const outcome = await this.rectangles.read(this.framebufferNow, this.clock.monotonicMs());
       if (outcome.last) break;
-      if (outcome.resized) this.resize(outcome.resized);
+      if (outcome.resized && this.resize(outcome.resized)) {
+        if (resized) throw new Error('more than one new size in an update is refused');
+        resized = true;
+        paintedPixels = 0;
+        await this.pauseAfter(this.screenPixels());
+      }
+      const pixels = (outcome.painted?.width ?? 0) * (outcome.painted?.height ?? 0);
       if (outcome.painted) {
-        this.missingPixels -= outcome.painted.width * outcome.painted.height;
+        this.missingPixels -= pixels;
         answered ||= outcome.painted.x === 0 && outcome.painted.y === 0;
       }
+      paintedPixels += pixels;
+      if (paintedPixels > paintedScreensMax * this.screenPixels())
+        throw new Error('an update painted the screen too often');
+      await this.pauseAfter(rectangleWork + pixels);
     }
     const asksAnew = this.probe?.sentMs === undefined;
     if (answered && this.probe?.sentMs !== undefined) {
@@ -196,17 +214,35 @@ export class RfbClient {
     this.probe.sentMs = this.clock.monotonicMs();
     const sign = { x: 0, y: 0, width: 1, height: 1 };
     // In one piece, so that the server answers once.
-    const messages = [keyEvent(idleKeysym, false), updateRequest(true, this.framebufferNow.screen), updateRequest(false, sign)];
+    const messages = [
+      keyEvent(idleKeysym, false),
+      updateRequest(true, this.framebufferNow.screen),
+      updateRequest(false, sign),
+    ];
     this.write(Buffer.concat(messages));
   }
 
-  private resize(size: ScreenSize): void {
-    if (size.width === this.framebufferNow.width && size.height === this.framebufferNow.height) return;
+  private screenPixels(): number {
+    return this.framebufferNow.width * this.framebufferNow.height;
+  }
+
+  /** What a server sends in one piece is read without waiting, so it could keep the whole process busy. */
+  private async pauseAfter(work: number): Promise<void> {
+    this.workSincePause += work;
+    if (this.workSincePause < workAtOnce) return;
+    this.workSincePause = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** @returns false when the size is the same as before. */
+  private resize(size: ScreenSize): boolean {
+    if (size.width === this.framebufferNow.width && size.height === this.framebufferNow.height) return false;
     this.framebufferNow = new Framebuffer(size.width, size.height);
     this.missingPixels = size.width * size.height;
     this.confirmedMsNow = Number.NEGATIVE_INFINITY;
     if (this.probe) this.probe.sentMs = undefined;
     this.write(updateRequest(false, this.framebufferNow.screen));
+    return true;
   }
 
   private write(message: Buffer): void {
