@@ -1,5 +1,5 @@
 import { runLoop } from '@lebureau/kit/loop';
-import { deleteDesktop } from '../desktops/operations.ts';
+import { expireDesktop } from '../desktops/operations.ts';
 import { listExpired, renewExpiry } from '../desktops/store.ts';
 import type { Usage } from '../desktops/usage.ts';
 import { purgeEvents } from '../events/store.ts';
@@ -32,8 +32,9 @@ export async function expireDesktops(services: Services, usage: Usage): Promise<
   if (used.length > 0) await database.write((write) => renewExpiry(write, used, clock.nowMs()));
   for (const { id, workspaceId } of await listExpired(database.read, clock.nowMs())) {
     const caller = { keyId: '', workspaceId, capabilities: new Set(allCapabilities), restriction: null };
-    await database.write((write) => deleteDesktop(services, write, { caller, requestId: '', desktopId: id }));
-    services.log.info('ephemeral desktop expired', { desktopId: id });
+    const act = { caller, requestId: '', desktopId: id, isUsed: () => usage.isUsed(id) };
+    if (await database.write((write) => expireDesktop(services, write, act)))
+      services.log.info('ephemeral desktop expired', { desktopId: id });
   }
 }
 

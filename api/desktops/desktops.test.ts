@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { NodeDouble } from '@lebureau/test/doubles/node';
 import { expireDesktops } from '../background/loops.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
+import { renewExpiry } from './store.ts';
 
 interface Desktop {
   id: string;
@@ -202,5 +203,31 @@ test('an ephemeral desktop goes when it was not used for its time', async () => 
   await expireDesktops(later(125_000), apps.usage);
   apps.usage.take();
   await expireDesktops(later(190_000), apps.usage);
+  expect(await wait(id, 'destroyed')).toMatchObject({ status: 'destroyed' });
+});
+
+test('an ephemeral desktop that is used after its time was seen to be over stays', async () => {
+  const { id } = await create({ ephemeral: true, ttlSeconds: 60 });
+  await wait(id, 'ready');
+  const { services, apps } = api.api;
+  const { database } = services;
+  const clock = { ...services.clock, nowMs: () => services.clock.nowMs() + 61_000 };
+  apps.usage.take();
+  /** Something happens between the look and the transaction. */
+  const expireAfter = (happen: () => Promise<void>) => {
+    const write: typeof database.write = async (body) => {
+      await happen();
+      return database.write(body);
+    };
+    return expireDesktops({ ...services, clock, database: { ...database, write } }, apps.usage);
+  };
+  let end = () => {};
+  await expireAfter(async () => void (end = apps.usage.begin(id)));
+  expect(await wait(id, 'ready')).toMatchObject({ status: 'running' });
+  end();
+  apps.usage.take();
+  await expireAfter(async () => void (await database.write((write) => renewExpiry(write, [id], clock.nowMs()))));
+  expect(await wait(id, 'ready')).toMatchObject({ status: 'running' });
+  await expireDesktops({ ...services, clock: { ...clock, nowMs: () => clock.nowMs() + 61_000 } }, apps.usage);
   expect(await wait(id, 'destroyed')).toMatchObject({ status: 'destroyed' });
 });

@@ -17,6 +17,7 @@ import {
   changeOrder,
   findDesktop,
   listHeads,
+  markExpired,
   replaceLabels,
 } from './store.ts';
 import { type DesktopView, etagOf, factsOf, nodeSilentMs } from './view.ts';
@@ -142,10 +143,27 @@ export async function changeLife(
 export async function deleteDesktop(services: Services, write: Write, act: Act): Promise<DesktopView> {
   const view = await lockForChange(services, write, act);
   if (view.desired === 'deleted') return view;
+  await destroy(services, write, { act, view });
+  return again(write, act);
+}
+
+/** Deletes an ephemeral desktop, unless it was used since its time was seen to be over. @returns whether it did */
+export async function expireDesktop(
+  services: Services,
+  write: Write,
+  act: Act & { isUsed: () => boolean },
+): Promise<boolean> {
+  const view = await lockForChange(services, write, act);
+  if (act.isUsed() || !(await markExpired(write, view.id, services.clock.nowMs()))) return false;
+  await destroy(services, write, { act, view });
+  return true;
+}
+
+async function destroy(services: Services, write: Write, of: { act: Act; view: DesktopView }): Promise<void> {
+  const { act, view } = of;
   await changeOrder(write, view.assignmentId, { desired: 'deleted' });
   await changeDesktop(write, { id: view.id }, { deletedMs: services.clock.nowMs() });
   await tell(services, write, { act, type: 'desktop.destroying' });
-  return again(write, act);
 }
 
 async function lookForChange(write: Write, act: Act): Promise<DesktopView> {

@@ -170,14 +170,27 @@ export function listExpired(db: Reader, nowMs: number): Promise<{ id: string; wo
     .execute();
 }
 
-/** Begins the time to live of these desktops anew at `nowMs`. */
-export async function renewExpiry({ db }: Write, desktopIds: readonly string[], nowMs: number): Promise<void> {
-  if (desktopIds.length === 0) return;
-  await db
+/** Marks one of them as deleted if its time is still over: a use may have renewed it since. @returns whether it is */
+export async function markExpired({ db }: Write, desktopId: string, nowMs: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('desktops')
+    .set({ deletedMs: nowMs })
+    .where('id', '=', desktopId)
+    .where('expiresMs', '<=', nowMs)
+    .where('deletedMs', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Begins the time to live of these desktops anew at `nowMs`. @returns of how many; those being deleted stay so */
+export async function renewExpiry({ db }: Write, desktopIds: readonly string[], nowMs: number): Promise<number> {
+  if (desktopIds.length === 0) return 0;
+  const { numUpdatedRows } = await db
     .updateTable('desktops')
     .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000`, version: sql<number>`"version" + 1` })
     .where('id', 'in', desktopIds)
     .where('ephemeral', '=', 1)
     .where('deletedMs', 'is', null)
-    .execute();
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
 }

@@ -25,6 +25,11 @@ export class Usage {
     };
   }
 
+  /** Whether it is in use, or was since the last `take`. */
+  isUsed(desktopId: string): boolean {
+    return this.#lastMs.has(desktopId) || this.#inUse.has(desktopId);
+  }
+
   /** The desktops whose time to live begins anew. */
   take(): string[] {
     const used = [...new Set([...this.#lastMs.keys(), ...this.#inUse.keys()])];

@@ -174,6 +174,28 @@ test('when the client goes away the node is told', async () => {
   expect(cut).toBe(true);
 });
 
+test('a use shortly before the end is written down before it reaches the node', async () => {
+  const { database, clock } = api.api.services;
+  const set = (change: { expiresMs: number; deletedMs?: number | null }) =>
+    database.write(({ db }) => db.updateTable('desktops').set(change).where('id', '=', id).execute());
+  await set({ expiresMs: clock.nowMs() + 5000 });
+  let leftMs = 0;
+  node.guest.answer = async () => {
+    const row = await database.read.selectFrom('desktops').select('expiresMs').where('id', '=', id).executeTakeFirst();
+    leftMs = row!.expiresMs! - clock.nowMs();
+    return undefined;
+  };
+  await api.expect('exec', 200, { method: 'POST', path: below('/exec'), body: { command: 'make' } });
+  node.guest.answer = undefined;
+  expect(leftMs).toBeGreaterThan(50_000);
+  const seen = node.guest.seen.length;
+  await set({ expiresMs: clock.nowMs() + 5000, deletedMs: clock.nowMs() });
+  const late = await api.expect('exec', 409, { method: 'POST', path: below('/exec'), body: { command: 'make' } });
+  expect(late).toMatchObject({ code: 'wrong_state', desktopStatus: 'destroying' });
+  expect(node.guest.seen.length).toBe(seen);
+  await set({ expiresMs: clock.nowMs() + 60_000, deletedMs: null });
+});
+
 test('50 MB pass both ways', async () => {
   const bytes = 50_000_000;
   const up = await fetch(api.api.url + below('/files/content?path=big'), {

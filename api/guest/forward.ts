@@ -1,6 +1,7 @@
 import { Fault } from '@lebureau/kit/fault';
 import { getDesktop } from '../desktops/operations.ts';
 import { allowedActionsOf, statusOf } from '../desktops/status.ts';
+import { renewExpiry } from '../desktops/store.ts';
 import type { Usage } from '../desktops/usage.ts';
 import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
 import { problems } from '../http/problems.ts';
@@ -21,6 +22,8 @@ const sentUp = [
   'frame',
   'retry-after',
 ];
+/** Several rounds of the loop that writes down which desktops were used. */
+const renewedBelowMs = 10_000;
 const answerTimeoutMs = 60_000;
 const longAnswerTimeoutMs = 660_000;
 
@@ -43,6 +46,7 @@ export class Forwarder {
     demandReady(view, this.#services.clock.nowMs());
     const end = view.ephemeral === 1 ? this.#usage.begin(view.id) : () => {};
     try {
+      if (view.expiresMs !== null) await this.#renew(view, view.expiresMs);
       const answer = await this.#ask(operation, call, view);
       if (answer.headers.get('content-type')?.startsWith('application/problem+json'))
         return await problemFrom(answer, call.requestId);
@@ -54,6 +58,17 @@ export class Forwarder {
       end();
       throw error;
     }
+  }
+
+  /** The loop writes a use down later than that, and another replica may find the time over before. */
+  async #renew(view: DesktopView, expiresMs: number): Promise<void> {
+    const { database, clock } = this.#services;
+    const nowMs = clock.nowMs();
+    if (expiresMs - nowMs > renewedBelowMs) return;
+    if ((await database.write((write) => renewExpiry(write, [view.id], nowMs))) === 1) return;
+    throw new Fault('wrong_state', 'The desktop is being destroyed.', {
+      members: { desktopStatus: 'destroying', allowedActions: [] },
+    });
   }
 
   async #ask(operation: GuestOperation, call: Call<ForwardParams>, view: DesktopView): Promise<Response> {
