@@ -3721,7 +3721,10 @@ export interface operations {
     streamProcess: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `id` of the last event heard, to go on after it. */
+                "Last-Event-ID"?: string;
+            };
             path: {
                 assignmentId: string;
                 processId: string;

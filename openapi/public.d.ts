@@ -6021,7 +6021,10 @@ export interface operations {
     streamProcess: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `id` of the last event heard, to go on after it. */
+                "Last-Event-ID"?: string;
+            };
             path: {
                 desktopId: string;
                 processId: string;

@@ -155,6 +155,19 @@ test('an Idempotency-Key is free again only when nothing reached the desktop', a
   }
 });
 
+test('who follows a process again goes on after the last event heard', async () => {
+  let heard: string | null = null;
+  node.guest.answer = (request) => {
+    heard = request.headers.get('last-event-id');
+    return new Response('id: 5.0\nevent: ping\ndata: {}\n\n', { headers: { 'content-type': 'text/event-stream' } });
+  };
+  const path = below(filled('/processes/:processId/events'));
+  const response = await api.ask('GET', path, { headers: { 'last-event-id': '4.0' } });
+  await expectContract(response, 'streamProcess');
+  node.guest.answer = undefined;
+  expect(heard).toBe('4.0');
+});
+
 test('when the client goes away the node is told', async () => {
   let cut = false;
   node.guest.answer = async (request) => {

@@ -9,7 +9,7 @@ import type { Call } from '../http/route.ts';
 import type { Services } from '../services.ts';
 import type { GuestOperation } from './contract.ts';
 
-const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'traceparent'];
+const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'last-event-id', 'traceparent'];
 const sentUp = [
   'content-type',
   'content-length',

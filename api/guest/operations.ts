@@ -45,7 +45,7 @@ export function guestOperationsBelow(
     query: operation.query,
     body: operation.body,
     bodyMaxBytes: operation.bodyMaxBytes ?? 1_048_576,
-    headers: operation.response === 'octets' ? { Range: 'One range, `bytes=first-last`.' } : undefined,
+    headers: headersOf(operation),
     responses: answersOf(operation),
     problems: [
       ...always,
@@ -53,6 +53,12 @@ export function guestOperationsBelow(
       ...(operation.response === 'octets' ? (['range_not_satisfiable'] as const) : []),
     ],
   }));
+}
+
+function headersOf({ response }: GuestOperation): Operation['headers'] {
+  if (response === 'octets') return { Range: 'One range, `bytes=first-last`.' };
+  if (response === 'events') return { 'Last-Event-ID': 'The `id` of the last event heard, to go on after it.' };
+  return undefined;
 }
 
 function answersOf(operation: GuestOperation): Record<number, Answer> {
