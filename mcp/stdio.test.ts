@@ -74,6 +74,14 @@ test('files of this machine: only below the opened folder, and whole', async () 
     const refused = await call(client, 'desktop_files_download', { path: '/tmp/up.bin', localPath });
     expect([localPath, refused.failed]).toEqual([localPath, true]);
   }
+  for (const localPath of ['link/..', '..', '.', 'sub/']) {
+    const refused = await call(client, 'desktop_files_download', { path: '/tmp/up.bin', localPath });
+    expect([localPath, refused.failed, refused.text]).toEqual([
+      localPath,
+      true,
+      expect.stringContaining('is a folder'),
+    ]);
+  }
   const again = await call(client, 'desktop_files_download', { path: '/tmp/up.bin', localPath: 'down.bin' });
   expect([again.failed, again.text]).toEqual([true, expect.stringContaining('is there already')]);
   await client.close();

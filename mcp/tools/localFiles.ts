@@ -52,11 +52,15 @@ const download = defineTool<{ path: string; localPath: string; overwrite?: boole
   required: ['path', 'localPath'],
   effect: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
   async run({ path: from, localPath: to, overwrite = false }, call) {
-    const folder = await inside(call.localRoots, dirname(resolve(call.localRoots[0] ?? '/', to))).catch(refusal);
+    // `..` as a name would lead out of the folder that was checked.
+    if (['', '.', '..'].includes(to.slice(to.lastIndexOf('/') + 1))) return { text: isFolder, failed: true };
+    const full = resolve(call.localRoots[0] ?? '/', to);
+    const folder = await inside(call.localRoots, dirname(full)).catch(refusal);
     if (typeof folder !== 'string') return folder;
-    const bytes = await save(from, join(folder, basename(to)), { overwrite, call }).catch(refusal);
+    const goal = join(folder, basename(full));
+    const bytes = await save(from, goal, { overwrite, call }).catch(refusal);
     if (typeof bytes !== 'number') return bytes;
-    return { text: `Downloaded ${bytes} bytes to ${join(folder, basename(to))}.` };
+    return { text: `Downloaded ${bytes} bytes to ${goal}.` };
   },
 });
 
@@ -95,11 +99,13 @@ async function inside(roots: readonly string[], path: string): Promise<string> {
   throw new OutsideError(`${path} lies outside of the folders opened to this server (${roots.join(', ')}).`);
 }
 
+const isFolder = 'That is a folder. Next: the path of a file.';
+
 const localReasons: Readonly<Record<string, string>> = {
   EEXIST: 'A file of that name is there already on this machine. Next: another name, or overwrite true.',
   EACCES: 'This server may not write there. Next: another folder.',
   ENOSPC: 'The disk of this machine is full. Next: ask the user to make room.',
-  EISDIR: 'That is a folder. Next: the path of a file.',
+  EISDIR: isFolder,
 };
 
 function refusal(error: unknown): { text: string; failed: true } {
