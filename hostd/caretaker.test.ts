@@ -75,3 +75,30 @@ test('a cut that changes nothing is tried again with pauses, and helps in the en
   expect(told.at(-1)?.fault).toBeNull();
   caretaker.end();
 });
+
+test('a guest that a full disk halted is kept, is told, and goes on in the same boot when there is room', async () => {
+  const { vm, begin, pass, count, told } = tended(order);
+  const identity = `${order.assignmentId}:2`;
+  Object.assign(vm, { power: 'paused', boot: 2, startMode: 'warm', identity, trouble: 'The disk is full.' });
+  const caretaker = begin();
+  await pass(3_600_000);
+  expect(vm).toMatchObject({ power: 'paused', boot: 2 });
+  expect(told.at(-1)).toMatchObject({ power: 'paused', fault: { code: 'disk_full', class: 'retry' } });
+  expect(count('start:before')).toBeLessThan(1000);
+  vm.trouble = undefined;
+  await pass(60_000);
+  expect(vm).toMatchObject({ power: 'running', boot: 2, startMode: 'warm', identity });
+  expect(told.at(-1)).toMatchObject({ power: 'running', ready: true, fault: null });
+  expect([count('kill:before'), count('start:written')]).toEqual([0, 0]);
+  caretaker.end();
+});
+
+test('a guest that suspended itself goes on instead of being cut', async () => {
+  const { vm, begin, pass, count } = tended(order);
+  Object.assign(vm, { power: 'paused', boot: 2, startMode: 'warm', identity: `${order.assignmentId}:2` });
+  const caretaker = begin();
+  await pass(10_000);
+  expect(vm).toMatchObject({ power: 'running', boot: 2, startMode: 'warm' });
+  expect([count('kill:before'), count('start:written')]).toEqual([0, 0]);
+  caretaker.end();
+});

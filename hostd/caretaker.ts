@@ -256,8 +256,10 @@ export class Caretaker {
         return;
       case 'start':
         return this.inSlot(async () => {
+          const wasHalted = this.seen?.kind === 'vm' && this.seen.vm.power === 'paused';
           await act(this.parts, order, effect);
-          this.startedBoot = effect.boot;
+          // A guest that goes on may know who it is.
+          this.startedBoot = wasHalted ? 0 : effect.boot;
           this.forgetGuest(effect.boot);
         });
       case 'clone':

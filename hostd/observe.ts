@@ -5,7 +5,7 @@ import { nextStep, type Facts, type Seen, type Step } from './reconcile.ts';
 /** What is told to the API about one assignment. Pure. */
 export function observationOf(order: Assignment, seen: Seen, facts: Facts): Observation {
   const step = nextStep(order, seen, facts);
-  const fault = faultToTell(facts, step);
+  const fault = faultToTell(facts, step) ?? haltedFault(order, seen);
   const base = {
     assignmentId: order.assignmentId,
     generation: order.generation,
@@ -47,11 +47,19 @@ function powerToTell(order: Assignment, seen: Seen & { kind: 'vm' }, facts: Fact
       // Its process may still be there, so it is not off before it was cut.
       return isToStop ? 'stopping' : 'off';
     case 'paused':
-      return isToStop ? 'stopping' : 'booting';
+      if (isToStop) return 'stopping';
+      return vm.trouble === undefined ? 'booting' : 'paused';
     case 'running':
       if (isToStop) return 'stopping';
       return facts.guest.identified ? 'running' : 'booting';
   }
+}
+
+/** It goes on by itself when there is room. */
+function haltedFault(order: Assignment, seen: Seen): ObservedFault | null {
+  if (seen.kind === 'absent' || seen.vm.power !== 'paused' || seen.vm.trouble === undefined) return null;
+  if (order.desired !== 'running' || seen.vm.boot < order.desiredBoot) return null;
+  return { code: 'disk_full', class: 'retry', message: seen.vm.trouble };
 }
 
 /** A guest that does not answer yet is booting, not failing, until the boot took too long. */

@@ -28,6 +28,10 @@ const unmet: Facts = {
 };
 const off = (boot: number, offBecause?: VmSeen['offBecause']): Partial<VmSeen> => ({ power: 'off', boot, offBecause });
 
+function failedStarts(code: string): NonNullable<Facts['trouble']> {
+  return { kind: 'start', failures: 9, retryAtMs: 0, fault: { code, class: 'retry', message: 'no' } };
+}
+
 function vm(changes: Partial<VmSeen> = {}): Seen {
   return {
     kind: 'vm',
@@ -91,6 +95,20 @@ test.each<[string, Assignment, Seen, Facts, object]>([
   ['what was stopped by order starts again', order, vm(off(2, 'requested')), unmet, { kind: 'start', boot: 2 }],
   ['an interrupted start is repeated', order, vm(off(2)), unmet, { kind: 'start', boot: 2 }],
   ['a start left paused is finished', order, vm({ power: 'paused' }), unmet, { kind: 'start', boot: 2 }],
+  [
+    'a guest that a full disk halted is never cut, however often it could not go on',
+    order,
+    vm({ power: 'paused', trouble: 'full' }),
+    { ...unmet, trouble: failedStarts('disk_full') },
+    { kind: 'start', boot: 2 },
+  ],
+  [
+    'any other guest that does not go on is cut',
+    order,
+    vm({ power: 'paused' }),
+    { ...unmet, trouble: failedStarts('hypervisor_failed') },
+    { kind: 'kill' },
+  ],
   [
     'a broken VM is not restarted behind the back of its guest',
     order,
@@ -198,6 +216,15 @@ test('what is told: booting until identified, running then, ready when a frame a
   expect(told(vm({ boot: 1 }), facts)).toMatchObject({ power: 'stopping', ready: false });
   expect(told(vm(), facts, stopped)).toMatchObject({ power: 'stopping', ready: false });
   expect(told(vm({ power: 'broken', trouble: 'why' }), facts, stopped)).toMatchObject({
+    power: 'stopping',
+    fault: null,
+  });
+  expect(told(vm({ power: 'paused', trouble: 'full' }), facts)).toMatchObject({
+    power: 'paused',
+    ready: false,
+    fault: { code: 'disk_full', class: 'retry', message: 'full' },
+  });
+  expect(told(vm({ power: 'paused', trouble: 'full' }), facts, stopped)).toMatchObject({
     power: 'stopping',
     fault: null,
   });

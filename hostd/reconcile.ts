@@ -117,7 +117,10 @@ function stepToRunning(order: Assignment, vm: VmSeen, facts: Facts): Step {
     case 'running':
       return bootWanted ? stopStep(order, vm, facts) : stepWhenRunning(facts);
     case 'paused': {
-      const startFailed = facts.trouble?.kind === 'start' && facts.trouble.failures >= pausedStartsMax;
+      const { trouble } = facts;
+      const lacksDisk = vm.trouble !== undefined || trouble?.fault.code === 'disk_full';
+      // A guest that waits for room has work in its memory, and cutting it makes no room.
+      const startFailed = trouble?.kind === 'start' && trouble.failures >= pausedStartsMax && !lacksDisk;
       return bootWanted || startFailed ? { kind: 'kill' } : { kind: 'start', boot: vm.boot };
     }
     case 'broken':

@@ -31,6 +31,8 @@ export interface Driver {
 
   /**
    * Starts a VM that is off and resolves when the hypervisor runs it (the guest may still boot).
+   * A guest that halted during this very `boot` goes on with its memory; it is cut only when it cannot.
+   * @throws Fault `disk_full` while the node lacks room for a halted guest to go on.
    * The first start of a clone is warm where a warm state fits; `boot` is kept and told by `look`.
    */
   start(vmRef: string, start: StartOptions): Promise<void>;
@@ -121,7 +123,7 @@ export interface VmSeen {
   offBecause?: 'requested' | 'guest' | 'crashed';
   /** Where hostd's machine reaches the guest's forwarded ports; undefined where it has no network of its own. */
   address?: string;
-  /** When power is `broken`: what is wrong, for people. */
+  /** When power is `broken`: what is wrong, for people. When it is `paused`: the node lacks disk for it to go on. */
   trouble?: string;
 }
 

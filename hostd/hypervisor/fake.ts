@@ -174,6 +174,7 @@ class FakeDriver implements Driver {
     await this.at('start:before', vmRef);
     const vm = this.mustGet(vmRef);
     if (vm.power === 'running') return;
+    if (vm.power === 'paused' && vm.boot === start.boot) return this.resume(vm);
     const startMode = vm.boot === 0 ? 'warm' : 'cold';
     Object.assign(vm, { boot: start.boot, startMode, offBecause: undefined });
     world.sync(vmRef);
@@ -184,6 +185,14 @@ class FakeDriver implements Driver {
     Object.assign(this.mustGet(vmRef), { power: 'running', startedAtMs: world.clock.monotonicMs() });
     world.sync(vmRef);
     await this.at('start:after', vmRef);
+  }
+
+  /** A halted guest keeps its memory. */
+  private async resume(vm: FakeVm): Promise<void> {
+    if (vm.trouble !== undefined) throw new Fault('disk_full', vm.trouble);
+    vm.power = 'running';
+    this.world.sync(vm.vmRef);
+    await this.at('start:after', vm.vmRef);
   }
 
   async requestStop(vmRef: string): Promise<void> {

@@ -23,6 +23,8 @@ import { runCommand } from './command.ts';
 import { openQemuDriver, type QemuDriver, type QemuDriverOptions } from './driver.ts';
 import { readBoot, vmPaths } from './files.ts';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process.ts';
+import { Qmp } from './qmp.ts';
+import { connectUnix } from './socket.ts';
 
 const templateHome = process.env['LEBUREAU_TEST_HOME'];
 const templates = templateHome === undefined ? '' : join(templateHome, 'templates');
@@ -273,6 +275,23 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
     expect(off).toMatchObject({ power: 'off', boot: 2, offBecause: 'guest' });
     expect(isAlive(process)).toBe(false);
     expect(await driver.look('other')).toMatchObject({ power: 'off', offBecause: 'guest' });
+  });
+
+  test('a guest that was halted goes on with its memory when the same boot is started again', async () => {
+    const process = await processOf('warm');
+    await exec('warm', 'echo kept > /run/kept');
+    await driver.close();
+    const qmp = new Qmp(
+      await connectUnix(join(vmPaths(home, 'warm').run, 'qmp.sock'), { clock: systemClock, timeoutMs: 5000 }),
+    );
+    await qmp.execute('stop');
+    qmp.close();
+    driver = await open(home);
+    expect(await driver.look('warm')).toMatchObject({ power: 'paused', boot: 1 });
+    await driver.start('warm', { boot: 1, mac });
+    expect(await driver.look('warm')).toMatchObject({ power: 'running', boot: 1, startMode: 'warm' });
+    expect(await processOf('warm')).toEqual(process);
+    expect((await exec('warm', 'cat /run/kept')).text).toBe('kept\n');
   });
 
   test('kill is a power cut that was asked for', async () => {

@@ -4,6 +4,7 @@ import type { VmSeen } from '../driver.ts';
 import { controlTarget, processesOfVm, type Engine, type VmFolder } from './engine.ts';
 import { readBoot, writeJson, type BootRecord } from './files.ts';
 import { isAlive, killProcess, waitUntilGone, type ProcessIdentity } from './process.ts';
+import { diskFullTrouble } from './resume.ts';
 
 /** What is seen of one VM besides its name and owner. */
 type Sight = Omit<VmSeen, 'vmRef' | 'owner' | 'complete' | 'address'>;
@@ -97,7 +98,7 @@ async function startedSight(
       return offSight(record, because);
     }
     case 'io-error':
-      return { power: 'broken', ...common, trouble: 'The guest is halted: the disk of the node is full or fails.' };
+      return { power: 'paused', ...common, trouble: diskFullTrouble };
     case 'internal-error':
     case 'guest-panicked':
       return { power: 'broken', ...common, trouble: `The guest is halted: ${status.word}.` };

@@ -1,14 +1,15 @@
 import { readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { describeError, Fault } from '@lebureau/kit/fault';
+import { describeError, Fault, isFault } from '@lebureau/kit/fault';
 import type { StartOptions } from '../driver.ts';
-import { asDiskFault, controlTarget, processName, uidOf, type Engine, type VmFolder } from './engine.ts';
+import { asDiskFault, controlTarget, diskFreeMiB, processName, uidOf, type Engine, type VmFolder } from './engine.ts';
 import { readBoot, runNames, writeJson, type BootRecord } from './files.ts';
 import { inheritedDeviceState, inheritedRam, launchQemu } from './launch.ts';
 import { machineArguments } from './machine.ts';
 import { endAllProcesses, endProcess, guestStatus, livingProcess, noteBoot } from './observe.ts';
 import type { ProcessIdentity } from './process.ts';
 import type { Qmp } from './qmp.ts';
+import { resumeGuest } from './resume.ts';
 import type { Template, WarmState } from './templates.ts';
 
 const controlTimeoutMs = 15_000;
@@ -82,16 +83,30 @@ async function alreadyRuns(
   const process = livingProcess(engine, vm, former);
   if (!process) return false;
   const { word } = await guestStatus(engine, vm, process);
-  const runs = word === 'running' || (word === 'io-error' && former.phase === 'started');
+  const sameBoot = former.boot === start.boot;
+  if (word === 'running' && !sameBoot) throw new Fault('hypervisor_failed', `VM ${vm.marker.spec.vmRef} runs already`);
+  const isHalted = word !== undefined && sameBoot && former.phase === 'started';
+  const runs = word === 'running' || (isHalted && (await goOn(engine, vm, { process, word })));
   if (!runs) {
     await endAllProcesses(engine, vm);
     return false;
   }
-  if (former.boot !== start.boot) throw new Fault('hypervisor_failed', `VM ${vm.marker.spec.vmRef} runs already`);
-  if (word === 'io-error') await (await engine.controls.of(controlTarget(engine, vm, process))).execute('cont');
   if (former.phase === 'starting')
     await writeJson(vm.paths.boot, { ...former, phase: 'started', process }, { durable: false });
   return true;
+}
+
+/** A guest that only halted keeps its memory; it is cut when it cannot go on. */
+async function goOn(engine: Engine, vm: VmFolder, seen: { process: ProcessIdentity; word: string }): Promise<boolean> {
+  const { clock, diskReserveMiB } = engine;
+  try {
+    const qmp = await engine.controls.of(controlTarget(engine, vm, seen.process));
+    return await resumeGuest(qmp, { word: seen.word, clock, diskReserveMiB, diskFreeMiB: () => diskFreeMiB(engine) });
+  } catch (error) {
+    if (isFault(error, 'disk_full')) throw error;
+    engine.log.warn('guest did not go on', { vmRef: vm.marker.spec.vmRef, ...seen, error: describeError(error) });
+    return false;
+  }
 }
 
 /** Only a disk that no guest ever wrote to fits the memory of its warm state. */
