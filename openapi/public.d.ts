@@ -3201,7 +3201,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The picture. */
+            /** @description The picture; with `as=json` a Screenshot. */
             200: {
                 headers: {
                     /** @description The frame as JSON: `frameId`, size, scale, hash. */
@@ -3215,6 +3215,38 @@ export interface operations {
                     "image/png": string;
                     "image/jpeg": string;
                     "image/webp": string;
+                    /**
+                     * @example {
+                     *       "frame": {
+                     *         "frameId": "fr_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "width": 1280,
+                     *         "height": 800,
+                     *         "scale": 1,
+                     *         "screenWidth": 1280,
+                     *         "screenHeight": 800,
+                     *         "region": {
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "width": 1280,
+                     *           "height": 800
+                     *         },
+                     *         "hash": "9f86d081884c7d65",
+                     *         "takenAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "unchanged": false,
+                     *       "images": [
+                     *         {
+                     *           "format": "webp",
+                     *           "width": 1280,
+                     *           "height": 800,
+                     *           "x": 0,
+                     *           "y": 0,
+                     *           "data": "UklGRg=="
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Screenshot"];
                 };
             };
             /** @description Nothing changed since the frame named in `since`. */

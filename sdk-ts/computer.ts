@@ -34,7 +34,7 @@ export class Computer {
       params: { path: this.#path, query },
       ...this.#api.with(options),
     });
-    return answerOf(call).map((wire) => new Picture(wire as unknown as ScreenshotWire));
+    return answerOf(call).map((wire) => new Picture(wire as ScreenshotWire));
   }
 
   /** Runs the actions in order and stops at the first that fails; then looks, unless `screenshot` is false. */

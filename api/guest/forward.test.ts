@@ -49,6 +49,12 @@ test('every row of the guest table reaches the node and comes back as the contra
   }
 });
 
+test('a screenshot as JSON is in the contract too', async () => {
+  const path = below('/screenshot?as=json');
+  const shot = await api.expect('takeScreenshot', 200, { method: 'GET', path });
+  expect(shot).toMatchObject({ unchanged: false, frame: { screenWidth: 1280 } });
+});
+
 test('bad bodies never reach the node', async () => {
   const seen = node.guest.seen.length;
   const refuse = (operationId: string, path: string, body: unknown) =>

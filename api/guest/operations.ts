@@ -1,6 +1,7 @@
 import type { Answer, Operation } from '../http/operation.ts';
 import type { ProblemCode } from '../http/problems.ts';
 import { type TSchema, t } from '../http/schema.ts';
+import { Screenshot } from './actionSchema.ts';
 import { type GuestOperation, guestOperations } from './contract.ts';
 
 const always: readonly ProblemCode[] = [
@@ -67,8 +68,9 @@ function answersOf(operation: GuestOperation): Record<number, Answer> {
   if (response === 'image') {
     return {
       200: {
-        about: 'The picture.',
+        about: 'The picture; with `as=json` a Screenshot.',
         body: 'image',
+        json: Screenshot,
         headers: { Frame: 'The frame as JSON: `frameId`, size, scale, hash.', ETag: 'The frameId, quoted.' },
       },
       304: { about: 'Nothing changed since the frame named in `since`.' },

@@ -9,6 +9,8 @@ export interface Answer {
   about: string;
   /** Absent: no body. */
   body?: TSchema | Streamed;
+  /** What is answered as JSON in the place of a streamed body, where the request asks for that. */
+  json?: TSchema;
   /** What the `data` of each server-sent event is. */
   item?: TSchema;
   /** Response headers besides those that every answer has: name to description. */

@@ -138,15 +138,22 @@ function responsesOf(operation: Operation, components: Components, example: Json
     if (answer.body === 'events') {
       response['content'] = eventContent(answer.item, components);
     } else if (typeof answer.body === 'string') {
-      response['content'] = streamedContent(answer.body);
+      response['content'] = {
+        ...streamedContent(answer.body),
+        ...(answer.json ? jsonContent(answer.json, components, example) : {}),
+      };
     } else if (answer.body) {
-      const content: JsonObject = { schema: components.refer(answer.body) };
-      if (example !== undefined) content['example'] = example;
-      response['content'] = { 'application/json': content };
+      response['content'] = jsonContent(answer.body, components, example);
     }
     responses[status] = response;
   }
   return { ...responses, ...problemResponses(operation, components) };
+}
+
+function jsonContent(schema: TSchema, components: Components, example: Json | undefined): JsonObject {
+  const content: JsonObject = { schema: components.refer(schema) };
+  if (example !== undefined) content['example'] = example;
+  return { 'application/json': content };
 }
 
 function eventContent(item: TSchema | undefined, components: Components): JsonObject {

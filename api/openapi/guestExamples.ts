@@ -25,15 +25,16 @@ const window: Json = {
   active: true,
   minimized: false,
 };
+const screenshot: Json = {
+  frame,
+  unchanged: false,
+  images: [{ format: 'webp', width: 1280, height: 800, x: 0, y: 0, data: 'UklGRg==' }],
+};
 const batchResult: Json = {
   completed: 1,
   results: [{ action: 'click', ok: true, durationMs: 3.1 }],
   settled: true,
-  screenshot: {
-    frame,
-    unchanged: false,
-    images: [{ format: 'webp', width: 1280, height: 800, x: 0, y: 0, data: 'UklGRg==' }],
-  },
+  screenshot,
   cursor: { x: 640, y: 400 },
   activeWindow: window,
 };
@@ -87,7 +88,7 @@ const folder: Json = {
 };
 
 export const guestExamples: Record<string, { request?: Json; response?: Json }> = {
-  takeScreenshot: {},
+  takeScreenshot: { response: screenshot },
   runActions: {
     request: {
       actions: [

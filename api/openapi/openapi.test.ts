@@ -19,8 +19,8 @@ describe.each(Object.entries(contracts))('%s contract', (_name, contract) => {
       if (typeof operation.body === 'object')
         validate(operation.body, example!.request, `${operation.operationId} request`);
       for (const answer of Object.values(operation.responses)) {
-        if (typeof answer.body === 'object')
-          validate(answer.body, example!.response, `${operation.operationId} response`);
+        const schema = answer.json ?? answer.body;
+        if (typeof schema === 'object') validate(schema, example!.response, `${operation.operationId} response`);
       }
     }
   });
