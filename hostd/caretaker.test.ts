@@ -102,3 +102,12 @@ test('a guest that suspended itself goes on instead of being cut', async () => {
   expect([count('kill:before'), count('start:written')]).toEqual([0, 0]);
   caretaker.end();
 });
+
+test('the stray of a deleted desktop is ended, so that its deletion can be told', async () => {
+  const { vm, begin, pass, told } = tended({ ...order, desired: 'deleted' });
+  Object.assign(vm, { owner: undefined, complete: false });
+  const caretaker = begin();
+  await pass(10_000);
+  expect(told.at(-1)).toMatchObject({ presence: 'absent', fault: null });
+  caretaker.end();
+});

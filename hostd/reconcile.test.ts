@@ -82,6 +82,27 @@ test.each<[string, Assignment, Seen, Facts, object]>([
     facts,
     { kind: 'rest', fault: { code: 'not_ours' } },
   ],
+  [
+    'what outlived the marker of a deleted VM is ended',
+    deleted,
+    vm({ owner: undefined, complete: false }),
+    facts,
+    { kind: 'delete' },
+  ],
+  [
+    'under another name it is left',
+    deleted,
+    vm({ owner: undefined, complete: false, vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y5' }),
+    facts,
+    { kind: 'rest', fault: { code: 'not_ours' } },
+  ],
+  [
+    'a stray is not taken for the VM that is to run',
+    order,
+    vm({ owner: undefined, complete: false }),
+    facts,
+    { kind: 'rest', fault: { code: 'not_ours' } },
+  ],
   ['first start', order, vm(off(0)), unmet, { kind: 'start', boot: 2 }],
   ['a new boot of what crashed', order, vm(off(1, 'crashed')), unmet, { kind: 'start', boot: 2 }],
   [
@@ -194,7 +215,8 @@ test('every combination has a step, and a foreign VM is never in it', () => {
             for (const owner of [order.assignmentId, 'asg_other', undefined]) {
               const step = nextStep({ ...order, desired }, vm({ power, offBecause, boot, complete, owner }), unmet);
               expect(step).toBeDefined();
-              if (owner !== order.assignmentId) expect(step.kind).toBe('rest');
+              const isStray = desired === 'deleted' && owner === undefined && !complete;
+              if (owner !== order.assignmentId) expect(step.kind).toBe(isStray ? 'delete' : 'rest');
             }
 });
 

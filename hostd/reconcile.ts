@@ -86,11 +86,17 @@ export function isEffect(step: Step): step is Effect {
 function wantedStep(order: Assignment, seen: Seen, facts: Facts): Step {
   if (seen.kind === 'absent') return stepWhenAbsent(order, facts);
   const vm = seen.vm;
+  if (order.desired === 'deleted' && isStray(order, vm)) return { kind: 'delete' };
   if (vm.owner !== order.assignmentId) return { kind: 'rest', fault: notOurs(vm) };
   if (order.desired === 'deleted') return { kind: 'delete' };
   if (!vm.complete)
     return facts.cloneSeen ? { kind: 'rest', fault: vmMissing('is only half there') } : cloneStep(facts);
   return order.desired === 'stopped' ? stepToStopped(order, vm, facts) : stepToRunning(order, vm, facts);
+}
+
+/** Something of the deleted VM that outlived its marker. The driver refuses where a marker is there and cannot be read. */
+function isStray(order: Assignment, vm: VmSeen): boolean {
+  return vm.owner === undefined && !vm.complete && vm.vmRef === order.vmRef;
 }
 
 function stepWhenAbsent(order: Assignment, facts: Facts): Step {

@@ -219,7 +219,8 @@ class FakeDriver implements Driver {
     await this.at('delete:before', vmRef);
     const vm = world.vms.get(vmRef);
     if (vm === undefined) return;
-    if (vm.owner !== owner) throw new Fault('not_ours', 'Another owner holds the name.');
+    const isStray = vm.owner === undefined && !vm.complete;
+    if (vm.owner !== owner && !isStray) throw new Fault('not_ours', 'Another owner holds the name.');
     Object.assign(vm, { power: 'off', complete: false, offBecause: 'requested' });
     world.sync(vmRef);
     await this.at('delete:off', vmRef);
