@@ -10,15 +10,7 @@ import { removeAbandoned } from './abandoned.ts';
 import { Channels } from './channels.ts';
 import { cloneVm, removeVm } from './clone.ts';
 import { Controls } from './control.ts';
-import {
-  controlTarget,
-  diskFreeMiB,
-  processesOfBlock,
-  requireVm,
-  uidOf,
-  type Engine,
-  type VmFolder,
-} from './engine.ts';
+import { controlTarget, diskFreeMiB, processesOfBlock, requireVm, type Engine, type VmFolder } from './engine.ts';
 import { isVmRef, readBoot, readMarker, vmPaths, vmRefsIn } from './files.ts';
 import { probeHost, type HypervisorHost } from './host.ts';
 import { instanceBlock } from './instance.ts';
@@ -98,9 +90,9 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<QemuDr
 /** Leftovers of VMs that are gone are removed; what a running QEMU uses stays. */
 async function openNetwork(engine: Engine): Promise<void> {
   const known = await slotsInUse(engine);
-  const uids = new Set(processesOfBlock(engine).map((each) => each.uid));
-  const live = [...known].filter((slot) => uids.has(uidOf(engine, slot) ?? -1));
-  await engine.network.open(new Set(live), known);
+  // Those of strays and of VMs whose marker cannot be read, too.
+  const live = new Set(processesOfBlock(engine).map((each) => engine.network.slotOf(each.uid)));
+  await engine.network.open(live, new Set([...known, ...live]));
 }
 
 class QemuDriverOfHome implements QemuDriver {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '@lebureau/kit/clock';
+import { silentLog } from '@lebureau/kit/log';
 import { linkAlias, readLinkAlias } from './abandoned.ts';
 import { addressing, slotOfLink } from './addressing.ts';
 import { hostPortOf } from './channels.ts';
 import { confine } from './launch.ts';
+import { GuestNetwork } from './network.ts';
 import { chooseResolver } from './resolver.ts';
 import { hostRules, namespaceRules, notInternet } from './rules.ts';
 
@@ -47,6 +50,19 @@ test('both sets of rules refuse everything private before they accept anything',
 test('without a resolver no private address is open', () => {
   const rules = hostRules({ block: 5 }) + namespaceRules(addressing(5, 7, 400_000), undefined);
   expect(rules).not.toContain('dport 53');
+});
+
+test('the slot of a process that runs is given to no new VM, whether or not a VM is known to hold it', () => {
+  const network = new GuestNetwork({
+    home: '/srv/home',
+    block: 0,
+    // This process runs as the user of slot 1.
+    uidBase: (process.geteuid?.() ?? 0) - 1,
+    poolSize: 0,
+    clock: systemClock,
+    log: silentLog,
+  });
+  expect([network.take(), network.take()]).toEqual([0, 2]);
 });
 
 test('an unprivileged QEMU enters its namespace first and then loses every right', () => {

@@ -6,6 +6,7 @@ import type { Log } from '@lebureau/kit/log';
 import { linkAlias } from './abandoned.ts';
 import { addressing, slotOfNamespace, slotsMax, type Addressing } from './addressing.ts';
 import { runCommand } from './command.ts';
+import { processesOf } from './process.ts';
 import { chooseResolver } from './resolver.ts';
 import { hostRules, namespaceRules, tableName } from './rules.ts';
 
@@ -127,15 +128,22 @@ export class GuestNetwork {
     await runCommand('nft', ['delete', 'table', 'inet', tableName(this.#options.block)]).catch(() => ''); // gone already
   }
 
+  /** Never one whose uid a process runs as: it could write to the disk of the new VM. */
   #nextSlot(): number {
+    const running = this.#runningSlots();
     for (let step = 1; step <= slotsMax; step++) {
       const slot = (this.#lastSlot + step) % slotsMax;
-      if (this.#used.has(slot)) continue;
+      if (this.#used.has(slot) || running.has(slot)) continue;
       this.#lastSlot = slot;
       this.#used.add(slot);
       return slot;
     }
     throw new Error(`all ${slotsMax} slots of this node are taken`);
+  }
+
+  #runningSlots(): Set<number> {
+    const seen = processesOf((uid) => this.slotOf(uid) >= 0 && this.slotOf(uid) < slotsMax);
+    return new Set(seen.map((each) => this.slotOf(each.uid)));
   }
 
   #refill(): void {
