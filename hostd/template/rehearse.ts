@@ -64,11 +64,16 @@ async function openBrowser(machine: WarmMachine): Promise<void> {
   await machine.init.exec({ argv: ['sh', '-c', script], user: 'agent', timeoutMs: browserMaxMs, outputMaxBytes: 4096 });
 }
 
-/** A browser's profile holds ids that no two desktops may share, and a lock that names the host. */
+/**
+ * A browser's profile holds ids that no two desktops may share, and a lock that names the host. At last free memory is
+ * overwritten with zeros, which the RAM file need not hold.
+ */
 const tidy = [
   'pkill -KILL -u agent chromium; cd /home/agent',
   'rm -rf .config/chromium .cache/chromium .pki .cache/sessions .bash_history /root/.bash_history /tmp/.org.chromium*',
   'sync',
+  "free=$(awk '/^MemFree:/ { print int($2 / 1024) - 48 }' /proc/meminfo)",
+  '[ "$free" -lt 16 ] || dd if=/dev/zero of=/dev/null bs="${free}M" count=1 2>/dev/null',
 ].join('\n');
 
 async function run(machine: WarmMachine, script: string, timeoutMs: number): Promise<InitExecResult> {

@@ -24,7 +24,7 @@ export async function verifyWarmState(warming: WarmState, run: string): Promise<
   const disk = join(run, 'disk.qcow2');
   const create = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', join(folder, 'disk.qcow2'), disk] as const;
   await runCommand([...create], { signal, timeoutMs: 30_000 });
-  await giveToQemu(run, [disk]);
+  await giveToQemu([run, disk]);
   const state = openSync(join(folder, 'device-state'), 'r');
   const ram = await sealedCopy(join(folder, 'ram'));
   try {

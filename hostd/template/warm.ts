@@ -1,9 +1,5 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { chmod, chown, mkdir, open, rename, rm, statfs, truncate, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { systemClock, type Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import { syncFolder } from '../hypervisor/qemu/files.ts';
@@ -15,6 +11,8 @@ import { templatePaths, type WarmFile } from './files.ts';
 import { takeLock } from './lock.ts';
 import { ProgressMeter, type ProgressListener } from './progress.ts';
 import { rehearse } from './rehearse.ts';
+import { keepDevices, saveDevices, savingFolder } from './saveDevices.ts';
+import { takeBack } from './takeBack.ts';
 import { verifyWarmState } from './verify.ts';
 import { giveToQemu, WarmMachine } from './warmMachine.ts';
 import type { Warming } from './warming.ts';
@@ -37,7 +35,7 @@ const stages = [
   { name: 'verifying', share: 6 },
 ] as const;
 
-const saveMaxMs = 120_000;
+const dropMaxMs = 120_000;
 
 /**
  * Boots the template once, waits until the desktop is at rest, and keeps memory, devices and disk as they are then.
@@ -69,6 +67,7 @@ export async function warmTemplate(options: WarmOptions): Promise<string> {
     return key;
   } finally {
     await rm(folder, { recursive: true, force: true });
+    await rm(savingFolder(folder), { recursive: true, force: true });
     release();
   }
 }
@@ -82,16 +81,18 @@ async function make(warming: Warming): Promise<void> {
   await truncate(ram, size.memoryMiB * 2 ** 20);
   const create = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', '../../disk.qcow2', disk] as const;
   await runCommand([...create], { signal, timeoutMs: 30_000 });
-  await giveToQemu(folder, [ram, disk]);
+  await giveToQemu([folder, ram, disk]);
   await boot(warming, ram);
-  await runCommand(['fallocate', '--dig-holes', ram], { signal, timeoutMs: saveMaxMs });
+  await takeBack(folder, ['ram', 'disk.qcow2']);
+  await keepDevices(folder);
+  await runCommand(['fallocate', '--dig-holes', ram], { signal, timeoutMs: dropMaxMs });
   meter.enter('verifying');
   const verified = await verifyWarmState(warming, join(folder, 'verify'));
   await keep(warming, verified);
 }
 
 async function boot(warming: Warming, ram: string): Promise<void> {
-  const { paths, folder, commandLine, size, host, clock, signal } = warming;
+  const { paths, folder, commandLine, size, host, clock, meter, signal } = warming;
   const machine = await WarmMachine.start({
     host,
     clock,
@@ -107,46 +108,14 @@ async function boot(warming: Warming, ram: string): Promise<void> {
   signal.addEventListener('abort', abort, { once: true });
   try {
     await rehearse(machine, warming);
-    await save(machine, warming);
+    meter.enter('saving memory');
+    await saveDevices(machine, folder);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
     await machine.end();
-  }
-}
-
-/** RAM is in its file already (shared), so the stream carries the devices only: some 5 MB. */
-async function save(machine: WarmMachine, warming: Warming): Promise<void> {
-  const { folder, meter } = warming;
-  meter.enter('saving memory');
-  await machine.qmp.execute('stop');
-  const capabilities = [
-    { capability: 'x-ignore-shared', state: true },
-    { capability: 'events', state: true },
-  ];
-  await machine.qmp.execute('migrate-set-capabilities', { capabilities });
-  const socket = join(folder, 'save.sock');
-  const server = createServer();
-  server.listen(socket);
-  await once(server, 'listening');
-  await giveToQemu(folder, [socket]);
-  const written = new Promise<void>((resolve, reject) => {
-    server.once('connection', (stream) => pipeline(stream, createWriteStream(join(folder, 'device-state'))).then(resolve, reject));
-  });
-  written.catch(() => {}); // awaited below, also when QEMU refuses first
-  try {
-    const done = machine.qmp.nextEvent(
-      ({ event, data }) => event === 'MIGRATION' && (data.status === 'completed' || data.status === 'failed'),
-      saveMaxMs,
-    );
-    const [, event] = await Promise.all([machine.qmp.execute('migrate', { uri: 'unix:save.sock' }), done]);
-    if (event.data.status !== 'completed') throw new Fault('hypervisor_failed', 'QEMU could not save its devices');
-    await written;
-  } finally {
-    server.close();
-    await rm(socket, { force: true });
   }
 }
 
@@ -162,7 +131,7 @@ async function keep(warming: Warming, verified: WarmFile['verified']): Promise<v
     warmedAtMs: clock.nowMs(),
     verified,
   };
-  await writeFile(join(folder, 'warm.json'), `${JSON.stringify(file, undefined, 2)}\n`);
+  await writeFile(join(folder, 'warm.json'), `${JSON.stringify(file, undefined, 2)}\n`, { flag: 'wx' });
   for (const name of ['qmp.sock', 'vnc.sock', 'init.sock', 'agent.sock', 'qemu.log']) await rm(join(folder, name), { force: true });
   for (const name of ['warm.json', 'disk.qcow2', 'ram', 'device-state']) {
     const path = join(folder, name);
@@ -172,8 +141,6 @@ async function keep(warming: Warming, verified: WarmFile['verified']): Promise<v
     await handle.sync();
     await handle.close();
   }
-  if (process.getuid?.() === 0) await chown(folder, 0, 0);
-  await chmod(folder, 0o755);
   await syncFolder(folder);
 }
 

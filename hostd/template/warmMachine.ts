@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
@@ -42,7 +42,8 @@ export class WarmMachine {
     const child = launch(options);
     const alive = () => child.exitCode === null && child.signalCode === null;
     try {
-      const connection = { clock, timeoutMs: controlMaxMs, alive };
+      const ownerUid = qemuUid();
+      const connection = { clock, timeoutMs: controlMaxMs, alive, ...(ownerUid === undefined ? {} : { ownerUid }) };
       const qmp = new Qmp(await connectUnix(join(run, 'qmp.sock'), connection));
       const init = openInitChannel(await connectUnix(join(run, 'init.sock'), connection), clock);
       return new WarmMachine(child, qmp, init);
@@ -85,7 +86,7 @@ function launch(options: WarmMachineOptions): ChildProcess {
     network: { restrict: true, forwards: [] },
     sockets: { qmp: 'qmp.sock', vnc: 'vnc.sock', init: 'init.sock', agent: 'agent.sock' },
   });
-  const uid = process.getuid?.() === 0 ? builderUid : undefined;
+  const uid = qemuUid();
   const groups = host.accelerator === 'kvm' ? [statSync('/dev/kvm').gid] : [];
   // Nobody else knows of this machine, so it must not outlive a builder that is killed.
   const withUs = ['setpriv', '--pdeathsig=KILL', '--'];
@@ -104,14 +105,21 @@ function launch(options: WarmMachineOptions): ChildProcess {
 
 function lastWords(run: string): string {
   try {
-    return readFileSync(join(run, 'qemu.log'), 'utf8').trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+    // QEMU's user may have put anything in its place.
+    const flag = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    return readFileSync(join(run, 'qemu.log'), { encoding: 'utf8', flag: flag as unknown as string }).trim().split('\n').at(-1)?.slice(0, 300) ?? '';
   } catch {
     return 'it said nothing';
   }
 }
 
-/** QEMU makes its sockets in the folder and writes to these files. */
-export async function giveToQemu(folder: string, files: readonly string[]): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  for (const path of [folder, ...files]) await chown(path, builderUid, builderUid);
+/** QEMU writes to these files, makes its sockets in these folders, or connects to these sockets. Before it owns a folder: its files. */
+export async function giveToQemu(paths: readonly string[]): Promise<void> {
+  const uid = qemuUid();
+  for (const path of uid === undefined ? [] : paths.toReversed()) await chown(path, builderUid, builderUid);
+}
+
+/** Undefined: we are not root, and QEMU runs as we do. */
+function qemuUid(): number | undefined {
+  return process.getuid?.() === 0 ? builderUid : undefined;
 }
