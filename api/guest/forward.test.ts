@@ -161,6 +161,22 @@ test('an Idempotency-Key is free again only when nothing reached the desktop', a
   }
 });
 
+test('of a long answer only the status is kept', async () => {
+  const request = { method: 'POST', path: below('/exec'), body: { command: 'make' } };
+  const result = guestExamples['exec']!.response as object;
+  for (const [length, status] of [
+    [10_000, 200],
+    [20_000, 409],
+  ] as const) {
+    const headers = { 'idempotency-key': `long-${length}` };
+    node.guest.answer = () => Response.json({ ...result, stdout: 'x'.repeat(length) });
+    expect(await api.expect('exec', 200, { ...request, headers })).toMatchObject({ stdout: 'x'.repeat(length) });
+    node.guest.answer = undefined;
+    const again = await api.expect('exec', status, { ...request, headers });
+    expect(again).toMatchObject(status === 200 ? { stdout: 'x'.repeat(length) } : { code: 'replay_unavailable' });
+  }
+});
+
 test('who follows a process again goes on after the last event heard', async () => {
   let heard: string | null = null;
   node.guest.answer = (request) => {

@@ -5,7 +5,16 @@ import type { Log } from '@lebureau/kit/log';
 import type { Database } from '../db/database.ts';
 import { type Authenticator, type Caller, requireCapability } from '../keys/auth.ts';
 import { parseJson, readBody } from './body.ts';
-import { type KeptAnswer, type Once, claim, keep, onceOf, outcomeUnknown, release } from './idempotency.ts';
+import {
+  type KeptAnswer,
+  type Once,
+  claim,
+  forwardedKeptMax,
+  keep,
+  onceOf,
+  outcomeUnknown,
+  release,
+} from './idempotency.ts';
 import type { RequestMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
 import { problemResponse } from './problem.ts';
@@ -135,7 +144,9 @@ export class Gate {
       if (code !== undefined && refusedCodes.has(code))
         await database.write((transaction) => release(transaction, once));
       else
-        await database.write((transaction) => keep(transaction, once, answer.status === 503 ? outcomeUnknown : answer));
+        await database.write((transaction) =>
+          keep(transaction, once, answer.status === 503 ? outcomeUnknown : { ...answer, bodyMax: forwardedKeptMax }),
+        );
       return reply;
     } catch (error) {
       const unknown = !(error instanceof Fault) || unknownCodes.has(error.code);

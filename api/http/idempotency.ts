@@ -7,6 +7,8 @@ export const keptMs = 24 * 60 * 60 * 1000;
 /** Longer than any request takes: a row that is still open then belongs to a process that died. */
 const abandonedMs = 15 * 60 * 1000;
 const bodyKeptMax = 1_048_576;
+/** What a desktop answers can be large and is asked for often: of more than this only the status is kept. */
+export const forwardedKeptMax = 16_384;
 
 /** One request as its Idempotency-Key names it. */
 export interface Once {
@@ -78,8 +80,8 @@ const tooLong = 'not kept';
 /** A request whose effect nobody can tell is never carried out again. */
 export const outcomeUnknown: KeptAnswer = { status: 504, bodyText: tooLong };
 
-export async function keep({ db }: Write, once: Once, answer: KeptAnswer): Promise<void> {
-  const bodyText = (answer.bodyText?.length ?? 0) > bodyKeptMax ? tooLong : answer.bodyText;
+export async function keep({ db }: Write, once: Once, answer: KeptAnswer & { bodyMax?: number }): Promise<void> {
+  const bodyText = (answer.bodyText?.length ?? 0) > (answer.bodyMax ?? bodyKeptMax) ? tooLong : answer.bodyText;
   await db
     .updateTable('idempotency')
     .set({ status: answer.status, bodyText })

@@ -18,7 +18,7 @@ export interface Contract {
 }
 
 const idempotencyKeyAbout =
-  '1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`.';
+  '1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`.';
 
 const mediaTypes: Record<Streamed, string> = {
   octets: 'application/octet-stream',
