@@ -22,7 +22,18 @@ export async function verifyWarmState(warming: WarmState, run: string): Promise<
   const { folder, signal } = warming;
   await mkdir(run);
   const disk = join(run, 'disk.qcow2');
-  const create = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', join(folder, 'disk.qcow2'), disk] as const;
+  const create = [
+    'qemu-img',
+    'create',
+    '-q',
+    '-f',
+    'qcow2',
+    '-F',
+    'qcow2',
+    '-b',
+    join(folder, 'disk.qcow2'),
+    disk,
+  ] as const;
   await runCommand([...create], { signal, timeoutMs: 30_000 });
   await giveToQemu([run, disk]);
   const state = openSync(join(folder, 'device-state'), 'r');
@@ -36,7 +47,10 @@ export async function verifyWarmState(warming: WarmState, run: string): Promise<
   }
 }
 
-async function tryClone(warming: WarmState, clone: { run: string; state: number; ram: number }): Promise<WarmFile['verified']> {
+async function tryClone(
+  warming: WarmState,
+  clone: { run: string; state: number; ram: number },
+): Promise<WarmFile['verified']> {
   const { paths, commandLine, size, host, clock } = warming;
   const startedMs = clock.monotonicMs();
   const since = () => Math.round(clock.monotonicMs() - startedMs);
@@ -62,7 +76,12 @@ async function tryClone(warming: WarmState, clone: { run: string; state: number;
     }
     await machine.init.identify(verifierIdentity(clock.nowMs()), answerMaxMs);
     const identifiedMs = since();
-    const result = await machine.init.exec({ argv: ['true'], user: 'agent', timeoutMs: answerMaxMs, outputMaxBytes: 1024 });
+    const result = await machine.init.exec({
+      argv: ['true'],
+      user: 'agent',
+      timeoutMs: answerMaxMs,
+      outputMaxBytes: 1024,
+    });
     const firstCommandMs = since();
     if (result.exitCode !== 0) throw new Fault('needs_operator', 'the warm clone does not run commands');
     await requirePicture(machine, clone.run);
@@ -97,7 +116,8 @@ async function requirePicture(machine: WarmMachine, run: string): Promise<void> 
   const picture = await readFile(join(run, 'screen.ppm'));
   const colours = new Set<number>();
   for (let at = 64; at + 3 <= picture.length; at += 3 * 97) colours.add(picture.readUIntBE(at, 3));
-  if (colours.size < coloursMin) throw new Fault('needs_operator', `the warm clone shows no desktop (${colours.size} colours)`);
+  if (colours.size < coloursMin)
+    throw new Fault('needs_operator', `the warm clone shows no desktop (${colours.size} colours)`);
 }
 
 function verifierIdentity(nowMs: number) {

@@ -132,7 +132,8 @@ async function keep(warming: Warming, verified: WarmFile['verified']): Promise<v
     verified,
   };
   await writeFile(join(folder, 'warm.json'), `${JSON.stringify(file, undefined, 2)}\n`, { flag: 'wx' });
-  for (const name of ['qmp.sock', 'vnc.sock', 'init.sock', 'agent.sock', 'qemu.log']) await rm(join(folder, name), { force: true });
+  for (const name of ['qmp.sock', 'vnc.sock', 'init.sock', 'agent.sock', 'qemu.log'])
+    await rm(join(folder, name), { force: true });
   for (const name of ['warm.json', 'disk.qcow2', 'ram', 'device-state']) {
     const path = join(folder, name);
     if (process.getuid?.() === 0) await chown(path, 0, 0);
@@ -153,6 +154,9 @@ async function requireRoom(folder: string, size: MachineSize): Promise<void> {
   const freeMiB = (room.bavail * room.bsize) / 2 ** 20;
   const wantedMiB = size.memoryMiB + 1024;
   if (freeMiB < wantedMiB) {
-    throw new Fault('disk_full', `warming this size needs ${wantedMiB} MiB below ${folder}, and ${Math.floor(freeMiB)} MiB are free`);
+    throw new Fault(
+      'disk_full',
+      `warming this size needs ${wantedMiB} MiB below ${folder}, and ${Math.floor(freeMiB)} MiB are free`,
+    );
   }
 }

@@ -107,7 +107,13 @@ function lastWords(run: string): string {
   try {
     // QEMU's user may have put anything in its place.
     const flag = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    return readFileSync(join(run, 'qemu.log'), { encoding: 'utf8', flag: flag as unknown as string }).trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+    return (
+      readFileSync(join(run, 'qemu.log'), { encoding: 'utf8', flag: flag as unknown as string })
+        .trim()
+        .split('\n')
+        .at(-1)
+        ?.slice(0, 300) ?? ''
+    );
   } catch {
     return 'it said nothing';
   }
