@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectComponent } from '@lebureau/test/contract';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
-import { purgeEvents } from './store.ts';
+import { parsePosition, purgeEvents } from './store.ts';
 
 interface Sent {
   id: string;
@@ -107,4 +107,14 @@ test('a position past retention is gone', async () => {
   const gone = await api.expect('streamEvents', 410, { method: 'GET', path: `/v1/events?after=${first!.id}` });
   expect(gone).toMatchObject({ code: 'position_expired' });
   await api.expect('streamEvents', 400, { method: 'GET', path: '/v1/events?after=soon' });
+});
+
+test('a position has numbers that the database holds', async () => {
+  const invalid = expect.objectContaining({ code: 'invalid_request' }) as Error;
+  expect(parsePosition('9223372036854775807', 'sqlite').row).toBe('9223372036854775807');
+  expect(() => parsePosition('9223372036854775808', 'sqlite')).toThrow(invalid);
+  expect(parsePosition('7-9223372036854775807', 'postgres').row).toBe('9223372036854775807');
+  expect(() => parsePosition('7-9223372036854775808', 'postgres')).toThrow(invalid);
+  expect(() => parsePosition('9223372036854775808-7', 'postgres')).toThrow(invalid);
+  await api.expect('streamEvents', 400, { method: 'GET', path: `/v1/events?after=${'9'.repeat(19)}` });
 });

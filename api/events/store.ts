@@ -22,13 +22,15 @@ export interface PlacedEvent {
   event: Static<typeof Event>;
 }
 
+/** The largest number that the columns hold; Postgres refuses a query with a larger one. */
+const numberMax = 2n ** 63n - 1n;
 const positionPattern = /^(0|[1-9]\d{0,18})(?:-(0|[1-9]\d{0,18}))?$/;
 
 /** `0` is before everything. @throws Fault `invalid_request`, also for a position of the other kind of database */
 export function parsePosition(text: string, flavour: Database['flavour']): Position {
   const [, first, second] = positionPattern.exec(text) ?? [];
   const fits = text === '0' || (second === undefined) === (flavour === 'sqlite');
-  if (first === undefined || !fits)
+  if (first === undefined || !fits || [first, second ?? '0'].some((part) => BigInt(part) > numberMax))
     throw invalid([{ pointer: '/query/after', code: 'pattern', message: 'is no position of this stream' }]);
   return second === undefined ? { transaction: '0', row: first } : { transaction: first, row: second };
 }
