@@ -1,4 +1,4 @@
-import { mkdtempSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,15 +12,47 @@ test('a second hostd on the same home is refused with a sentence', () => {
   expect(() => lockHome(home)).toThrow(/already runs for .* \(process \d+\)\. Stop it first/);
   giveBack();
   lockHome(home)();
-  expect(existsSync(join(home, 'hostd.lock'))).toBe(false);
 });
+
+test('what the file says does not matter while its lock is held', () => {
+  const home = folder();
+  const giveBack = lockHome(home);
+  writeFileSync(join(home, 'hostd.lock'), '999999999 1 none');
+  expect(() => lockHome(home)).toThrow('already runs');
+  giveBack();
+});
+
+test('of several that start at once after a crash one runs, and its end by force frees the home', async () => {
+  const home = folder();
+  writeFileSync(join(home, 'hostd.lock'), '999999999 1 none');
+  const program = `
+    const { lockHome } = await import(${JSON.stringify(join(import.meta.dirname, 'home.ts'))});
+    try {
+      lockHome(${JSON.stringify(home)});
+      // The lock must not stay with what the holder started.
+      Bun.spawn(['sleep', '3'], { stdio: ['ignore', 'ignore', 'ignore'], detached: true }).unref();
+      console.log('runs');
+      setTimeout(() => {}, 20_000);
+    } catch {
+      console.log('refused');
+    }`;
+  const starters = Array.from({ length: 4 }, () => Bun.spawn([process.execPath, '-e', program], { stdout: 'pipe' }));
+  const says = await Promise.all(
+    starters.map(async ({ stdout }) => new TextDecoder().decode((await stdout.getReader().read()).value).trim()),
+  );
+  expect(says.toSorted()).toEqual(['refused', 'refused', 'refused', 'runs']);
+  expect(() => lockHome(home)).toThrow('already runs');
+  for (const starter of starters) starter.kill('SIGKILL');
+  await Promise.all(starters.map((starter) => starter.exited));
+  lockHome(home)();
+}, 15_000);
 
 test('the lock of a dead process, or of a pid that is another program by now, does not count', () => {
   const home = folder();
   for (const left of ['999999999 1 none', `${process.pid} 1 none`, '1', '']) {
     writeFileSync(join(home, 'hostd.lock'), left);
     const giveBack = lockHome(home);
-    expect(readFileSync(join(home, 'hostd.lock'), 'utf8')).toMatch(new RegExp(`^${process.pid} \\d+ `));
+    expect(readFileSync(join(home, 'hostd.lock'), 'utf8')).toBe(`${process.pid}\n`);
     giveBack();
   }
 });
