@@ -4,7 +4,8 @@ import { Caretaker, type CaretakerParts } from './caretaker.ts';
 import { settled, Slots, within } from './limit.ts';
 import type { VmSeen } from './hypervisor/driver.ts';
 import type { Assignment, AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
-import { emptyQuarantine, reviewStrangers, type Verdict } from './orphans.ts';
+import { emptyQuarantine, entrustedOf, reviewStrangers, type Verdict } from './orphans.ts';
+import { consentHint, type ReclaimRecord } from './reclaimrecord.ts';
 import { Reporter } from './reporter.ts';
 import { Warmer, type WarmSize } from './warm.ts';
 import { inTime, pollOrders, pollWaitSeconds } from './sync.ts';
@@ -21,6 +22,7 @@ export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'con
   drainMs: number;
   /** `dry-run`: what would be reclaimed is only logged. */
   reclaim: 'on' | 'dry-run';
+  reclaimRecord: ReclaimRecord;
 }
 
 export type HostdEnd = 'stopped' | 'superseded';
@@ -47,7 +49,7 @@ export class Hostd {
   private warmSizes: ReadonlyMap<string, readonly string[]> = new Map();
   private readonly warmer: Warmer | undefined;
   private ordersAtMs: number | undefined;
-  private goneForGood = 0;
+  private goneForGood = new Set<string>();
   private superseded = false;
 
   constructor(parts: HostdParts) {
@@ -202,7 +204,7 @@ export class Hostd {
     }
     for (const [assignmentId, caretaker] of this.caretakers) {
       if (named.has(assignmentId)) continue;
-      if (caretaker.now.seen?.kind === 'absent') this.goneForGood += 1;
+      if (caretaker.now.seen?.kind === 'absent') this.goneForGood.add(caretaker.vmRef);
       caretaker.end();
       this.parts.guests.close(caretaker.now.order);
       this.caretakers.delete(assignmentId);
@@ -232,7 +234,7 @@ export class Hostd {
   }
 
   private async watchStrangers(): Promise<void> {
-    let quarantine = emptyQuarantine;
+    let quarantine = { ...emptyQuarantine, ...this.parts.reclaimRecord.read() };
     await runLoop(
       { ...this.loop('strangers'), intervalMs: strangersEveryMs, backoffMaxMs: strangersEveryMs },
       async () => {
@@ -242,12 +244,14 @@ export class Hostd {
           nowMs: this.parts.clock.monotonicMs(),
           vms,
           ordered: this.orderedNames(),
+          nodeId: this.welcome?.nodeId,
           goneForGood: this.goneForGood,
           reclaimAfterMs: (this.welcome?.reclaimAfterSeconds ?? 600) * 1000,
         });
         quarantine = verdict.quarantine;
         if (verdict.counted) {
-          this.goneForGood = 0;
+          this.parts.reclaimRecord.write(entrustedOf(quarantine));
+          this.goneForGood = new Set();
           this.reporter.tellStrangers(verdict.strangers);
         }
         await this.reclaim(verdict);
@@ -275,7 +279,9 @@ export class Hostd {
 
   private async reclaim(verdict: Verdict): Promise<void> {
     if (verdict.refused !== undefined && verdict.strangers.length > 0)
-      this.parts.log.warn('reclaim refused', { why: verdict.refused });
+      this.parts.log.warn('reclaim refused', { why: verdict.refused, hint: consentHint });
+    if (verdict.kept.length > 0)
+      this.parts.log.warn('strangers kept that an API may have lost', { vmRefs: verdict.kept, hint: consentHint });
     for (const { vmRef, owner } of verdict.reclaim) {
       this.parts.log.warn(this.parts.reclaim === 'on' ? 'stranger reclaimed' : 'stranger would be reclaimed', {
         vmRef,

@@ -16,6 +16,7 @@ import type { Driver } from './hypervisor/driver.ts';
 import { deriveIdentity, readNodeSecret, type DerivedIdentity } from './identity.ts';
 import { connectNodeApi } from './nodeapi.ts';
 import type { Assignment } from './orders.ts';
+import { reclaimRecordOf } from './reclaimrecord.ts';
 import type { WarmSize } from './warm.ts';
 
 /** Exit codes a supervisor may act upon (sysexits.h): another hostd took over; the configuration or the home is wrong. */
@@ -91,6 +92,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     guestAddress: `unix:${config.guestSocket}`,
     effectsMax: config.effectsMax,
     reclaim: config.reclaim,
+    reclaimRecord: reclaimRecordOf(config.home),
     bootTimeoutMs: config.bootTimeoutMs,
     lookEveryMs,
     drainMs: drainLimitMs,

@@ -63,6 +63,7 @@ function startHostd(address: string, world: FakeHypervisor) {
     effectsMax: 8,
     drainMs: 1_000,
     reclaim: 'on',
+    reclaimRecord: { read: () => undefined, write: () => {} },
     bootTimeoutMs: 600_000,
     lookEveryMs: 3_000,
   });

@@ -12,11 +12,17 @@ const vm = (letter: string, owner?: string): VmSeen => ({
   boot: 1,
 });
 const known = ['a', 'b', 'c'].map((letter) => vm(letter));
-const stranger = vm('x');
+const stranger = vm('0');
 const orders = (vms: readonly VmSeen[]) => new Set(vms.map((one) => one.vmRef));
 
 function round(atMinute: number, changes: Partial<Round> = {}): Round {
-  const base = { vms: [...known, stranger], ordered: orders(known), goneForGood: 0, reclaimAfterMs: 10 * minute };
+  const base = {
+    vms: [...known, stranger],
+    ordered: orders(known),
+    nodeId: 'nod_1',
+    goneForGood: new Set<string>(),
+    reclaimAfterMs: 10 * minute,
+  };
   return { ...base, nowMs: atMinute * minute, ...changes };
 }
 
@@ -81,19 +87,73 @@ test('never after a list of VMs that shrank by more than a tenth', () => {
 
 test('desktops that were deleted in good order do not count as shrinking', () => {
   const fewer = known.slice(0, 2);
-  const after = { vms: [...fewer, stranger], ordered: orders(fewer), goneForGood: 1 };
+  const after = { vms: [...fewer, stranger], ordered: orders(fewer), goneForGood: new Set([known[2]!.vmRef]) };
   expect(rounds(round(0), round(20, after)).reclaim).toHaveLength(1);
 });
 
 test('never when strangers outnumber the rest: it looks as if the orders had been lost', () => {
-  const ordered = new Set<string>();
+  const ordered = orders(known.slice(0, 1));
   const verdict = rounds(round(0, { ordered }), round(20, { ordered }));
-  expect(verdict.strangers).toHaveLength(4);
+  expect(verdict.strangers).toHaveLength(3);
   expect(verdict).toMatchObject({ reclaim: [], refused: expect.stringContaining('outnumber') });
 });
 
 test('a stranger that gets an order or goes away in between starts from the beginning', () => {
   const ordered = orders([...known, stranger]);
   expect(rounds(round(0), round(5, { ordered }), round(11)).reclaim).toEqual([]);
-  expect(rounds(round(0), round(5, { vms: known, goneForGood: 1 }), round(11)).reclaim).toEqual([]);
+  expect(rounds(round(0), round(5, { vms: known, goneForGood: new Set([stranger.vmRef]) }), round(11)).reclaim).toEqual(
+    [],
+  );
+});
+
+test('what an API lost stays, however long that API runs on and whatever it orders later', () => {
+  const left = orders(known.slice(1));
+  const lost = [round(20, { ordered: left }), round(40, { ordered: left }), round(10_000, { ordered: left })];
+  expect(rounds(round(0), ...lost)).toMatchObject({ kept: [known[0]!.vmRef], reclaim: [{ vmRef: stranger.vmRef }] });
+  const more = ['d', 'e', 'f'].map((letter) => vm(letter));
+  const grown = { vms: [...known, ...more], ordered: orders([...known.slice(1), ...more]) };
+  expect(rounds(round(0), ...lost, round(10_001, grown), round(20_000, grown))).toMatchObject({
+    kept: [known[0]!.vmRef],
+    reclaim: [],
+  });
+});
+
+test('what was lost is remembered over a restart of hostd', () => {
+  const { nodeId, entrusted, newest } = rounds(round(0)).quarantine;
+  const ordered = orders(known.slice(1));
+  let quarantine: Quarantine = { ...emptyQuarantine, nodeId, entrusted, newest };
+  for (const atMinute of [0, 20]) quarantine = reviewStrangers(quarantine, round(atMinute, { ordered })).quarantine;
+  expect(reviewStrangers(quarantine, round(40, { ordered })).kept).toEqual([known[0]!.vmRef]);
+});
+
+test('never when an API that was made anew knows this node under another id', () => {
+  const nodeId = 'nod_2';
+  const verdict = rounds(round(0), round(20, { nodeId }), round(40, { nodeId }), round(60, { nodeId }));
+  expect(verdict).toMatchObject({ reclaim: [], refused: 'the API does not know this node any more' });
+  expect(verdict.quarantine.nodeId).toBe('nod_1');
+});
+
+test('never while there is no order at all', () => {
+  const empty = { vms: [stranger], ordered: new Set<string>() };
+  expect(rounds(round(0, empty), round(1000, empty))).toMatchObject({
+    reclaim: [],
+    refused: 'there is no order at all',
+  });
+});
+
+test('never what is newer than all that was ordered: an old backup does not know it', () => {
+  const newer = { vms: [...known, vm('x')] };
+  expect(rounds(round(0, newer), round(1000, newer))).toMatchObject({ reclaim: [], kept: [vm('x').vmRef] });
+});
+
+test('a clone that lands after its absence was told is a stranger like any other', () => {
+  const deleted = {
+    vms: known.slice(0, 2),
+    ordered: orders(known.slice(0, 2)),
+    goneForGood: new Set([known[2]!.vmRef]),
+  };
+  const late = { vms: known, ordered: orders(known.slice(0, 2)) };
+  expect(rounds(round(0), round(1, deleted), round(2, late), round(12, late)).reclaim).toMatchObject([
+    { vmRef: known[2]!.vmRef },
+  ]);
 });

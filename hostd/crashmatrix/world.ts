@@ -3,6 +3,8 @@ import { silentLog } from '@lebureau/kit/log';
 import { Hostd } from '../hostd.ts';
 import { FakeHypervisor, type FakeOptions } from '../hypervisor/fake.ts';
 import type { Assignment } from '../orders.ts';
+import type { Entrusted } from '../orphans.ts';
+import type { ReclaimRecord } from '../reclaimrecord.ts';
 import { VirtualClock } from '../virtualclock.ts';
 import { ApiDouble } from './apidouble.ts';
 
@@ -58,6 +60,12 @@ class World {
   readonly api: ApiDouble;
   readonly wrong = new Set<string>();
   readonly points: string[] = [];
+  /** The file of the node, which outlives its processes. */
+  readonly reclaimRecord: ReclaimRecord = {
+    read: () => this.entrusted,
+    write: (entrusted) => (this.entrusted = entrusted),
+  };
+  private entrusted: Entrusted | undefined;
   steps = 0;
   powerLost = false;
   private readonly plan: Plan;
@@ -231,6 +239,7 @@ class Process {
       effectsMax: 8,
       drainMs: 1_000,
       reclaim: 'on',
+      reclaimRecord: world.reclaimRecord,
       bootTimeoutMs: 600_000,
       lookEveryMs: 15_000,
     });
