@@ -18,7 +18,8 @@ import { nodeRoutes, syncRoutes } from './nodes/routes.ts';
 import type { Services } from './services.ts';
 import { templateRoutes } from './templates/routes.ts';
 
-export type Answerer = (request: Request) => Response | Promise<Response>;
+/** Calls `mayBeSilent` when this request may go on for longer than the listener leaves a connection idle. */
+export type Answerer = (request: Request, mayBeSilent?: () => void) => Response | Promise<Response>;
 
 export interface Apps {
   /** The public contract. */
@@ -64,9 +65,15 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
 
 function mount(routes: readonly Route[], gate: Gate, services: Services): Answerer {
   const app = new Elysia({ normalize: false });
+  const silences = new WeakMap<Request, () => void>();
   for (const each of routes) {
     const { method, path } = each.operation;
-    app.route(method, path, ({ request, params }) => gate.serve(each, request, params), { parse: 'none' });
+    app.route(
+      method,
+      path,
+      ({ request, params }) => gate.serve(each, request, { params, mayBeSilent: silences.get(request) }),
+      { parse: 'none' },
+    );
   }
   const methodsOf = matcher(routes);
   app.onError(({ error, code, request }) => {
@@ -82,12 +89,13 @@ function mount(routes: readonly Route[], gate: Gate, services: Services): Answer
     });
   });
   const { fetch } = app.compile();
-  return (request) =>
-    fetch(
-      hasShortHost(request)
-        ? new Request(request.url.replace('://', '://short-host.'), request as RequestInit)
-        : request,
-    );
+  return (request, mayBeSilent) => {
+    const served = hasShortHost(request)
+      ? new Request(request.url.replace('://', '://short-host.'), request as RequestInit)
+      : request;
+    if (mayBeSilent) silences.set(served, mayBeSilent);
+    return fetch(served);
+  };
 }
 
 /** Elysia looks for the path behind the eleventh character and misses it after a host of three. */

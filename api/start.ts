@@ -80,21 +80,13 @@ function listenPublic(apps: Apps, config: ApiConfig) {
       port,
       maxRequestBodySize,
       idleTimeout: 120,
-      fetch(request, server) {
-        if (isLong(request)) server.timeout(request, 0);
-        return apps.public(request);
-      },
+      fetch: (request, server) => apps.public(request, () => server.timeout(request, 0)),
     });
   } catch (error) {
     throw new Error(`Cannot listen on ${hostname}:${port}. Stop what uses it, or set LEBUREAU_API_LISTEN.`, {
       cause: error,
     });
   }
-}
-
-/** Requests that may be silent for longer than the idle limit: commands, actions and uploads bound themselves. */
-function isLong(request: Request): boolean {
-  return request.method !== 'GET' && request.url.includes('/v1/desktops/');
 }
 
 /** A socket that only its owner may open takes the place of mutual authentication. */

@@ -43,15 +43,18 @@ export class Gate {
     this.#options = options;
   }
 
-  /** Answers one request; every failure becomes a problem. */
-  async serve(route: Route, request: Request, params: unknown): Promise<Response> {
+  /**
+   * Answers one request; every failure becomes a problem. `mayBeSilent` is called once the caller is known and a JSON
+   * body was read: what follows bounds itself and may take longer than a connection is left idle.
+   */
+  async serve(route: Route, request: Request, at: { params: unknown; mayBeSilent?: () => void }): Promise<Response> {
     const { metrics, clock } = this.#options;
     const startMs = clock.monotonicMs();
     const requestId = requestIdOf(request, clock);
     const headers: Record<string, string> = { 'X-Request-Id': requestId };
     let response: Response;
     try {
-      response = await this.#pass(route, { request, requestId, params, headers });
+      response = await this.#pass(route, { ...at, request, requestId, headers });
     } catch (error) {
       response = this.fail(error, { requestId, headers, operationId: route.operation.operationId });
     }
@@ -83,7 +86,13 @@ export class Gate {
 
   async #pass(
     route: Route,
-    at: { request: Request; requestId: string; params: unknown; headers: Record<string, string> },
+    at: {
+      request: Request;
+      requestId: string;
+      params: unknown;
+      headers: Record<string, string>;
+      mayBeSilent?: () => void;
+    },
   ): Promise<Response> {
     const { request, requestId, headers } = at;
     const { operation } = route;
@@ -96,6 +105,7 @@ export class Gate {
       operation.body && operation.body !== 'octets'
         ? await readBody(request, operation.bodyMaxBytes ?? bodyMaxBytesDefault)
         : undefined;
+    if (operation.method !== 'GET') at.mayBeSilent?.();
     const body = bytes === undefined ? undefined : bodyOf(operation, bytes, request);
     const call: Call = { request, requestId, caller, params, query, body, bytes };
     const reply = await this.#carryOut(route, call as Call<never, never, never>);
