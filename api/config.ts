@@ -89,7 +89,8 @@ function schema(home: string) {
     LEBUREAU_EVENT_RETENTION_DAYS: { about: 'how long events are kept', parse: integer(1, 3650), fallback: 30 },
     LEBUREAU_RECLAIM_AFTER_SECONDS: {
       about: 'how long a VM that nobody ordered is quarantined',
-      parse: integer(1, 31_536_000),
+      // What is reclaimed is gone: there must be time to notice that the API lost its orders.
+      parse: integer(300, 31_536_000),
       fallback: 600,
     },
     LEBUREAU_SOURCE_URL: {
