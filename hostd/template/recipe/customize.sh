@@ -12,7 +12,7 @@ touch /home/agent/.Xauthority && chown agent:agent /home/agent/.Xauthority
 chmod 600 /home/agent/.Xauthority
 chmod 440 /etc/sudoers.d/lebureau
 chmod 755 /usr/lib/lebureau/session /usr/lib/lebureau/init
-chmod 700 /etc/lebureau
+install -d -m 700 /etc/lebureau
 
 echo 'LANG=C.UTF-8' > /etc/default/locale
 echo 'LANG=C.UTF-8' > /etc/locale.conf
