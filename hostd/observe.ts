@@ -44,8 +44,8 @@ function powerToTell(order: Assignment, seen: Seen & { kind: 'vm' }, facts: Fact
     case 'off':
       return 'off';
     case 'broken':
-      // Its process may still be there, so it is not off before it was cut.
-      return isToStop ? 'stopping' : 'off';
+      // Its process may still hold its memory, so it is not off before it was cut.
+      return isToStop ? 'stopping' : 'paused';
     case 'paused':
       if (isToStop) return 'stopping';
       return vm.trouble === undefined ? 'booting' : 'paused';

@@ -251,7 +251,7 @@ test('what is told: booting until identified, running then, ready when a frame a
     fault: null,
   });
   expect(told(vm({ power: 'broken', trouble: 'why' }), facts)).toMatchObject({
-    power: 'off',
+    power: 'paused',
     ready: false,
     fault: { message: 'why' },
   });

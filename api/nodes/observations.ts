@@ -10,7 +10,7 @@ import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
 import { superseded } from './hello.ts';
 import type { Observation, ObservationReceipt, ObservationReport } from './schema.ts';
-import { addReservedDisk, orderChanged, releaseReserved } from './store.ts';
+import { addReservedDisk, orderChanged, releaseReserved, reserveAnyway } from './store.ts';
 
 type Seen = Static<typeof Observation>;
 
@@ -69,12 +69,16 @@ async function takeObservation(
   const before = await viewOf(write, order);
   const closes = order.desired === 'deleted' && seen.presence === 'absent';
   const letsGo = order.holdsMemory === 1 && (closes || isOff(order, seen));
+  const takesAgain = order.holdsMemory === 0 && seen.presence === 'present' && seen.power !== 'off';
+  const holdsMemory = takesAgain || (order.holdsMemory === 1 && !letsGo) ? 1 : 0;
   await write.db
     .updateTable('assignments')
-    .set(changeOf(order, seen, { letsGo, closes, nowMs: services.clock.nowMs() }))
+    .set(changeOf(order, seen, { holdsMemory, closes, nowMs: services.clock.nowMs() }))
     .where('id', '=', order.id)
     .execute();
   if (letsGo) await releaseReserved(write, nodeId, order);
+  // It runs whether or not the node has room for it, so it counts.
+  if (takesAgain) await reserveAnyway(write, nodeId, order);
   if (closes) await addReservedDisk(write, nodeId, -order.diskGiB);
   if (closes || (order.cloneSeen === 0 && seen.presence === 'present')) await orderChanged(write, nodeId);
   if (closes && before) await countDesktop(write, order.workspaceId, { hardware: order, sign: -1 });
@@ -90,7 +94,7 @@ function isOff(order: AssignmentRow, seen: Seen): boolean {
 function changeOf(
   order: AssignmentRow,
   seen: Seen,
-  more: { letsGo: boolean; closes: boolean; nowMs: number },
+  more: { holdsMemory: 0 | 1; closes: boolean; nowMs: number },
 ): Partial<AssignmentRow> {
   return {
     observedGeneration: seen.generation,
@@ -104,7 +108,7 @@ function changeOf(
     faultJson: seen.fault === null ? null : JSON.stringify(seen.fault),
     observedMs: more.nowMs,
     cloneSeen: order.cloneSeen === 1 || seen.presence === 'present' ? 1 : 0,
-    holdsMemory: more.letsGo ? 0 : order.holdsMemory,
+    holdsMemory: more.holdsMemory,
     closedMs: more.closes ? more.nowMs : null,
   };
 }

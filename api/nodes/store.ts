@@ -44,16 +44,17 @@ export async function reserve(
   return numUpdatedRows === 1n;
 }
 
-export async function releaseReserved(
-  { db }: Write,
-  nodeId: string,
-  hardware: Omit<Hardware, 'diskGiB'>,
-): Promise<void> {
+export function releaseReserved(write: Write, nodeId: string, hardware: Omit<Hardware, 'diskGiB'>): Promise<void> {
+  return reserveAnyway(write, nodeId, { vcpus: -hardware.vcpus, memoryMiB: -hardware.memoryMiB });
+}
+
+/** Counts processors and memory that are taken already. */
+export async function reserveAnyway({ db }: Write, nodeId: string, hardware: Omit<Hardware, 'diskGiB'>): Promise<void> {
   await db
     .updateTable('nodes')
     .set({
-      reservedVcpus: sql<number>`"reservedVcpus" - ${hardware.vcpus}`,
-      reservedMemoryMiB: sql<number>`"reservedMemoryMiB" - ${hardware.memoryMiB}`,
+      reservedVcpus: sql<number>`"reservedVcpus" + ${hardware.vcpus}`,
+      reservedMemoryMiB: sql<number>`"reservedMemoryMiB" + ${hardware.memoryMiB}`,
     })
     .where('id', '=', nodeId)
     .execute();

@@ -30,6 +30,8 @@ export interface NodeDouble {
   call(path: string, body?: unknown): Promise<Response>;
   /** The guest powered itself off, or its machine died. */
   turnOff(assignmentId: string, fault?: Observation['fault']): Promise<void>;
+  /** A machine that was taken for off runs again by itself. */
+  turnOn(assignmentId: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -95,6 +97,11 @@ class RunningNode implements NodeDouble {
     const machine = this.#machines.get(assignmentId)!;
     machine.power = 'off';
     machine.fault = fault;
+    await this.#tell();
+  }
+
+  async turnOn(assignmentId: string): Promise<void> {
+    Object.assign(this.#machines.get(assignmentId)!, { power: 'running', fault: null });
     await this.#tell();
   }
 
