@@ -14,7 +14,7 @@ import type { ProcessIdentity } from './process.ts';
  *     vms/<vmRef>/                 root, mode 700
  *       vm.json                    owner marker, specification, slot: durable before anything else exists, never changed
  *       boot.json                  the last start: boot counter, mode, MAC, process, and why it is off
- *       qemu.log                   what QEMU said, cut at 256 KiB
+ *       qemu.log                   what QEMU said, emptied when it is seen to be longer than 256 KiB
  *       making/                    `run` while it is made; its rename to `run` completes the clone
  *       run/                       the VM's own uid, mode 700; QEMU's working directory and all it may write to
  *         disk.qcow2               overlay on the template's disk

@@ -1,14 +1,14 @@
-import { closeSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { Fault } from '@lebureau/kit/fault';
 import type { ProcessIdentity } from './process.ts';
 import { identifyProcess } from './process.ts';
 import { qemuProgram } from './machine.ts';
+import { limitLog } from './qemuLog.ts';
 
 /** Descriptors a warm clone finds open. */
 export const inheritedDeviceState = 3;
 export const inheritedRam = 4;
 
-const logMaxBytes = 256 << 10;
 /** Before hostd itself or another service of the host, the kernel ends a desktop when memory runs out. */
 const oomScore = '400';
 
@@ -83,14 +83,6 @@ export function confine(confinement: Confinement): string[] {
           '--',
         ]),
   ];
-}
-
-function limitLog(path: string): void {
-  try {
-    if (statSync(path).size > logMaxBytes) truncateSync(path, 0);
-  } catch {
-    // There is no log before the first start.
-  }
 }
 
 function writeOomScore(pid: number): void {

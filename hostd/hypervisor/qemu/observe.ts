@@ -4,6 +4,7 @@ import type { VmSeen } from '../driver.ts';
 import { controlTarget, processesOfVm, type Engine, type VmFolder } from './engine.ts';
 import { readBoot, writeJson, type BootRecord } from './files.ts';
 import { isAlive, killProcess, waitUntilGone, type ProcessIdentity } from './process.ts';
+import { limitLog } from './qemuLog.ts';
 import { diskFullTrouble } from './resume.ts';
 
 /** What is seen of one VM besides its name and owner. */
@@ -17,6 +18,7 @@ export async function seeVm(engine: Engine, vm: VmFolder): Promise<VmSeen> {
   const { vmRef, owner } = vm.marker.spec;
   const complete = existsSync(vm.paths.run);
   if (!complete) return { vmRef, owner, complete, power: 'off', boot: 0 };
+  limitLog(vm.paths.log);
   const seen = await sight(engine, vm);
   const address = engine.network.isolated ? engine.network.address(vm.marker.slot).guestAddress : undefined;
   return { vmRef, owner, complete, ...seen, ...(seen.power === 'running' ? { address } : {}) };

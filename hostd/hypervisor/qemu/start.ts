@@ -9,6 +9,7 @@ import { machineArguments } from './machine.ts';
 import { endAllProcesses, endProcess, guestStatus, livingProcess, noteBoot } from './observe.ts';
 import type { ProcessIdentity } from './process.ts';
 import type { Qmp } from './qmp.ts';
+import { lastWords } from './qemuLog.ts';
 import { resumeGuest } from './resume.ts';
 import type { Template, WarmState } from './templates.ts';
 
@@ -160,7 +161,7 @@ async function bringUp(
   } catch (error) {
     await endProcess(engine, vm, process);
     if (asDiskFault(error) !== error) throw error;
-    throw new Fault('hypervisor_failed', `QEMU did not start the guest: ${lastWords(vm)}`, { cause: error });
+    throw new Fault('hypervisor_failed', `QEMU did not start the guest: ${lastWords(vm.paths.log)}`, { cause: error });
   }
   const started: BootRecord = { ...record, phase: 'started', process, offBecause: undefined };
   await writeJson(vm.paths.boot, started, { durable: false });
@@ -222,15 +223,6 @@ async function announceDiskSize(qmp: Qmp, vm: VmFolder, plan: StartPlan): Promis
   const bytes = vm.marker.spec.diskGiB * 2 ** 30;
   if (bytes <= plan.template.virtualBytes) return;
   await qmp.execute('block_resize', { device: 'disk0', size: bytes });
-}
-
-/** What QEMU said last, for the error. */
-function lastWords(vm: VmFolder): string {
-  try {
-    return readFileSync(vm.paths.log, 'utf8').trim().split('\n').at(-1)?.slice(0, 300) ?? '';
-  } catch {
-    return 'it said nothing';
-  }
 }
 
 /** Memory that guests touch comes slowly, so this is a last line; the API counts what it promised. */
