@@ -7,6 +7,8 @@ export default defineConfig({
     maxWorkers: 2,
     include: ['{api,openapi,sdk-ts,mcp,hostd,kit,launch}/**/*.test.ts', 'test/house/*.test.ts'],
     exclude: ['**/node_modules/**', '**/*.vm.test.ts'],
-    testTimeout: 10_000,
+    testTimeout: 30_000,
+    // Limits for a machine under load; nothing waits this long where it works.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -18,7 +18,9 @@ beforeAll(async () => {
   node = await startNodeDouble({ apiSocket: join(run, 'api-node.sock'), guestSocket: join(run, 'guest.sock') });
   node.guest.answer = (request) => {
     const { pathname, searchParams } = new URL(request.url);
-    return pathname.endsWith('/screenshot') && searchParams.get('as') === 'json' ? Response.json(screenshot) : undefined;
+    return pathname.endsWith('/screenshot') && searchParams.get('as') === 'json'
+      ? Response.json(screenshot)
+      : undefined;
   };
   bureau = new LeBureau({ baseUrl: service.baseUrl, apiKey: service.apiKey });
 });

@@ -12,5 +12,6 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     testTimeout: 600_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -15,15 +15,22 @@ afterEach(() => rmSync(home, { recursive: true }));
 const builds = process.geteuid?.() === 0 && existsSync('/usr/bin/mmdebstrap');
 const options = () => ({ home, cacheDir: join(home, 'cache'), suite: 'bookworm' as const });
 
-test.skipIf(!builds)('an interrupted build leaves no template, no half-made folder, no lock and no process', async () => {
-  const abort = new AbortController();
-  const stages: string[] = [];
-  const building = buildTemplate({ ...options(), signal: abort.signal, onProgress: ({ stage }) => stages.push(stage) });
-  setTimeout(() => abort.abort(new Error('interrupted')), 700);
-  await expect(building).rejects.toThrow('interrupted');
-  expect(stages[0]).toBe('downloading');
-  expect(readdirSync(join(home, 'templates'))).toEqual([]);
-});
+test.skipIf(!builds)(
+  'an interrupted build leaves no template, no half-made folder, no lock and no process',
+  async () => {
+    const abort = new AbortController();
+    const stages: string[] = [];
+    const building = buildTemplate({
+      ...options(),
+      signal: abort.signal,
+      onProgress: ({ stage }) => stages.push(stage),
+    });
+    setTimeout(() => abort.abort(new Error('interrupted')), 700);
+    await expect(building).rejects.toThrow('interrupted');
+    expect(stages[0]).toBe('downloading');
+    expect(readdirSync(join(home, 'templates'))).toEqual([]);
+  },
+);
 
 test.skipIf(!builds)('what a killed build left behind is gone after the next one', async () => {
   const left = join(home, 'templates', '.making-tpl_old', 'tree');

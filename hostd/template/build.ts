@@ -124,11 +124,16 @@ async function removeBootFiles(boot: string): Promise<void> {
 
 async function requireRights(templates: string): Promise<void> {
   if (process.getuid?.() !== 0) {
-    throw new Fault('needs_operator', 'building a template needs root', { hint: 'Run it with sudo, or copy a templates folder from another machine.' });
+    throw new Fault('needs_operator', 'building a template needs root', {
+      hint: 'Run it with sudo, or copy a templates folder from another machine.',
+    });
   }
   const room = await statfs(templates);
   const freeMiB = (room.bavail * room.bsize) / 2 ** 20;
   if (freeMiB < roomMiB) {
-    throw new Fault('disk_full', `building a template needs ${roomMiB} MiB below ${templates}, and ${Math.floor(freeMiB)} MiB are free`);
+    throw new Fault(
+      'disk_full',
+      `building a template needs ${roomMiB} MiB below ${templates}, and ${Math.floor(freeMiB)} MiB are free`,
+    );
   }
 }

@@ -43,7 +43,10 @@ export async function readTemplateFile(home: string, templateId: string): Promis
 
 async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   try {
-    const response = await fetch(url, { method: 'HEAD', signal: AbortSignal.any([signal, AbortSignal.timeout(probeMaxMs)]) });
+    const response = await fetch(url, {
+      method: 'HEAD',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(probeMaxMs)]),
+    });
     return response.ok;
   } catch {
     return false;

@@ -6,24 +6,32 @@ import { isolated, runCommand } from './command.ts';
 
 const root = process.geteuid?.() === 0;
 
-test.skipIf(!root)('an aborted program leaves neither a mount nor a process, even one in a session of its own', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'lb-command-'));
-  const marker = `34${Math.floor(Math.random() * 1e6)}`;
-  const abort = new AbortController();
-  const script = `mount -t tmpfs none "$1" && setsid sleep ${marker} & sleep 0.2; echo ready; wait`;
-  const running = runCommand(isolated(['sh', '-c', script, 'sh', folder]), {
-    signal: abort.signal,
-    timeoutMs: 10_000,
-    onLine: () => abort.abort(new Error('enough')),
-  });
-  await expect(running).rejects.toThrow('enough');
-  expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(folder);
-  await expect(runCommand(['pgrep', '-f', `^sleep ${marker}`], { signal: AbortSignal.timeout(5000), timeoutMs: 5000 })).rejects.toThrow('code 1');
-  rmdirSync(folder);
-});
+test.skipIf(!root)(
+  'an aborted program leaves neither a mount nor a process, even one in a session of its own',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lb-command-'));
+    const marker = `34${Math.floor(Math.random() * 1e6)}`;
+    const abort = new AbortController();
+    const script = `mount -t tmpfs none "$1" && setsid sleep ${marker} & sleep 0.2; echo ready; wait`;
+    const running = runCommand(isolated(['sh', '-c', script, 'sh', folder]), {
+      signal: abort.signal,
+      timeoutMs: 10_000,
+      onLine: () => abort.abort(new Error('enough')),
+    });
+    await expect(running).rejects.toThrow('enough');
+    expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(folder);
+    await expect(
+      runCommand(['pgrep', '-f', `^sleep ${marker}`], { signal: AbortSignal.timeout(5000), timeoutMs: 5000 }),
+    ).rejects.toThrow('code 1');
+    rmdirSync(folder);
+  },
+);
 
 test('a failure says what the program said last', async () => {
-  const running = runCommand(['sh', '-c', 'echo reason >&2; exit 3'], { signal: AbortSignal.timeout(5000), timeoutMs: 5000 });
+  const running = runCommand(['sh', '-c', 'echo reason >&2; exit 3'], {
+    signal: AbortSignal.timeout(5000),
+    timeoutMs: 5000,
+  });
   await expect(running).rejects.toMatchObject({ code: 'needs_operator', message: expect.stringContaining('reason') });
 });
 

@@ -19,8 +19,17 @@ const keptLinesMax = 40;
 export async function runCommand(argv: readonly [string, ...string[]], options: CommandOptions): Promise<void> {
   options.signal.throwIfAborted();
   const [program, ...rest] = argv;
-  const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', ...options.env };
-  const child = spawn(program, rest, { cwd: options.cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const environment = {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LC_ALL: 'C.UTF-8',
+    ...options.env,
+  };
+  const child = spawn(program, rest, {
+    cwd: options.cwd,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   const kept: string[] = [];
   const take = (line: string) => {
     kept.push(line.slice(0, 500));
@@ -54,7 +63,18 @@ export async function runCommand(argv: readonly [string, ...string[]], options: 
  * it made is gone.
  */
 export function isolated(argv: readonly string[]): [string, ...string[]] {
-  return ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc', '--', ...argv];
+  return [
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    '--',
+    ...argv,
+  ];
 }
 
 function killGroup(pid: number | undefined): void {

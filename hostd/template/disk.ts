@@ -4,7 +4,11 @@ import { runCommand } from './command.ts';
 const stepMaxMs = 15 * 60_000;
 
 /** Makes a qcow2 with an ext4 file system of this folder's content, without mounting anything. */
-export async function buildDisk(tree: string, target: string, options: { sizeGiB: number; signal: AbortSignal }): Promise<void> {
+export async function buildDisk(
+  tree: string,
+  target: string,
+  options: { sizeGiB: number; signal: AbortSignal },
+): Promise<void> {
   const raw = `${target}.raw`;
   const { signal } = options;
   await writeFile(raw, '');

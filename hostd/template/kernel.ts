@@ -12,7 +12,8 @@ const formats = [
 /** The one kernel release of a root file system. @throws Fault `needs_operator` when there is none or a choice. */
 export async function kernelRelease(tree: string): Promise<string> {
   const names = (await readdir(join(tree, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
-  if (names.length !== 1) throw new Fault('needs_operator', `the root file system has ${names.length} kernels instead of one`);
+  if (names.length !== 1)
+    throw new Fault('needs_operator', `the root file system has ${names.length} kernels instead of one`);
   return names[0]!.slice('vmlinuz-'.length);
 }
 
@@ -24,7 +25,10 @@ export async function unpackKernel(bzImage: string, target: string, signal: Abor
   if (!format) throw new Fault('needs_operator', `${bzImage} is packed in an unknown way`);
   await writeFile(packed, payload);
   const script = 'out=$1 in=$2; shift 2; "$@" <"$in" >"$out" && rm "$in"';
-  await runCommand(['sh', '-c', script, 'sh', target, packed, format.program, ...format.argv], { signal, timeoutMs: 120_000 });
+  await runCommand(['sh', '-c', script, 'sh', target, packed, format.program, ...format.argv], {
+    signal,
+    timeoutMs: 120_000,
+  });
 }
 
 /** Offsets of the boot protocol (Documentation/arch/x86/boot.rst), version 2.08 and later. */

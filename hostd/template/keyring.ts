@@ -18,7 +18,8 @@ export async function keyringOf(suiteName: SuiteName, cacheDir: string, signal: 
   if (!keyringPackage) throw new Fault('needs_operator', `${keyring} is missing: install debian-archive-keyring`);
   const bytes = await download(keyringPackage.url, signal);
   const found = createHash('sha256').update(bytes).digest('hex');
-  if (found !== keyringPackage.sha256) throw new Fault('needs_operator', `${keyringPackage.url} is not the expected file (${found})`);
+  if (found !== keyringPackage.sha256)
+    throw new Fault('needs_operator', `${keyringPackage.url} is not the expected file (${found})`);
   const making = `${folder}.new`;
   await mkdir(making, { recursive: true });
   const file = join(making, 'keyring.deb');

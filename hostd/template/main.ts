@@ -29,7 +29,8 @@ function readArguments(argv: string[]): Arguments {
     },
   });
   if (!values.home) throw new Error(`usage: ${usage}`);
-  if (values.suite !== undefined && !(values.suite in suites)) throw new Error(`there is no suite ${values.suite}; usage: ${usage}`);
+  if (values.suite !== undefined && !(values.suite in suites))
+    throw new Error(`there is no suite ${values.suite}; usage: ${usage}`);
   return {
     home: resolve(values.home),
     cacheDir: resolve(values.cache ?? join(homedir(), '.cache', 'lebureau')),
@@ -54,7 +55,8 @@ async function run(): Promise<number> {
   const say = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
   try {
     const { home, cacheDir, suite, sizes, json } = readArguments(process.argv.slice(2));
-    const onProgress = (progress: TemplateProgress) => (json ? say(progress) : process.stderr.write(`${lineOf(progress)}\n`));
+    const onProgress = (progress: TemplateProgress) =>
+      json ? say(progress) : process.stderr.write(`${lineOf(progress)}\n`);
     const template = await buildTemplate({ home, cacheDir, suite, onProgress, signal: abort.signal });
     const warmKeys: string[] = [];
     for (const size of sizes) {

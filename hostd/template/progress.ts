@@ -37,7 +37,10 @@ export class ProgressMeter {
   }
 
   enter(stage: string): void {
-    this.#index = Math.max(this.#index, this.#stages.findIndex((each) => each.name === stage));
+    this.#index = Math.max(
+      this.#index,
+      this.#stages.findIndex((each) => each.name === stage),
+    );
     this.#reportedMs = Number.NEGATIVE_INFINITY;
     this.tell(0);
   }

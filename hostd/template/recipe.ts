@@ -37,7 +37,9 @@ const kernelArgs = [
 
 export function readRecipe(suite: SuiteName, folder: string = recipeFolder): Recipe {
   const packagesPath = join(folder, `packages.${suite}.txt`);
-  const packages = readFileSync(packagesPath, 'utf8').split(/\s+/).filter((name) => name !== '');
+  const packages = readFileSync(packagesPath, 'utf8')
+    .split(/\s+/)
+    .filter((name) => name !== '');
   const rootfs = join(folder, 'rootfs');
   const customize = join(folder, 'customize.sh');
   const hash = createHash('sha256');
@@ -45,7 +47,8 @@ export function readRecipe(suite: SuiteName, folder: string = recipeFolder): Rec
   const diskVirtualGiB = 8;
   add('head', JSON.stringify([builderVersion, suite, suites[suite], packages, kernelArgs, diskVirtualGiB]));
   for (const path of [...filesBelow(rootfs), customize]) add(relative(folder, path), readFileSync(path));
-  for (const path of filesBelow(initFolder)) if (isInitSource(path)) add(relative(initFolder, path), readFileSync(path));
+  for (const path of filesBelow(initFolder))
+    if (isInitSource(path)) add(relative(initFolder, path), readFileSync(path));
   const digest = hash.digest();
   return {
     suite,

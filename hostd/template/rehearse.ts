@@ -77,10 +77,18 @@ const tidy = [
 ].join('\n');
 
 async function run(machine: WarmMachine, script: string, timeoutMs: number): Promise<InitExecResult> {
-  const result = await machine.init.exec({ argv: ['sh', '-c', script], user: 'agent', timeoutMs, outputMaxBytes: 4096 });
+  const result = await machine.init.exec({
+    argv: ['sh', '-c', script],
+    user: 'agent',
+    timeoutMs,
+    outputMaxBytes: 4096,
+  });
   if (result.exitCode === 0) return result;
   const words = Buffer.from(result.stderr).toString('utf8').slice(0, 300);
-  throw new Fault('needs_operator', `the template's desktop failed (${result.exitCode}) at: ${script.slice(0, 60)} ${words}`);
+  throw new Fault(
+    'needs_operator',
+    `the template's desktop failed (${result.exitCode}) at: ${script.slice(0, 60)} ${words}`,
+  );
 }
 
 async function waitForDesktop(machine: WarmMachine, warming: Warming): Promise<void> {
@@ -103,7 +111,7 @@ async function waitForRest(machine: WarmMachine, warming: Warming): Promise<void
   const { clock, signal, meter } = warming;
   const untilMs = clock.monotonicMs() + restMaxMs;
   let looks = 0;
-  for (let calm = 0; calm < restLooksWanted && clock.monotonicMs() < untilMs; ) {
+  for (let calm = 0; calm < restLooksWanted && clock.monotonicMs() < untilMs;) {
     signal.throwIfAborted();
     const before = machine.cpuSeconds();
     await clock.sleep(restLookMs, signal);

@@ -11,8 +11,14 @@ function told(lines: readonly string[]): unknown[] {
   return events;
 }
 
-const essential = ['0 upgraded, 69 newly installed, 0 to remove and 0 not upgraded.', 'Need to get 10.0 MB of archives.'];
-const others = ['0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.', 'Need to get 100 MB/120 MB of archives.'];
+const essential = [
+  '0 upgraded, 69 newly installed, 0 to remove and 0 not upgraded.',
+  'Need to get 10.0 MB of archives.',
+];
+const others = [
+  '0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.',
+  'Need to get 100 MB/120 MB of archives.',
+];
 
 test('package lists do not count, packages do, and only the second round installs', () => {
   expect(

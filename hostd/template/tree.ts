@@ -8,7 +8,13 @@ import { suites } from './suites.ts';
 
 const installMaxMs = 60 * 60_000;
 const customizeMaxMs = 15 * 60_000;
-const leftOut = ['/usr/share/man/*', '/usr/share/info/*', '/usr/share/doc/*', '/usr/share/locale/*', '/usr/share/help/*'];
+const leftOut = [
+  '/usr/share/man/*',
+  '/usr/share/info/*',
+  '/usr/share/doc/*',
+  '/usr/share/locale/*',
+  '/usr/share/help/*',
+];
 const kept = ['/usr/share/doc/*/copyright', '/usr/share/locale/locale.alias'];
 
 export interface TreeOptions {
@@ -29,7 +35,8 @@ export async function buildTree(options: TreeOptions): Promise<void> {
   await cp(recipe.rootfs, tree, { recursive: true, verbatimSymlinks: true });
   await buildInitProgram(join(tree, 'usr/lib/lebureau/init'), signal);
   await copyFile(recipe.customize, join(tree, 'tmp/customize.sh'));
-  const script = 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/sh /tmp/customize.sh';
+  const script =
+    'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/sh /tmp/customize.sh';
   await runCommand(isolated(['sh', '-c', script, 'sh', tree]), { signal, timeoutMs: customizeMaxMs });
   await rm(join(tree, 'etc/resolv.conf'), { force: true });
   await symlink('../run/systemd/resolve/resolv.conf', join(tree, 'etc/resolv.conf'));
@@ -48,7 +55,9 @@ async function installPackages(options: TreeOptions): Promise<void> {
     `--components=${suite.components}`,
     `--keyring=${keyring}`,
     `--include=${recipe.packages.join(',')}`,
-    ...['APT::Install-Recommends "false"', 'Acquire::Languages "none"', 'Acquire::Retries "5"'].map((each) => `--aptopt=${each}`),
+    ...['APT::Install-Recommends "false"', 'Acquire::Languages "none"', 'Acquire::Retries "5"'].map(
+      (each) => `--aptopt=${each}`,
+    ),
     ...leftOut.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...kept.map((path) => `--dpkgopt=path-include=${path}`),
     '--dpkgopt=force-unsafe-io',

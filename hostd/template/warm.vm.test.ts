@@ -9,7 +9,8 @@ import { verifyWarmState } from './verify.ts';
 
 const home = process.env['LEBUREAU_TEST_HOME'];
 const templateId = home && existsSync(join(home, 'templates')) ? firstTemplate(join(home, 'templates')) : undefined;
-const why = process.geteuid?.() !== 0 ? 'needs root' : templateId ? '' : 'LEBUREAU_TEST_HOME names no folder with a template';
+const why =
+  process.geteuid?.() !== 0 ? 'needs root' : templateId ? '' : 'LEBUREAU_TEST_HOME names no folder with a template';
 
 function firstTemplate(folder: string): string | undefined {
   return readdirSync(folder).find((name) => name.startsWith('tpl_'));

@@ -45,7 +45,11 @@ function upOrDown(name: string, down: boolean): ReturnType<Prepare<'keyDown'>> {
 }
 
 /** Presses all in order, and lets go of them whatever happens. */
-async function pressChord(context: ActionContext, chord: readonly Key[], whileHeld?: () => Promise<void>): Promise<void> {
+async function pressChord(
+  context: ActionContext,
+  chord: readonly Key[],
+  whileHeld?: () => Promise<void>,
+): Promise<void> {
   const held = new HeldInputs(context.hands);
   try {
     for (const { keysym } of chord) await held.key(keysym, true);

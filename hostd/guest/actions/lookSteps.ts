@@ -18,12 +18,14 @@ export const zoom: Prepare<'zoom'> = (action, map) => {
   };
 };
 
-export const cursorPosition: Prepare<'cursorPosition'> = () => async ({ hands }) => {
-  await hands.sync();
-  const at = await hands.cursor();
-  if (!at) throw new Fault('guest_unreachable', 'Where the pointer is, is not known before it was moved once.');
-  return at;
-};
+export const cursorPosition: Prepare<'cursorPosition'> =
+  () =>
+  async ({ hands }) => {
+    await hands.sync();
+    const at = await hands.cursor();
+    if (!at) throw new Fault('guest_unreachable', 'Where the pointer is, is not known before it was moved once.');
+    return at;
+  };
 
 export const openUrl: Prepare<'openUrl'> = (action) => {
   const url = URL.canParse(action.url) ? new URL(action.url) : undefined;
@@ -33,10 +35,12 @@ export const openUrl: Prepare<'openUrl'> = (action) => {
   return ({ guest }, signal) => guest.openUrl(url.href, signal);
 };
 
-export const wait: Prepare<'wait'> = (action) => async ({ clock }, signal) => {
-  await clock.sleep(action.durationMs, signal);
-  signal.throwIfAborted();
-};
+export const wait: Prepare<'wait'> =
+  (action) =>
+  async ({ clock }, signal) => {
+    await clock.sleep(action.durationMs, signal);
+    signal.throwIfAborted();
+  };
 
 export const waitUntil: Prepare<'waitUntil'> = (action) => {
   const { until, text } = action;

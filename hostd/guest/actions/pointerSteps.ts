@@ -113,7 +113,10 @@ function clicksOf(amount = 0, unit: 'wheel' | 'pixel' = 'wheel'): number {
   const exact = unit === 'pixel' ? amount / pixelsPerClick : amount;
   const clicks = Math.sign(exact) * Math.ceil(Math.abs(exact) - 0.5 + (Math.abs(exact) < 1 ? 0.5 : 0));
   if (Math.abs(clicks) > clicksMax) {
-    throw new Fault('invalid_request', `${amount} is too far for one action: at most ${clicksMax} clicks of the wheel.`);
+    throw new Fault(
+      'invalid_request',
+      `${amount} is too far for one action: at most ${clicksMax} clicks of the wheel.`,
+    );
   }
   return clicks === 0 ? 0 : clicks;
 }

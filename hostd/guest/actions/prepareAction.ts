@@ -36,7 +36,10 @@ export function prepareActions(actions: readonly Action[], map: CoordinateMap): 
     } catch (error) {
       if (!isFault(error)) throw error;
       const members = { ...error.extra.members, actionIndex: index };
-      throw new Fault(error.code, `actions[${index}] (${action.action}): ${error.message}`, { ...error.extra, members });
+      throw new Fault(error.code, `actions[${index}] (${action.action}): ${error.message}`, {
+        ...error.extra,
+        members,
+      });
     }
   });
 }

@@ -23,10 +23,20 @@ function desk() {
   const absent = () => Promise.reject(new Fault('guest_unreachable', 'Not there.'));
   const guest: GuestSide = { windows: absent, activeWindow: absent, findText: absent, openUrl: absent, paste: absent };
   const held = new HeldInputs(hands);
-  const context: ActionContext = { display, frames: new FrameStore(systemClock), hands, held, guest, clock: systemClock };
+  const context: ActionContext = {
+    display,
+    frames: new FrameStore(systemClock),
+    hands,
+    held,
+    guest,
+    clock: systemClock,
+  };
   const run = (actions: Action[], over: Partial<ActionBatch> = {}, signal = never) =>
     runActions({ actions, screenshot: false, ...over }, context, signal);
-  const pressed = () => server.keys.filter(({ keysym }) => keysym !== 0xff14).map(({ keysym, down }) => `${down ? '+' : '-'}${keysym.toString(16)}`);
+  const pressed = () =>
+    server.keys
+      .filter(({ keysym }) => keysym !== 0xff14)
+      .map(({ keysym, down }) => `${down ? '+' : '-'}${keysym.toString(16)}`);
   return { server, display, context, run, pressed };
 }
 
@@ -40,17 +50,30 @@ test('text goes with the shift keys of the US layout, and other text is refused 
   const { run, pressed } = desk();
   await run([{ action: 'type', text: 'aB', pressEnter: true }]);
   expect(pressed()).toEqual(['+61', '-61', '+ffe1', '+42', '-42', '-ffe1', '+ff0d', '-ff0d']);
-  const result = await run([{ action: 'type', text: 'é' }, { action: 'key', keys: ['a'] }]);
+  const result = await run([
+    { action: 'type', text: 'é' },
+    { action: 'key', keys: ['a'] },
+  ]);
   expect(result).toMatchObject({ completed: 0, results: [{ ok: false, error: { code: 'guest_unreachable' } }] });
   expect(result.results).toHaveLength(1);
 });
 
 test('a click in a frame goes to the place on the screen, with its modifiers held around it', async () => {
   const { run, server, pressed, context } = desk();
-  const { frame } = context.frames.add(await context.display.fresh(), { region: { x: 100, y: 50, width: 200, height: 100 }, width: 400, height: 200 }, 'x');
+  const { frame } = context.frames.add(
+    await context.display.fresh(),
+    { region: { x: 100, y: 50, width: 200, height: 100 }, width: 400, height: 200 },
+    'x',
+  );
   const coordinates = { frameId: frame.frameId };
   await run([{ action: 'click', x: 100, y: 100, button: 'right', count: 2, modifiers: ['alt'] }], { coordinates });
-  expect(server.pointers.map(({ buttons, x, y }) => [buttons, x, y])).toEqual([[0, 150, 100], [4, 150, 100], [0, 150, 100], [4, 150, 100], [0, 150, 100]]);
+  expect(server.pointers.map(({ buttons, x, y }) => [buttons, x, y])).toEqual([
+    [0, 150, 100],
+    [4, 150, 100],
+    [0, 150, 100],
+    [4, 150, 100],
+    [0, 150, 100],
+  ]);
   expect(pressed()).toEqual(['+ffe9', '-ffe9']);
 });
 
@@ -60,7 +83,16 @@ test('nothing is done when anything of the batch is refused', async () => {
   const refused: [Action, string][] = [
     [{ action: 'click', x: 1282, y: 0 }, 'out_of_bounds'],
     [{ action: 'click', x: 3 }, 'invalid_request'],
-    [{ action: 'drag', path: [{ x: 0, y: 0 }, { x: 0, y: -5 }] }, 'out_of_bounds'],
+    [
+      {
+        action: 'drag',
+        path: [
+          { x: 0, y: 0 },
+          { x: 0, y: -5 },
+        ],
+      },
+      'out_of_bounds',
+    ],
     [{ action: 'zoom', region: { x: 0, y: 0, width: 5000, height: 1 } }, 'out_of_bounds'],
     [{ action: 'keyDown', key: 'Enterr' }, 'unknown_key'],
     [{ action: 'move', x: 0, y: 0, modifiers: ['ctrll'] }, 'unknown_key'],
@@ -97,8 +129,18 @@ test('the first failure ends the batch and lets go of all', async () => {
 test('an abort lets go of all, in the middle of a drag too', async () => {
   const { run, server, pressed } = desk();
   const gone = new AbortController();
-  const path = [{ x: 0, y: 0 }, { x: 900, y: 0 }];
-  const running = run([{ action: 'keyDown', key: 'ctrl' }, { action: 'drag', path, durationMs: 5000, modifiers: ['shift'] }], {}, gone.signal);
+  const path = [
+    { x: 0, y: 0 },
+    { x: 900, y: 0 },
+  ];
+  const running = run(
+    [
+      { action: 'keyDown', key: 'ctrl' },
+      { action: 'drag', path, durationMs: 5000, modifiers: ['shift'] },
+    ],
+    {},
+    gone.signal,
+  );
   await systemClock.sleep(250);
   gone.abort(new Error('client gone'));
   await expect(running).rejects.toThrow('client gone');
@@ -110,7 +152,17 @@ test('an abort lets go of all, in the middle of a drag too', async () => {
 test('a drag follows its path and takes its time', async () => {
   const { run, server } = desk();
   const startMs = performance.now();
-  await run([{ action: 'drag', path: [{ x: 10, y: 10 }, { x: 110, y: 10 }, { x: 110, y: 210 }], durationMs: 200 }]);
+  await run([
+    {
+      action: 'drag',
+      path: [
+        { x: 10, y: 10 },
+        { x: 110, y: 10 },
+        { x: 110, y: 210 },
+      ],
+      durationMs: 200,
+    },
+  ]);
   expect(performance.now() - startMs).toBeGreaterThan(180);
   const dragged = server.pointers.filter(({ buttons }) => buttons === 1);
   expect(dragged.length).toBeGreaterThan(8);
@@ -124,8 +176,16 @@ test('after the actions the screen settles, then one frame shows what came of th
   const paint = setInterval(() => server.draw({ x: 0, y: 0, width: 50, height: 50, colour: ++drawn }), 30);
   setTimeout(() => clearInterval(paint), 300);
   const startMs = performance.now();
-  const result = await run([{ action: 'move', x: 3, y: 4 }], { settle: { quietMs: 200, timeoutMs: 3000 }, screenshot: { format: 'png', maxEdge: 640 } });
-  expect(result).toMatchObject({ settled: true, cursor: { x: 3, y: 4 }, activeWindow: null, screenshot: { frame: { width: 640, height: 400 } } });
+  const result = await run([{ action: 'move', x: 3, y: 4 }], {
+    settle: { quietMs: 200, timeoutMs: 3000 },
+    screenshot: { format: 'png', maxEdge: 640 },
+  });
+  expect(result).toMatchObject({
+    settled: true,
+    cursor: { x: 3, y: 4 },
+    activeWindow: null,
+    screenshot: { frame: { width: 640, height: 400 } },
+  });
   expect(performance.now() - startMs).toBeGreaterThan(450);
   const restless = setInterval(() => server.draw({ x: 0, y: 0, width: 50, height: 50, colour: ++drawn }), 20);
   const unsettled = await run([{ action: 'move', x: 3, y: 4 }], { settle: { quietMs: 200, timeoutMs: 300 } });
@@ -135,6 +195,10 @@ test('after the actions the screen settles, then one frame shows what came of th
 
 test('the wheel turns by clicks, and pixels are made clicks', async () => {
   const { run, server } = desk();
-  await run([{ action: 'scroll', x: 9, y: 9, dy: 2 }, { action: 'scroll', dy: -120, unit: 'pixel' }, { action: 'scroll', dy: 3, unit: 'pixel' }]);
+  await run([
+    { action: 'scroll', x: 9, y: 9, dy: 2 },
+    { action: 'scroll', dy: -120, unit: 'pixel' },
+    { action: 'scroll', dy: 3, unit: 'pixel' },
+  ]);
   expect(server.pointers.map(({ buttons }) => buttons).filter((buttons) => buttons > 0)).toEqual([16, 16, 8, 8, 16]);
 });

@@ -96,7 +96,8 @@ async function mapOf(
   if ('frameId' in coordinates) {
     const record = context.frames.find(coordinates.frameId, framebuffer);
     if (record) return frameMap(record.frame, framebuffer);
-    const wish = typeof batch.screenshot === 'object' ? { format: batch.screenshot.format ?? 'webp' } : { format: 'webp' };
+    const wish =
+      typeof batch.screenshot === 'object' ? { format: batch.screenshot.format ?? 'webp' } : { format: 'webp' };
     const shot = await takeShot(context.display, context.frames, wish as ScreenshotWish);
     throw new Fault('stale_frame', 'The screen has another size since that frame, or the frame is too old.', {
       members: { screenshot: toScreenshot(shot) },

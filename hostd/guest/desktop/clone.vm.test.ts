@@ -12,7 +12,11 @@ import { GuestConnection } from '../server/connection.ts';
 const templateHome = process.env.LEBUREAU_TEST_HOME;
 const templates = templateHome === undefined ? '' : join(templateHome, 'templates');
 const skip =
-  process.geteuid?.() !== 0 ? 'needs root' : existsSync(templates) ? '' : 'LEBUREAU_TEST_HOME names no folder with a template';
+  process.geteuid?.() !== 0
+    ? 'needs root'
+    : existsSync(templates)
+      ? ''
+      : 'LEBUREAU_TEST_HOME names no folder with a template';
 const unicode = 'é€ß日本語😀 aQ^~@#1/Z';
 const never = new AbortController().signal;
 const vmRef = 'eyes';
@@ -25,7 +29,12 @@ const act = (...actions: Action[]) => guest.eyes.actions({ actions }, never);
 
 async function exec(script: string): Promise<string> {
   const init = await guest.init();
-  const result = await init.exec({ argv: ['sh', '-c', script], user: 'agent', timeoutMs: 60_000, outputMaxBytes: 65_536 });
+  const result = await init.exec({
+    argv: ['sh', '-c', script],
+    user: 'agent',
+    timeoutMs: 60_000,
+    outputMaxBytes: 65_536,
+  });
   return Buffer.from(result.stdout).toString('utf8') + Buffer.from(result.stderr).toString('utf8');
 }
 
@@ -47,11 +56,28 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
     driver = await openQemuDriver({ home, clock: systemClock, log: silentLog, namespacesReady: 1 });
     const template = (await driver.facts()).templates.find(({ warmSizes }) => warmSizes.includes('1x1024'));
     const identity = deriveIdentity(randomBytes(32), owner);
-    await driver.clone({ vmRef, owner, templateId: template!.id, vcpus: 1, memoryMiB: 1024, diskGiB: 8, network: 'none' });
+    await driver.clone({
+      vmRef,
+      owner,
+      templateId: template!.id,
+      vcpus: 1,
+      memoryMiB: 1024,
+      diskGiB: 8,
+      network: 'none',
+    });
     await driver.start(vmRef, { boot: 1, mac: identity.mac });
     const keys = { hostKey: identity.sshHostKey.publicKey, privateKey: identity.sshClientKey.privateKey };
-    guest = new GuestConnection({ driver, vmRef, clock: systemClock, log: silentLog, keys: () => keys, onInitLost: () => {} });
-    await (await guest.init()).identify(
+    guest = new GuestConnection({
+      driver,
+      vmRef,
+      clock: systemClock,
+      log: silentLog,
+      keys: () => keys,
+      onInitLost: () => {},
+    });
+    await (
+      await guest.init()
+    ).identify(
       {
         owner,
         boot: 1,
@@ -87,11 +113,22 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
       await guest.warm();
       await act({ action: 'type', text: '' });
       await exec(`setxkbmap ${layout}; rm -f typed; setsid -f xfce4-terminal --title=typing >/dev/null 2>&1`);
-      await act({ action: 'waitUntil', until: 'window', text: 'typing', timeoutMs: 40_000 }, { action: 'waitUntil', until: 'stable', quietMs: 800, timeoutMs: 20_000 });
-      const result = await act({ action: 'type', text: 'cat > typed', pressEnter: true }, { action: 'type', text: unicode, pressEnter: true }, { action: 'key', keys: ['ctrl+d'] });
+      await act(
+        { action: 'waitUntil', until: 'window', text: 'typing', timeoutMs: 40_000 },
+        { action: 'waitUntil', until: 'stable', quietMs: 800, timeoutMs: 20_000 },
+      );
+      const result = await act(
+        { action: 'type', text: 'cat > typed', pressEnter: true },
+        { action: 'type', text: unicode, pressEnter: true },
+        { action: 'key', keys: ['ctrl+d'] },
+      );
       expect(result).toMatchObject({ completed: 3, activeWindow: { title: expect.stringContaining('typing') } });
       await expect.poll(() => exec('cat typed'), { timeout: 30_000 }).toBe(`${unicode}\n`);
-      await act({ action: 'type', text: 'cat > pasted', pressEnter: true }, { action: 'type', text: `${unicode}\n`, method: 'paste' }, { action: 'key', keys: ['ctrl+d'] });
+      await act(
+        { action: 'type', text: 'cat > pasted', pressEnter: true },
+        { action: 'type', text: `${unicode}\n`, method: 'paste' },
+        { action: 'key', keys: ['ctrl+d'] },
+      );
       await expect.poll(() => exec('cat pasted'), { timeout: 30_000 }).toBe(`${unicode}\n`);
       await act({ action: 'type', text: 'exit', pressEnter: true });
       await exec('setxkbmap us');
@@ -106,11 +143,20 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
 
   test('text of a program is found in the accessibility tree', async () => {
     await exec('setsid -f mousepad --disable-server >/dev/null 2>&1');
-    await act({ action: 'waitUntil', until: 'window', text: 'mousepad', timeoutMs: 40_000 }, { action: 'waitUntil', until: 'stable', quietMs: 800, timeoutMs: 20_000 });
+    await act(
+      { action: 'waitUntil', until: 'window', text: 'mousepad', timeoutMs: 40_000 },
+      { action: 'waitUntil', until: 'stable', quietMs: 800, timeoutMs: 20_000 },
+    );
     const mousepad = (await guest.eyes.windows()).find(({ title }) => title.includes('Mousepad'));
     await guest.eyes.focusWindow(mousepad!.windowId);
-    const result = await act({ action: 'type', text: 'needle in a haystack' }, { action: 'waitUntil', until: 'text', text: 'Needle in', timeoutMs: 30_000 });
-    expect(result.results[1]).toMatchObject({ ok: true, result: { matched: expect.stringContaining('needle in a haystack') } });
+    const result = await act(
+      { action: 'type', text: 'needle in a haystack' },
+      { action: 'waitUntil', until: 'text', text: 'Needle in', timeoutMs: 30_000 },
+    );
+    expect(result.results[1]).toMatchObject({
+      ok: true,
+      result: { matched: expect.stringContaining('needle in a haystack') },
+    });
   });
 
   test('what the guest draws by itself after a long rest is in the next picture', async () => {
@@ -143,7 +189,9 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
     }
     let x = 100;
     figures.clickMs = await median(9, () => guest.eyes.verb('click', { x: (x += 5), y: 400 }, never));
-    figures.clickAndLookMs = await median(9, () => guest.eyes.actions({ actions: [{ action: 'click', x: (x += 5), y: 400 }] }, never));
+    figures.clickAndLookMs = await median(9, () =>
+      guest.eyes.actions({ actions: [{ action: 'click', x: (x += 5), y: 400 }] }, never),
+    );
     figures.windowsMs = await median(9, () => guest.eyes.windows());
     figures.typeHundredMs = await median(3, () => guest.eyes.verb('type', { text: 'x'.repeat(100) }, never));
     process.stdout.write(`eyes and hands on a clone, median: ${JSON.stringify(figures)}\n`);

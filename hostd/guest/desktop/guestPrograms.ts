@@ -42,10 +42,7 @@ export class GuestPrograms {
     await this.run(argv, { timeoutMs: startTimeoutMs, stdin: Buffer.from(text, 'utf8') });
   }
 
-  private async run(
-    argv: readonly string[],
-    options: { timeoutMs: number; signal?: AbortSignal; stdin?: Uint8Array },
-  ) {
+  private async run(argv: readonly string[], options: { timeoutMs: number; signal?: AbortSignal; stdin?: Uint8Array }) {
     const channel = await this.init();
     return channel.exec({ argv, user: 'agent', outputMaxBytes, ...options });
   }

@@ -39,7 +39,20 @@ export async function openNativeDesktop(): Promise<NativeDesktop> {
     children.push(child);
     return child;
   };
-  start(['Xtigervnc', `:${number}`, '-geometry', '1280x800', '-depth', '24', '-SecurityTypes', 'None', '-rfbport', '-1', '-rfbunixpath', rfbPath]);
+  start([
+    'Xtigervnc',
+    `:${number}`,
+    '-geometry',
+    '1280x800',
+    '-depth',
+    '24',
+    '-SecurityTypes',
+    'None',
+    '-rfbport',
+    '-1',
+    '-rfbunixpath',
+    rfbPath,
+  ]);
   await until(() => existsSync(x11Path) && existsSync(rfbPath));
   start(['openbox']);
 

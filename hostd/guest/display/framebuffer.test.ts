@@ -84,7 +84,10 @@ test('quiet is told for each part of the screen', () => {
 });
 
 test('rectangles unite and intersect', () => {
-  const [a, b] = [{ x: 0, y: 0, width: 2, height: 2 }, { x: 1, y: 1, width: 4, height: 1 }];
+  const [a, b] = [
+    { x: 0, y: 0, width: 2, height: 2 },
+    { x: 1, y: 1, width: 4, height: 1 },
+  ];
   expect(unite(a, b)).toEqual({ x: 0, y: 0, width: 5, height: 2 });
   expect(intersect(a, b)).toEqual({ x: 1, y: 1, width: 1, height: 1 });
   expect(intersect(a, { x: 2, y: 0, width: 1, height: 1 })).toBeUndefined();

@@ -28,8 +28,15 @@ test('only what changed since a frame comes, where it stands in the frame', asyn
   const server = new ScriptedServer(640, 480);
   const { shot, display } = look(server);
   const first = await shot({ format: 'webp' });
-  expect(first).toMatchObject({ unchanged: false, pictures: [{ x: 0, y: 0, width: 640, height: 480, format: 'webp' }] });
-  expect(await shot({ since: first.frame.frameId })).toMatchObject({ unchanged: true, pictures: [], frame: { hash: first.frame.hash } });
+  expect(first).toMatchObject({
+    unchanged: false,
+    pictures: [{ x: 0, y: 0, width: 640, height: 480, format: 'webp' }],
+  });
+  expect(await shot({ since: first.frame.frameId })).toMatchObject({
+    unchanged: true,
+    pictures: [],
+    frame: { hash: first.frame.hash },
+  });
 
   server.draw({ x: 130, y: 70, width: 3, height: 3, colour: 0xff0000 });
   display.noteInput();
@@ -54,8 +61,12 @@ test('a region and a scale are kept for what is compared with them', async () =>
   server.draw({ x: 100, y: 100, width: 9, height: 9, colour: 1 });
   display.noteInput();
   expect((await shot({ since: part.frame.frameId })).pictures).toMatchObject([{ x: 0, y: 0, width: 100, height: 50 }]);
-  expect((await shot({ since: part.frame.frameId, region: { x: 0, y: 0, width: 10, height: 10 } })).pictures).toMatchObject([{ width: 10 }]);
-  await expect(shot({ region: { x: 600, y: 0, width: 60, height: 10 } })).rejects.toMatchObject({ code: 'out_of_bounds' });
+  expect(
+    (await shot({ since: part.frame.frameId, region: { x: 0, y: 0, width: 10, height: 10 } })).pictures,
+  ).toMatchObject([{ width: 10 }]);
+  await expect(shot({ region: { x: 600, y: 0, width: 60, height: 10 } })).rejects.toMatchObject({
+    code: 'out_of_bounds',
+  });
 });
 
 test('a frame is forgotten after ten minutes and when the screen gets another size', async () => {
@@ -133,7 +144,9 @@ test('the screen is quiet when nothing changed for long enough, in the part that
   const busy = setInterval(() => server.draw({ x: 200 + (x++ % 50), y: 100, width: 1, height: 1, colour: x }), 20);
   try {
     expect(await display.quiet({ quietMs: 150, timeoutMs: 400 })).toBe(false);
-    expect(await display.quiet({ quietMs: 150, timeoutMs: 400, region: { x: 0, y: 0, width: 64, height: 64 } })).toBe(true);
+    expect(await display.quiet({ quietMs: 150, timeoutMs: 400, region: { x: 0, y: 0, width: 64, height: 64 } })).toBe(
+      true,
+    );
   } finally {
     clearInterval(busy);
   }

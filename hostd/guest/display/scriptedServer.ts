@@ -16,7 +16,10 @@ export function connectedPair(): [Duplex, Duplex] {
         done();
       },
     });
-  ends.push(end(() => ends[1]!), end(() => ends[0]!));
+  ends.push(
+    end(() => ends[1]!),
+    end(() => ends[0]!),
+  );
   return [ends[0]!, ends[1]!];
 }
 
@@ -41,7 +44,11 @@ export const rfb = {
     return Buffer.concat([message, Buffer.from(name)]);
   },
   update: (...rectangles: Buffer[]) => Buffer.concat([Buffer.from([0, 0, 0, rectangles.length]), ...rectangles]),
-  rectangle: (area: { x: number; y: number; width: number; height: number }, encoding: number, data: Buffer = Buffer.alloc(0)) => {
+  rectangle: (
+    area: { x: number; y: number; width: number; height: number },
+    encoding: number,
+    data: Buffer = Buffer.alloc(0),
+  ) => {
     const header = Buffer.alloc(12);
     [area.x, area.y, area.width, area.height].forEach((value, index) => header.writeUInt16BE(value, index * 2));
     header.writeInt32BE(encoding, 8);
@@ -60,7 +67,9 @@ export function pixelsOf({ width, height, colour }: Omit<Drawn, 'x' | 'y'>): Buf
 export function vncResponse(challenge: Buffer, password: string): Buffer {
   const key = Buffer.alloc(8);
   Buffer.from(password, 'latin1').copy(key);
-  const reversed = key.map((byte) => Number.parseInt(byte.toString(2).padStart(8, '0').split('').toReversed().join(''), 2));
+  const reversed = key.map((byte) =>
+    Number.parseInt(byte.toString(2).padStart(8, '0').split('').toReversed().join(''), 2),
+  );
   const cipher = createCipheriv('des-ecb', reversed, null).setAutoPadding(false);
   return cipher.update(challenge);
 }

@@ -100,9 +100,7 @@ test('silence ends the session in time', async () => {
 
 test('a server that never greets is given up', async () => {
   const [ours] = pair();
-  await expect(SftpSession.start(ours, { clock: systemClock, silenceMaxMs: 100 })).rejects.toMatchObject(
-    broken,
-  );
+  await expect(SftpSession.start(ours, { clock: systemClock, silenceMaxMs: 100 })).rejects.toMatchObject(broken);
 });
 
 /** A small generator of its own, so that a failure can be repeated. */

@@ -46,7 +46,8 @@ export function identifyMessage(identity: GuestIdentity, clockMs: number): Buffe
 export function execMessage(request: InitExecRequest): Buffer {
   const environment = Object.entries(request.env ?? {});
   for (const [name] of environment) {
-    if (name === '' || name.includes('=')) throw new Fault('invalid_request', 'an environment variable has an unusable name');
+    if (name === '' || name.includes('='))
+      throw new Fault('invalid_request', 'an environment variable has an unusable name');
   }
   const fields: Fields = [
     ['user', request.user],

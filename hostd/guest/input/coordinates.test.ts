@@ -24,18 +24,34 @@ test('one pixel outside is rounding, more is refused, and so is what is no numbe
   const map = screenMap(screen);
   expect(map.point({ x: 1280, y: 800 })).toEqual({ x: 1279, y: 799 });
   expect(map.point({ x: -1, y: -0.5 })).toEqual({ x: 0, y: 0 });
-  for (const at of [{ x: 1281, y: 0 }, { x: 0, y: 800.5 }, { x: -1.1, y: 0 }, { x: Number.NaN, y: 0 }, { x: 0, y: Number.POSITIVE_INFINITY }]) {
+  for (const at of [
+    { x: 1281, y: 0 },
+    { x: 0, y: 800.5 },
+    { x: -1.1, y: 0 },
+    { x: Number.NaN, y: 0 },
+    { x: 0, y: Number.POSITIVE_INFINITY },
+  ]) {
     expect(() => map.point(at)).toThrow(expect.objectContaining({ code: 'out_of_bounds' }));
   }
-  expect(() => map.region({ x: 1200, y: 0, width: 90, height: 10 })).toThrow(expect.objectContaining({ code: 'out_of_bounds' }));
+  expect(() => map.region({ x: 1200, y: 0, width: 90, height: 10 })).toThrow(
+    expect.objectContaining({ code: 'out_of_bounds' }),
+  );
 });
 
 test('every place of every space lands on the screen, in the same order, and back within a pixel of the picture', () => {
   const screens = [screen, { width: 1, height: 1 }, { width: 1366, height: 768 }, { width: 3840, height: 2160 }];
-  const sizes = [{ width: 7, height: 3 }, { width: 640, height: 400 }, { width: 1280, height: 800 }, { width: 2000, height: 99 }];
+  const sizes = [
+    { width: 7, height: 3 },
+    { width: 640, height: 400 },
+    { width: 1280, height: 800 },
+    { width: 2000, height: 99 },
+  ];
   for (const target of screens) {
     const maps: [CoordinateMap, number][] = [
-      ...sizes.map((size): [CoordinateMap, number] => [frameMap({ ...size, region: { x: 0, y: 0, ...target } }, target), size.width]),
+      ...sizes.map((size): [CoordinateMap, number] => [
+        frameMap({ ...size, region: { x: 0, y: 0, ...target } }, target),
+        size.width,
+      ]),
       [normalizedMap(1000, target), 1000],
       [normalizedMap(1, target), 1],
     ];

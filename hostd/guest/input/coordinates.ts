@@ -43,10 +43,14 @@ export function frameMap(frame: FrameGeometry, screen: Size): CoordinateMap {
 
 /** 0 to max-1 in both directions: `floor(x / max · screenWidth)`. */
 export function normalizedMap(max: number, screen: Size): CoordinateMap {
-  return makeMap(screen, { width: max, height: max }, {
-    toScreen: (at) => ({ x: (at.x / max) * screen.width, y: (at.y / max) * screen.height }),
-    round: Math.floor,
-  });
+  return makeMap(
+    screen,
+    { width: max, height: max },
+    {
+      toScreen: (at) => ({ x: (at.x / max) * screen.width, y: (at.y / max) * screen.height }),
+      round: Math.floor,
+    },
+  );
 }
 
 function makeMap(

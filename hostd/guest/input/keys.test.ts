@@ -16,13 +16,48 @@ test('no two keys share a name', () => {
 });
 
 test.each([
-  ['Return', 0xff0d], ['ENTER', 0xff0d], ['enter', 0xff0d], ['\n', 0xff0d], ['KP_Enter', 0xff8d],
-  ['ESC', 0xff1b], ['Escape', 0xff1b], ['CMD', 0xffeb], ['WIN', 0xffeb], ['super', 0xffeb], ['Meta', 0xffeb],
-  ['ArrowUp', 0xff52], ['Up', 0xff52], ['PAGEDOWN', 0xff56], ['Page_Down', 0xff56], ['Next', 0xff56], ['pgdn', 0xff56],
-  ['BackSpace', 0xff08], ['backspace', 0xff08], ['DEL', 0xffff], ['space', 0x20], [' ', 0x20], ['SPACE', 0x20],
-  ['F1', 0xffbe], ['f12', 0xffc9], ['a', 0x61], ['A', 0x41], ['KeyA', 0x61], ['Digit1', 0x31], ['1', 0x31],
-  ['+', 0x2b], ['-', 0x2d], ['plus', 0x2b], ['é', 0xe9], ['€', 0x0100_20ac], ['日', 0x0100_65e5], ['😀', 0x0101_f600],
-  ['ControlLeft', 0xffe3], ['option', 0xffe9], ['AltGr', 0xfe03], ['shift', 0xffe1], ['Numpad5', 0xffb5],
+  ['Return', 0xff0d],
+  ['ENTER', 0xff0d],
+  ['enter', 0xff0d],
+  ['\n', 0xff0d],
+  ['KP_Enter', 0xff8d],
+  ['ESC', 0xff1b],
+  ['Escape', 0xff1b],
+  ['CMD', 0xffeb],
+  ['WIN', 0xffeb],
+  ['super', 0xffeb],
+  ['Meta', 0xffeb],
+  ['ArrowUp', 0xff52],
+  ['Up', 0xff52],
+  ['PAGEDOWN', 0xff56],
+  ['Page_Down', 0xff56],
+  ['Next', 0xff56],
+  ['pgdn', 0xff56],
+  ['BackSpace', 0xff08],
+  ['backspace', 0xff08],
+  ['DEL', 0xffff],
+  ['space', 0x20],
+  [' ', 0x20],
+  ['SPACE', 0x20],
+  ['F1', 0xffbe],
+  ['f12', 0xffc9],
+  ['a', 0x61],
+  ['A', 0x41],
+  ['KeyA', 0x61],
+  ['Digit1', 0x31],
+  ['1', 0x31],
+  ['+', 0x2b],
+  ['-', 0x2d],
+  ['plus', 0x2b],
+  ['é', 0xe9],
+  ['€', 0x0100_20ac],
+  ['日', 0x0100_65e5],
+  ['😀', 0x0101_f600],
+  ['ControlLeft', 0xffe3],
+  ['option', 0xffe9],
+  ['AltGr', 0xfe03],
+  ['shift', 0xffe1],
+  ['Numpad5', 0xffb5],
 ])('%s is a key', (name, keysym) => {
   expect(parseKey(name).keysym).toBe(keysym);
 });
@@ -38,10 +73,19 @@ test('chords are told in every usual way', () => {
 });
 
 test.each([
-  ['Retrun', 'Return'], ['Entr', 'Return'], ['Contrl', 'Control_L'], ['pagedwn', 'Page_Down'], ['Arow_Left', 'Left'], ['Esca', 'Escape'], ['F25', 'F2'],
+  ['Retrun', 'Return'],
+  ['Entr', 'Return'],
+  ['Contrl', 'Control_L'],
+  ['pagedwn', 'Page_Down'],
+  ['Arow_Left', 'Left'],
+  ['Esca', 'Escape'],
+  ['F25', 'F2'],
 ])('%s is unknown, and %s near it', (wrong, near) => {
   expect(() => parseKey(wrong)).toThrow(
-    expect.objectContaining({ code: 'unknown_key', extra: { members: { key: wrong, nearMatches: expect.arrayContaining([near]) } } }),
+    expect.objectContaining({
+      code: 'unknown_key',
+      extra: { members: { key: wrong, nearMatches: expect.arrayContaining([near]) } },
+    }),
   );
 });
 
@@ -52,5 +96,7 @@ test('rubbish is refused, and quickly, however long', () => {
 });
 
 test('characters are Latin-1 keysyms or code points', () => {
-  expect(['~', '\u00a0', 'ÿ', 'Ā', '\n', '\t'].map(keysymOfCharacter)).toEqual([0x7e, 0xa0, 0xff, 0x0100_0100, 0xff0d, 0xff09]);
+  expect(['~', '\u00a0', 'ÿ', 'Ā', '\n', '\t'].map(keysymOfCharacter)).toEqual([
+    0x7e, 0xa0, 0xff, 0x0100_0100, 0xff0d, 0xff09,
+  ]);
 });

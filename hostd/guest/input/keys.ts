@@ -72,7 +72,10 @@ function nearNames(name: string): string[] {
   const wanted = plain(name).slice(0, 32);
   const scored = keyTable
     .filter((row) => !isOneCharacter(row.name))
-    .map((row) => ({ name: row.name, distance: Math.min(...[row.name, ...row.aliases].map((one) => distance(wanted, plain(one)))) }))
+    .map((row) => ({
+      name: row.name,
+      distance: Math.min(...[row.name, ...row.aliases].map((one) => distance(wanted, plain(one)))),
+    }))
     .filter((entry) => entry.distance <= Math.max(2, Math.floor(wanted.length / 3)));
   return scored
     .sort((a, b) => a.distance - b.distance)

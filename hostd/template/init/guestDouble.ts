@@ -29,7 +29,9 @@ export async function startGuestDouble(): Promise<GuestDouble> {
   server.listen(socket);
   await once(server, 'listening');
   const start = () =>
-    spawn(program, ['--device', `unix:${socket}`, '--root', root, '--display', join(folder, 'display')], { stdio: 'inherit' });
+    spawn(program, ['--device', `unix:${socket}`, '--root', root, '--display', join(folder, 'display')], {
+      stdio: 'inherit',
+    });
   let child = start();
   return {
     root,

@@ -43,7 +43,11 @@ test('requests are pipelined and get their own replies; an error is that of its 
   const x11 = await X11Connection.connect(stream, systemClock);
   expect(x11.setup).toEqual({ resourceBase: 0x0040_0000, keycodeMin: 8, keycodeMax: 255, root });
   x11.send(25, 0, Buffer.alloc(40));
-  const [one, two, three] = [x11.call(43, 0, Buffer.alloc(0)), x11.call(43, 0, Buffer.alloc(0)), x11.call(43, 0, Buffer.alloc(0))];
+  const [one, two, three] = [
+    x11.call(43, 0, Buffer.alloc(0)),
+    x11.call(43, 0, Buffer.alloc(0)),
+    x11.call(43, 0, Buffer.alloc(0)),
+  ];
   const error = Buffer.alloc(32);
   error[1] = 3;
   error[10] = 43;
@@ -107,6 +111,8 @@ describe('a hostile X server is refused', () => {
     const { stream } = serve(welcome());
     const x11 = await X11Connection.connect(stream, clock);
     await expect(x11.sync()).rejects.toMatchObject({ code: 'guest_unreachable' });
-    await expect(X11Connection.connect(serve(Buffer.alloc(0)).stream, clock)).rejects.toMatchObject({ code: 'guest_unreachable' });
+    await expect(X11Connection.connect(serve(Buffer.alloc(0)).stream, clock)).rejects.toMatchObject({
+      code: 'guest_unreachable',
+    });
   });
 });

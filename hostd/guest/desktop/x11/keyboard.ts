@@ -71,7 +71,11 @@ export class X11Keyboard {
   /** Whether there are enough spare keys to type `text` in one go. */
   async canType(text: string): Promise<boolean> {
     const layout = await this.readLayout();
-    const wanted = new Set(Array.from(text).map(keysymOfCharacter).filter((keysym) => !find(keysym, layout)));
+    const wanted = new Set(
+      Array.from(text)
+        .map(keysymOfCharacter)
+        .filter((keysym) => !find(keysym, layout)),
+    );
     return wanted.size <= this.spareKeycodes(layout).length;
   }
 
@@ -155,7 +159,8 @@ export class X11Keyboard {
     const oldest = [...this.spares.entries()]
       .filter(([keysym]) => !wanted.has(keysym))
       .sort(([, a], [, b]) => a.usedMs - b.usedMs)[0];
-    if (!oldest) throw new Fault('guest_unreachable', 'The keyboard of the desktop has no spare key for these characters.');
+    if (!oldest)
+      throw new Fault('guest_unreachable', 'The keyboard of the desktop has no spare key for these characters.');
     const [keysym, { keycode, usedMs }] = oldest;
     const restMs = usedMs + spareRestMs - this.clock.monotonicMs();
     if (restMs > 0) await this.clock.sleep(restMs);

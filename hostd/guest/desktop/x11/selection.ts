@@ -103,7 +103,7 @@ export class X11Clipboard {
   private async takeParts(property: number, first: Waiting): Promise<Buffer> {
     const parts: Buffer[] = [];
     let totalBytes = 0;
-    for (let more = first; ; ) {
+    for (let more = first; ;) {
       await more.promise;
       more = this.nextPart(property);
       const { data } = await this.takeProperty(property);
