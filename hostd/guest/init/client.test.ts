@@ -200,3 +200,25 @@ test('the public half of the host key is taken from the private one', () => {
   expect(fields.get('entropy')).toBe('ff');
   expect([...fields.entries()].at(-1)).toEqual(['clockMs', '1235']);
 });
+
+test('a guest that took long to take its identity is told the time again, and only the time', async () => {
+  const messages: Map<string, string>[] = [];
+  const channel = openInitChannel(
+    greeting((got, say) => {
+      messages.push(decodeFields(got.payload) as Map<string, string>);
+      const answer = () => say(frame(0x83, got.stream, []));
+      if (messages.length === 1) setTimeout(answer, 150);
+      else answer();
+    }),
+    systemClock,
+  );
+  const identity = {
+    ...{ owner: 'o', boot: 1, hostName: 'h', machineId: 'm', mac: 'x', sshHostKey: 'x', sshAuthorizedKey: 'k' },
+    ...{ clockMs: 1_000_000, entropy: '/w==', timeZone: 'UTC', config: '{}' },
+  };
+  await channel.identify(identity, 5000);
+  channel.close();
+  expect(messages).toHaveLength(2);
+  expect([...messages[1]!.keys()]).toEqual(['identity', 'clockMs']);
+  expect(Number(messages[1]!.get('clockMs')) - 1_000_000).toBeGreaterThanOrEqual(149);
+});

@@ -43,6 +43,14 @@ export function identifyMessage(identity: GuestIdentity, clockMs: number): Buffe
   return checkedSize(encodeFields(fields), 'the identity');
 }
 
+/** Sets the clock again and nothing else: what the message leaves out stays as it is in the guest. */
+export function clockMessage(identity: GuestIdentity, clockMs: number): Buffer {
+  return encodeFields([
+    ['identity', `${identity.owner}:${identity.boot}`],
+    ['clockMs', String(Math.round(clockMs))],
+  ]);
+}
+
 export function execMessage(request: InitExecRequest): Buffer {
   const environment = Object.entries(request.env ?? {});
   for (const [name] of environment) {

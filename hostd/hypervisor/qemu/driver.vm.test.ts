@@ -118,7 +118,7 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
 
   test('a warm clone runs, confined, as a user of its own, and answers', async () => {
     const { pid } = await started('warm');
-    expect(await driver.look('warm')).toEqual({
+    expect(await driver.look('warm')).toMatchObject({
       vmRef: 'warm',
       owner: 'asg_warm',
       complete: true,
