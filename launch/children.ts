@@ -32,7 +32,8 @@ export function keepRunning(program: Program, onGivenUp: (sentence: string) => v
 
   const begin = () => {
     const log = openSync(program.logPath, 'a', 0o600);
-    child = spawn(program.command[0]!, program.command.slice(1), {
+    // Were the launcher killed, the programs drain too instead of holding the ports without an owner.
+    child = spawn('setpriv', ['--pdeathsig', 'TERM', ...program.command], {
       stdio: ['ignore', log, log],
       env: { ...process.env, ...program.environment },
       // A session of its own: Ctrl-C reaches only the launcher, which drains in order.

@@ -25,7 +25,7 @@ try {
     process.exit(1);
   }
 }
-process.exit(0);
+process.exit(process.exitCode ?? 0);
 
 async function start(config: LaunchConfig): Promise<void> {
   await ensureSystemPackages({ yes: process.argv.includes('--yes'), tests: false });
@@ -37,7 +37,7 @@ async function start(config: LaunchConfig): Promise<void> {
   const first = !existsSync(paths.keyFile);
   const running = startPrograms(config, paths);
   try {
-    await waitUntilReady(`http://127.0.0.1:${config.port}/readyz`, paths);
+    await waitUntilReady(`http://127.0.0.1:${config.port}`, paths);
     process.stdout.write(
       welcomeText({
         apiAddress: `http://127.0.0.1:${config.port}`,
@@ -123,15 +123,25 @@ function requireFreePort(port: number, variable: string): Promise<void> {
   });
 }
 
-async function waitUntilReady(url: string, paths: HomePaths): Promise<void> {
+/** Ready is: the API answers, and a node with a template has said hello, so that the first create finds room. */
+async function waitUntilReady(address: string, paths: HomePaths): Promise<void> {
   const endMs = performance.now() + startLimitMs;
   while (performance.now() < endMs) {
     if (stop.signal.aborted) throw new Error('stopped');
-    const answer = await fetch(url).catch(() => undefined);
-    if (answer?.ok) return;
-    await Bun.sleep(50);
+    if (await answersWithTemplate(address, paths.keyFile)) return;
+    await Bun.sleep(200);
   }
   throw new Error(`Le Bureau did not become ready within ${startLimitMs / 1000} s. The logs say why: ${paths.logs}`);
+}
+
+async function answersWithTemplate(address: string, keyFile: string): Promise<boolean> {
+  const ready = await fetch(`${address}/readyz`).catch(() => undefined);
+  if (!ready?.ok || !existsSync(keyFile)) return false;
+  const headers = { Authorization: `Bearer ${readFileSync(keyFile, 'utf8').trim()}` };
+  const answer = await fetch(`${address}/v1/nodes`, { headers }).catch(() => undefined);
+  if (!answer?.ok) return false;
+  const { data } = (await answer.json()) as { data: { status: string; templateIds: string[] }[] };
+  return data.some((node) => node.status === 'up' && node.templateIds.length > 0);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

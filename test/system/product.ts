@@ -94,7 +94,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     async start(name) {
       const log = openSync(logPath(name), 'a', 0o600);
       const [script, ...args] = commands[name];
-      const child = spawn(process.execPath, [join(root, script!), ...args], {
+      const child = spawn('setpriv', ['--pdeathsig', 'TERM', process.execPath, join(root, script!), ...args], {
         stdio: ['ignore', log, log],
         env: { ...plainEnvironment(), ...environments[name] },
         detached: true,
