@@ -9,7 +9,11 @@ const folder = fileURLToPath(new URL('../', import.meta.url));
 test.each(['public', 'node'])(
   'redocly finds nothing in %s.json',
   async (name) => {
-    const { stdout, stderr } = await run('bun', ['x', 'redocly', 'lint', `../openapi/${name}.json`], { cwd: folder });
+    const { stdout, stderr } = await run(
+      process.execPath,
+      ['x', '--bun', 'redocly', 'lint', `../openapi/${name}.json`],
+      { cwd: folder },
+    );
     expect(stdout + stderr).toContain('Your API description is valid');
     expect(stdout + stderr).not.toMatch(/warning/i);
   },
