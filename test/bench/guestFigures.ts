@@ -95,7 +95,8 @@ async function openSharedSsh(
   await call(service, 'POST', {
     path: `/v1/desktops/${desktop.id}/exec`,
     body: {
-      command: `mkdir -p ~/.ssh && echo '${publicKey}' >> ~/.ssh/authorized_keys && chmod 700 ~/.ssh && chmod 600 ~/.ssh/authorized_keys`,
+      command: `echo '${publicKey}' >> /etc/ssh/lebureau_authorized_keys`,
+      user: 'root',
     },
   });
   const host = String(desktop['ipAddress']);

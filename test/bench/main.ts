@@ -34,12 +34,13 @@ const figures: Figure[] = [];
 if (Object.keys(groups).some(chosen)) {
   const service = await startService({ environment: { LEBUREAU_RATE_LIMITS: 'off' } });
   try {
-    for (const [name, measure] of Object.entries(groups)) if (chosen(name)) figures.push(...(await measure(service)));
+    for (const [name, measure] of Object.entries(groups))
+      if (chosen(name)) figures.push(...(await measured(name, () => measure(service))));
   } finally {
     await service.close();
   }
 }
-if (chosen('list')) figures.push(...(await listFigures()));
+if (chosen('list')) figures.push(...(await measured('list', listFigures)));
 
 const report = {
   at: new Date().toISOString(),
@@ -49,6 +50,17 @@ const report = {
 };
 console.log(JSON.stringify(report, null, 2));
 if (process.argv.includes('--write')) writePage();
+
+/** A group that fails is said, and does not take the others' figures with it. */
+async function measured(name: string, measure: () => Promise<Figure[]>): Promise<Figure[]> {
+  try {
+    return await measure();
+  } catch (error) {
+    console.error(`${name} could not be measured: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+    return [];
+  }
+}
 
 function machine() {
   const qemu = execFileSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).split('\n')[0] ?? '';
