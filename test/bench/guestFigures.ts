@@ -99,6 +99,8 @@ async function openSharedSsh(
       user: 'root',
     },
   });
+  // The way to port 22 is opened by the first use of files.
+  await call(service, 'GET', `/v1/desktops/${desktop.id}/files/stat?path=/home/agent`);
   const host = String(desktop['ipAddress']);
   const control = join(folder, 'control');
   const args = [

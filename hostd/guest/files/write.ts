@@ -155,23 +155,33 @@ async function* untilAbort(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const abort = () => reject(signal?.reason);
-  signal?.addEventListener('abort', abort, { once: true });
   const pieces = body[Symbol.asyncIterator]();
   try {
     for (;;) {
-      signal?.throwIfAborted();
-      const next = await Promise.race([pieces.next(), aborted]);
+      const next = await nextPiece(pieces, signal);
       if (next.done) return;
       yield next.value;
     }
   } finally {
-    signal?.removeEventListener('abort', abort);
     // A body that hangs would keep this waiting for ever.
     pieces.return?.().catch(() => {});
   }
+}
+
+/** A promise and a listener of its own for each piece: a race against one that lives as long as the upload would keep every piece until its end. */
+function nextPiece(
+  pieces: AsyncIterator<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<IteratorResult<Uint8Array>> {
+  signal?.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array>>();
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  pieces
+    .next()
+    .then(resolve, reject)
+    .finally(() => signal?.removeEventListener('abort', abort));
+  return promise;
 }
 
 /**
