@@ -3,7 +3,7 @@
  * of them pile up before it looks: measured, a 500 MB transfer grew the process by 200 MB. Asked to look every few
  * megabytes it stays flat and costs less than a tenth of the speed.
  */
-const collectEveryBytes = 8 * 1024 * 1024;
+const collectEveryBytes = 4 * 1024 * 1024;
 
 let passedBytes = 0;
 
