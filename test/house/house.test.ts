@@ -79,6 +79,21 @@ test('lock files carry no address, and the tree no unfinished marks', () => {
   expect(sources.filter((path) => marks.test(readIfThere(path)))).toEqual([]);
 });
 
+test('every file that a document names is there', () => {
+  const documents = tracked.filter((path) => path.endsWith('.md') && !path.includes('/snapshots/'));
+  const missing = documents.flatMap((path) =>
+    [
+      ...readIfThere(path).matchAll(
+        /`((?:api|hostd|kit|launch|mcp|openapi|sdk-ts|test|docs)\/[\w./-]+\.(?:ts|md|json))`/g,
+      ),
+    ]
+      .map((match) => match[1]!)
+      .filter((named) => !tracked.includes(named))
+      .map((named) => `${path}: ${named}`),
+  );
+  expect(missing).toEqual([]);
+});
+
 test('no file in the tree is larger than 1 MB', () => {
   expect(tracked.filter((path) => readIfThere(path).length > 1_000_000)).toEqual([]);
 });
