@@ -61,8 +61,8 @@ export async function openNativeDesktop(): Promise<NativeDesktop> {
     let output = '';
     child.stdout!.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
     child.stdin!.end(stdin);
-    await new Promise((resolve) => child.once('exit', resolve));
-    await systemClock.sleep(20);
+    // `close` and not `exit`: what it wrote last may come after its end.
+    await new Promise((resolve) => child.once('close', resolve));
     return output;
   };
   const init = { exec: ({ argv, stdin }) => execAs(run, argv, stdin) } as Partial<InitChannel> as InitChannel;
