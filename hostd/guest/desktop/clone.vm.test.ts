@@ -103,7 +103,7 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
   });
 
   test('the desktop is seen at once, and hands reach it before its X server does', async () => {
-    await guest.eyes.firstFrame();
+    await guest.display.firstFrame();
     const result = await act({ action: 'move', x: 640, y: 300 }, { action: 'click', x: 640, y: 300 });
     expect(result).toMatchObject({ completed: 2, screenshot: { frame: { screenWidth: 1280, screenHeight: 800 } } });
   });

@@ -60,11 +60,6 @@ export class EyesAndHands {
     this.held = new HeldInputs(this.hands);
   }
 
-  /** Resolves when a whole frame was received. @throws Fault `guest_unreachable`, `capture_failed`. */
-  async firstFrame(timeoutMs = 5_000): Promise<void> {
-    await this.parts.display.fresh(timeoutMs);
-  }
-
   /** Opens the connection to the X server in the background. */
   warm(): void {
     this.link.warm();

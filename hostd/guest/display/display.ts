@@ -60,9 +60,9 @@ export class Display {
     this.framebuffer?.setCursorPosition(at, this.clock.monotonicMs());
   }
 
-  /** An open connection. @throws Fault `guest_unreachable`. */
-  async connected(): Promise<RfbClient> {
-    this.use();
+  /** An open connection, last used `agoMs` before. @throws Fault `guest_unreachable`. */
+  async connected(agoMs = 0): Promise<RfbClient> {
+    this.use(agoMs);
     if (this.client && !this.client.failure) return this.client;
     this.opening ??= this.connect().finally(() => {
       this.opening = undefined;
@@ -70,6 +70,22 @@ export class Display {
     const client = await this.opening;
     this.follow();
     return client;
+  }
+
+  /**
+   * Resolves when a whole picture was received, of a desktop that nobody looks at yet: its screen is not followed
+   * afterwards, which a guest without virtualisation would feel while it wakes up.
+   * @throws Fault `guest_unreachable`, `capture_failed` when the server gives none within `timeoutMs`.
+   */
+  async firstFrame(timeoutMs = 5_000): Promise<void> {
+    const client = await this.connected(followMs);
+    const whole = new AbortController();
+    const stop = client.onUpdate(() => (client.complete || client.failure) && whole.abort());
+    if (!client.complete && !client.failure) await this.clock.sleep(timeoutMs, whole.signal);
+    stop();
+    if (client.complete) return;
+    client.close();
+    throw new Fault('capture_failed', 'The display did not answer in time.');
   }
 
   /**
@@ -118,9 +134,9 @@ export class Display {
     await this.clock.sleep(timeoutMs, waited.signal);
   }
 
-  private use(): void {
+  private use(agoMs: number): void {
     if (this.end.signal.aborted) throw new Fault('guest_unreachable', 'The desktop is being stopped.');
-    this.usedMs = this.clock.monotonicMs();
+    this.usedMs = Math.max(this.usedMs, this.clock.monotonicMs() - agoMs);
   }
 
   private async connect(): Promise<RfbClient> {

@@ -88,7 +88,7 @@ export class GuestConnections implements GuestDoor {
   /** After a cold start the screen is empty for a while, although everything answers. */
   async takeFrame(order: Assignment): Promise<void> {
     const connection = this.connection(order);
-    if (this.isWarm(order)) return connection.eyes.firstFrame();
+    if (this.isWarm(order)) return connection.display.firstFrame();
     const framebuffer = await connection.display.fresh();
     if (!isPainted(framebuffer)) throw new Fault('guest_unreachable', 'The desktop is not painted yet.');
   }
