@@ -20,32 +20,6 @@ export interface ApiConfig {
 }
 
 const rateLimitsDefault: RateLimits = { control: 60, input: 1200, screenshot: 1200, exec: 1200, files: 2400 };
-/** Variables of our prefix that other parts read. */
-const known = [
-  'LEBUREAU_API_KEY',
-  'LEBUREAU_API_NODE_ADDRESS',
-  'LEBUREAU_API_NODE_CA',
-  'LEBUREAU_API_NODE_CERT',
-  'LEBUREAU_API_NODE_KEY',
-  'LEBUREAU_BASE_URL',
-  'LEBUREAU_BOOT_TIMEOUT_SECONDS',
-  'LEBUREAU_CACHE',
-  'LEBUREAU_DRIVER',
-  'LEBUREAU_EFFECTS_MAX',
-  'LEBUREAU_GUEST_SOCKET',
-  'LEBUREAU_MCP_DESKTOP',
-  'LEBUREAU_MCP_LOCAL_ROOTS',
-  'LEBUREAU_MCP_PORT',
-  'LEBUREAU_MCP_READ_ONLY',
-  'LEBUREAU_MCP_TOOLSETS',
-  'LEBUREAU_NODE_NAME',
-  'LEBUREAU_PORT',
-  'LEBUREAU_RECLAIM',
-  'LEBUREAU_RESOLVER',
-  'LEBUREAU_TEST_HOME',
-  'LEBUREAU_UNIT_REPORT',
-];
-
 function schema(home: string) {
   const count = integer(1, 1_000_000_000);
   return {
@@ -104,11 +78,7 @@ function schema(home: string) {
 /** @param environment usually `process.env`. @throws Error that lists every mistake. */
 export function readApiConfig(environment: Record<string, string | undefined> = process.env): ApiConfig {
   const root = process.getuid?.() === 0;
-  const values = readConfig(environment, {
-    prefix: 'LEBUREAU_',
-    schema: schema(root ? '/var/lib/lebureau' : join(homedir(), '.lebureau')),
-    known,
-  });
+  const values = readConfig(environment, schema(root ? '/var/lib/lebureau' : join(homedir(), '.lebureau')));
   const home = values.LEBUREAU_HOME;
   return {
     home,

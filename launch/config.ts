@@ -21,16 +21,13 @@ export interface LaunchConfig {
 export function readLaunchConfig(environment: Record<string, string | undefined> = process.env): LaunchConfig {
   const root = process.getuid?.() === 0;
   const values = readConfig(environment, {
-    prefix: 'LEBUREAU_LAUNCH_',
-    schema: {
-      LEBUREAU_HOME: {
-        about: 'folder of all state',
-        parse: absolutePath,
-        fallback: root ? '/var/lib/lebureau' : join(homedir(), '.lebureau'),
-      },
-      LEBUREAU_PORT: { about: 'port of the API on 127.0.0.1', parse: integer(1, 65_535), fallback: 7070 },
-      LEBUREAU_MCP_PORT: { about: 'port of MCP over HTTP on 127.0.0.1', parse: integer(1, 65_535), fallback: 7071 },
+    LEBUREAU_HOME: {
+      about: 'folder of all state',
+      parse: absolutePath,
+      fallback: root ? '/var/lib/lebureau' : join(homedir(), '.lebureau'),
     },
+    LEBUREAU_PORT: { about: 'port of the API on 127.0.0.1', parse: integer(1, 65_535), fallback: 7070 },
+    LEBUREAU_MCP_PORT: { about: 'port of MCP over HTTP on 127.0.0.1', parse: integer(1, 65_535), fallback: 7071 },
   });
   return {
     home: values.LEBUREAU_HOME,
