@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { hostname } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { keepRunning, type Running } from './children.ts';
 import { type LaunchConfig, readLaunchConfig } from './config.ts';
-import { ensureHomeFolder, type HomePaths, requireRoom } from './homeFolder.ts';
+import { requireFreePort } from './freePort.ts';
+import { ensureHomeFolder, homePaths, type HomePaths, requireRoom } from './homeFolder.ts';
 import { ensureSystemPackages } from './systemPackages.ts';
 import { ensureTemplate } from './template.ts';
 import { welcomeText } from './welcome.ts';
@@ -13,47 +13,65 @@ const root = join(import.meta.dir, '..');
 const stop = new AbortController();
 const drainLimitMs = 20_000;
 const startLimitMs = 30_000;
+/** 128 + SIGINT: what a shell calls a program that was interrupted. */
+const interruptedCode = 130;
 
 process.on('SIGINT', () => stop.abort());
 process.on('SIGTERM', () => stop.abort());
 
 try {
-  await start(readLaunchConfig());
+  const { yes, 'show-config': show } = readFlags();
+  const config = readLaunchConfig();
+  if (show) showConfiguration(config);
+  else await start(config, yes);
 } catch (error) {
-  if (!stop.signal.aborted) {
-    console.error(`\n${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  }
+  console.error(`\n${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode ||= stop.signal.aborted ? interruptedCode : 1;
 }
 process.exit(process.exitCode ?? 0);
 
-async function start(config: LaunchConfig): Promise<void> {
-  await ensureSystemPackages({ yes: process.argv.includes('--yes'), tests: false });
+function readFlags() {
+  const options = { yes: { type: 'boolean', default: false }, 'show-config': { type: 'boolean', default: false } } as const;
+  return parseArgs({ options }).values;
+}
+
+/** Prints again what the first start printed. */
+function showConfiguration(config: LaunchConfig): void {
+  const paths = homePaths(config.home);
+  if (!existsSync(paths.keyFile))
+    throw new Error(`There is no key in ${paths.keyFile} yet: run npm start, which makes one and shows it.`);
+  process.stdout.write(welcome(config, paths, true));
+}
+
+async function start(config: LaunchConfig, yes: boolean): Promise<void> {
+  await ensureSystemPackages({ yes, tests: false });
   const paths = ensureHomeFolder(config.home);
   await requireFreePort(config.port, 'LEBUREAU_PORT');
   await requireFreePort(config.mcpPort, 'LEBUREAU_MCP_PORT');
-  if (!existsSync(join(config.home, 'templates'))) requireRoom(config.home);
+  requireRoom(config.home);
   await ensureTemplate({ home: config.home, cacheDir: config.cache, out: process.stdout, signal: stop.signal });
-  const first = !existsSync(paths.keyFile);
   const running = startPrograms(config, paths);
   try {
-    await waitUntilReady(`http://127.0.0.1:${config.port}`, paths);
-    process.stdout.write(
-      welcomeText({
-        apiAddress: `http://127.0.0.1:${config.port}`,
-        mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
-        apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
-        keyFile: paths.keyFile,
-        first,
-        mcpCommand: [process.execPath, join(root, 'mcp', 'bin.ts')],
-      }),
-    );
+    await waitUntilReady(config, paths);
+    process.stdout.write(welcome(config, paths, !existsSync(paths.welcomed)));
+    writeFileSync(paths.welcomed, '');
     await aborted(stop.signal);
     process.stdout.write('\nDraining; desktops keep running …\n');
   } finally {
     // hostd first: it tells the API what it saw last.
     for (const program of running) await program.stop(drainLimitMs);
   }
+}
+
+function welcome(config: LaunchConfig, paths: HomePaths, first: boolean): string {
+  return welcomeText({
+    apiAddress: `http://127.0.0.1:${config.port}`,
+    mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
+    apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
+    keyFile: paths.keyFile,
+    first,
+    mcpCommand: [process.execPath, join(root, 'mcp', 'bin.ts')],
+  });
 }
 
 function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
@@ -81,7 +99,6 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
         ...shared,
         LEBUREAU_API_NODE_ADDRESS: nodeSocket,
         LEBUREAU_GUEST_SOCKET: join(paths.run, 'hostd-guest.sock'),
-        LEBUREAU_NODE_NAME: nodeName(),
       },
       logPath: join(paths.logs, 'hostd.log'),
     },
@@ -99,39 +116,24 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
   return [mcp, hostd, api];
 }
 
-function nodeName(): string {
-  return (
-    hostname()
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9-]/g, '-')
-      .replaceAll(/^-+|-+$/g, '')
-      .slice(0, 63) || 'node'
-  );
-}
-
-function requireFreePort(port: number, variable: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', () =>
-      reject(
-        new Error(
-          `Port ${port} is taken on 127.0.0.1. Is Le Bureau running already? Stop what listens there, or choose another with ${variable}=…`,
-        ),
-      ),
-    );
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
-  });
-}
-
-/** Ready is: the API answers, and a node with a template has said hello, so that the first create finds room. */
-async function waitUntilReady(address: string, paths: HomePaths): Promise<void> {
+/**
+ * Ready is: the API answers, a node with a template has said hello, so that the first create finds room, and MCP
+ * answers over HTTP.
+ */
+async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<void> {
   const endMs = performance.now() + startLimitMs;
   while (performance.now() < endMs) {
-    if (stop.signal.aborted) throw new Error('stopped');
-    if (await answersWithTemplate(address, paths.keyFile)) return;
-    await Bun.sleep(200);
+    if (stop.signal.aborted) throw new Error('Stopped.');
+    if ((await answersWithTemplate(`http://127.0.0.1:${config.port}`, paths.keyFile)) && (await answers(config.mcpPort)))
+      return;
+    await Bun.sleep(100);
   }
   throw new Error(`Le Bureau did not become ready within ${startLimitMs / 1000} s. The logs say why: ${paths.logs}`);
+}
+
+/** Without a key it is 401; any answer says that it serves. */
+async function answers(mcpPort: number): Promise<boolean> {
+  return (await fetch(`http://127.0.0.1:${mcpPort}/mcp`).catch(() => undefined)) !== undefined;
 }
 
 async function answersWithTemplate(address: string, keyFile: string): Promise<boolean> {
