@@ -13,7 +13,9 @@ function runOnce(script: string): Promise<string> {
 }
 
 test('a refused configuration is final, and the sentence says what was refused', async () => {
-  const sentence = await runOnce('echo "The configuration has mistakes:"; echo "  LEBUREAU_PROT is no variable"; exit 78');
+  const sentence = await runOnce(
+    'echo "The configuration has mistakes:"; echo "  LEBUREAU_PROT is no variable"; exit 78',
+  );
   expect(sentence).toBe('api refuses its configuration: LEBUREAU_PROT is no variable');
 });
 

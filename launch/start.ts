@@ -31,7 +31,10 @@ try {
 process.exit(process.exitCode ?? 0);
 
 function readFlags() {
-  const options = { yes: { type: 'boolean', default: false }, 'show-config': { type: 'boolean', default: false } } as const;
+  const options = {
+    yes: { type: 'boolean', default: false },
+    'show-config': { type: 'boolean', default: false },
+  } as const;
   return parseArgs({ options }).values;
 }
 
@@ -124,7 +127,10 @@ async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<v
   const endMs = performance.now() + startLimitMs;
   while (performance.now() < endMs) {
     if (stop.signal.aborted) throw new Error('Stopped.');
-    if ((await answersWithTemplate(`http://127.0.0.1:${config.port}`, paths.keyFile)) && (await answers(config.mcpPort)))
+    if (
+      (await answersWithTemplate(`http://127.0.0.1:${config.port}`, paths.keyFile)) &&
+      (await answers(config.mcpPort))
+    )
       return;
     await Bun.sleep(100);
   }

@@ -26,7 +26,9 @@ test('docs/operations.md has a row for each, and names no other', () => {
 });
 
 test('nobody reads a variable past the list', () => {
-  const sources = execFileSync('git', ['ls-files', '*.ts', '*.mjs'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+  const sources = execFileSync('git', ['ls-files', '*.ts', '*.mjs'], { cwd: root, encoding: 'utf8' })
+    .trim()
+    .split('\n');
   const all = new Set([...known, ...namesIn(forTests!)]);
   const reads = /\benv(?:ironment)?(?:\.|\[')(LEBUREAU_[A-Z_]+)/g;
   const strange = sources.flatMap((path) => [...read(path).matchAll(reads)].map((match) => match[1]!));
