@@ -121,33 +121,44 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
 
 /**
  * Ready is: the API answers, a node with a template has said hello, so that the first create finds room, and MCP
- * answers over HTTP.
+ * answers over HTTP. Only the question for templates needs the key, whose requests are counted: it comes last and seldom.
  */
 async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<void> {
+  const address = `http://127.0.0.1:${config.port}`;
   const endMs = performance.now() + startLimitMs;
-  while (performance.now() < endMs) {
-    if (stop.signal.aborted) throw new Error('Stopped.');
-    if (
-      (await answersWithTemplate(`http://127.0.0.1:${config.port}`, paths.keyFile)) &&
-      (await answers(config.mcpPort))
-    )
-      return;
-    await Bun.sleep(100);
+  const looks: [() => Promise<boolean>, everyMs: number][] = [
+    [() => hasNode(address), 50],
+    [() => answers(`http://127.0.0.1:${config.mcpPort}/mcp`), 50],
+    [() => hasTemplate(address, paths.keyFile), 2000],
+  ];
+  for (const [isSo, everyMs] of looks) {
+    while (!(await isSo())) {
+      if (stop.signal.aborted) throw new Error('Stopped.');
+      if (performance.now() > endMs)
+        throw new Error(
+          `Le Bureau did not become ready within ${startLimitMs / 1000} s. The logs say why: ${paths.logs}`,
+        );
+      await Bun.sleep(everyMs);
+    }
   }
-  throw new Error(`Le Bureau did not become ready within ${startLimitMs / 1000} s. The logs say why: ${paths.logs}`);
 }
 
-/** Without a key it is 401; any answer says that it serves. */
-async function answers(mcpPort: number): Promise<boolean> {
-  return (await fetch(`http://127.0.0.1:${mcpPort}/mcp`).catch(() => undefined)) !== undefined;
-}
-
-async function answersWithTemplate(address: string, keyFile: string): Promise<boolean> {
+async function hasNode(address: string): Promise<boolean> {
   const ready = await fetch(`${address}/readyz`).catch(() => undefined);
-  if (!ready?.ok || !existsSync(keyFile)) return false;
+  if (!ready?.ok) return false;
+  const metrics = await fetch(`${address}/metrics`).then((answer) => answer.text());
+  return /^lebureau_nodes_up [1-9]/m.test(metrics);
+}
+
+/** MCP without a key is 401; any answer says that it serves. */
+async function answers(address: string): Promise<boolean> {
+  return (await fetch(address).catch(() => undefined)) !== undefined;
+}
+
+async function hasTemplate(address: string, keyFile: string): Promise<boolean> {
   const headers = { Authorization: `Bearer ${readFileSync(keyFile, 'utf8').trim()}` };
-  const answer = await fetch(`${address}/v1/nodes`, { headers }).catch(() => undefined);
-  if (!answer?.ok) return false;
+  const answer = await fetch(`${address}/v1/nodes`, { headers });
+  if (!answer.ok) return false;
   const { data } = (await answer.json()) as { data: { status: string; templateIds: string[] }[] };
   return data.some((node) => node.status === 'up' && node.templateIds.length > 0);
 }
