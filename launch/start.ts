@@ -125,9 +125,10 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
  */
 async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<void> {
   const address = `http://127.0.0.1:${config.port}`;
+  const beganMs = Date.now();
   const endMs = performance.now() + startLimitMs;
   const looks: [() => Promise<boolean>, everyMs: number][] = [
-    [() => hasNode(address), 50],
+    [() => hasNode(address, beganMs), 50],
     [() => answers(`http://127.0.0.1:${config.mcpPort}/mcp`), 50],
     [() => hasTemplate(address, paths.keyFile), 2000],
   ];
@@ -143,11 +144,13 @@ async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<v
   }
 }
 
-async function hasNode(address: string): Promise<boolean> {
+/** One that was heard since: a second start must not take the node of the first for the present one. */
+async function hasNode(address: string, sinceMs: number): Promise<boolean> {
   const ready = await fetch(`${address}/readyz`).catch(() => undefined);
   if (!ready?.ok) return false;
   const metrics = await fetch(`${address}/metrics`).then((answer) => answer.text());
-  return /^lebureau_nodes_up [1-9]/m.test(metrics);
+  const heard = metrics.matchAll(/^lebureau_node_heard_timestamp_seconds\S* (\S+)$/gm);
+  return [...heard].some(([, seconds]) => Number(seconds) * 1000 >= sinceMs);
 }
 
 /** MCP without a key is 401; any answer says that it serves. */

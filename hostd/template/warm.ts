@@ -47,7 +47,8 @@ export async function warmTemplate(options: WarmOptions): Promise<string> {
   const template = await readTemplateFile(home, templateId);
   if (!template) throw new Fault('template_missing', `template ${templateId} is not on this node`);
   const paths = templatePaths(home, templateId);
-  const host = options.host ?? (await probeHost({ kernel: { vmlinux: paths.vmlinux, initrd: paths.initrd } }));
+  const kernel = { vmlinux: paths.vmlinux, initrd: paths.initrd };
+  const host = options.host ?? (await probeHost({ kernel, memory: join(home, 'kvm.json') }));
   const commandLine = guestCommandLine(template.kernelArgs, host.accelerator);
   const { accelerator, qemuVersion, hostCpu } = host;
   const key = warmKey({ templateId, size, accelerator, qemuVersion, hostCpu, commandLine });
