@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -59,6 +60,9 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   mkdirSync(join(home, 'run'), { mode: 0o700 });
   mkdirSync(join(home, 'logs'), { mode: 0o700 });
   if (templateHome !== undefined) symlinkSync(join(templateHome, 'templates'), join(home, 'templates'));
+  // Else each service would find out for ten seconds that KVM does not run.
+  if (templateHome !== undefined && existsSync(join(templateHome, 'kvm.json')))
+    copyFileSync(join(templateHome, 'kvm.json'), join(home, 'kvm.json'));
   const [apiPort, mcpPort] = [await freePort(), await freePort()];
   const baseUrl = `http://127.0.0.1:${apiPort}`;
   const children = new Map<ProgramName, ChildProcess>();
