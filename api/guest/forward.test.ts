@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectContract } from '@lebureau/test/contract';
 import type { NodeDouble } from '@lebureau/test/doubles/node';
+import { problems } from '../http/problems.ts';
 import { guestExamples } from '../openapi/guestExamples.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { guestOperations } from './contract.ts';
@@ -99,6 +100,22 @@ test('a problem of the node passes through under our request id, and codes that 
     );
   const strange = await api.expect('click', 500, { method: 'POST', path: below('/click'), body: { x: 1, y: 1 } });
   expect(JSON.stringify(strange)).not.toContain('secret detail');
+  node.guest.answer = undefined;
+});
+
+test('a problem of the node without a hint gets the hint of its code, and one with a hint keeps it', async () => {
+  const click = { method: 'POST', path: below('/click'), body: { x: 1, y: 1 } };
+  for (const [hint, expected] of [
+    [undefined, problems.stale_frame.hint],
+    ['Look at the attached frame.', 'Look at the attached frame.'],
+  ]) {
+    node.guest.answer = () =>
+      Response.json(
+        { code: 'stale_frame', detail: 'Too old.', ...(hint === undefined ? {} : { hint }) },
+        { status: 409, headers: { 'content-type': 'application/problem+json' } },
+      );
+    expect(await api.expect('click', 409, click)).toMatchObject({ code: 'stale_frame', hint: expected });
+  }
   node.guest.answer = undefined;
 });
 
