@@ -1005,18 +1005,6 @@ export interface components {
                 owner: string | null;
             }[];
         };
-        /**
-         * @example {
-         *       "type": "/docs/errors#not_found",
-         *       "title": "Not found",
-         *       "status": 404,
-         *       "code": "not_found",
-         *       "detail": "There is no such desktop.",
-         *       "hint": "List the resources and check the id.",
-         *       "requestId": "req_01k9x3v6m8e9t2q4r6s8v0w2y4",
-         *       "retryable": false
-         *     }
-         */
         Problem: {
             /** @description A URI reference that names the kind of problem. */
             type: string;
@@ -1025,18 +1013,45 @@ export interface components {
             code: components["schemas"]["ErrorCode"];
             /** @description What happened, for people and models. */
             detail: string;
-            /** @description What to do next. */
-            hint: string;
+            /** @description What to do next, where that is not what the code alone says. */
+            hint?: string;
             requestId: string;
             /** @description The same request may succeed later. */
             retryable: boolean;
             errors?: components["schemas"]["FieldError"][];
             /** @description With `capability_missing`: the one to ask for. */
             capability?: string;
-            /** @description With `wrong_state` and `not_ready`: the status of the desktop. */
+            /** @description With `wrong_state`, `not_ready` and `node_unreachable`: the status of the desktop. */
             desktopStatus?: string;
-            /** @description With `wrong_state`: what is possible now. */
+            /** @description With `desktopStatus`: what is possible now. */
             allowedActions?: string[];
+            /** @description With `quota_exceeded`: the figure that would be too large. */
+            quota?: string;
+            /** @description With `quota_exceeded`: how large it may be. */
+            limit?: number;
+            /** @description With `payload_too_large`: how long the body may be. */
+            maxBytes?: number;
+            /** @description With `range_not_satisfiable`: how long the file is. */
+            sizeBytes?: number;
+            /** @description With a refused batch: the action that was refused, from 0. */
+            actionIndex?: number;
+            /** @description With `unknown_key`: the name that is none. */
+            key?: string;
+            /** @description With `unknown_key`: names that are like it. */
+            nearMatches?: string[];
+            /** @description With `out_of_bounds`: what was asked for. */
+            x?: number;
+            /** @description With `out_of_bounds`: what was asked for. */
+            y?: number;
+            /** @description With `out_of_bounds`: of the space in which it was asked. */
+            width?: number;
+            /** @description With `out_of_bounds`: of the space in which it was asked. */
+            height?: number;
+            /** @description With `out_of_bounds`: of the screen, pixels. */
+            screenWidth?: number;
+            /** @description With `out_of_bounds`: of the screen, pixels. */
+            screenHeight?: number;
+            screenshot?: components["schemas"]["Screenshot"];
         };
         Process: {
             processId: string;
@@ -1276,6 +1291,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1285,6 +1301,9 @@ export interface operations {
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1294,6 +1313,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1303,6 +1323,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1312,6 +1333,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1321,6 +1343,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1332,6 +1357,7 @@ export interface operations {
     listAssignments: {
         parameters: {
             query: {
+                /** @example 3 */
                 epoch: number;
                 /** @description The revision this node has. */
                 after?: string;
@@ -1385,6 +1411,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1394,6 +1421,9 @@ export interface operations {
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1403,6 +1433,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1412,6 +1443,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1473,6 +1507,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1482,6 +1517,9 @@ export interface operations {
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1491,6 +1529,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1500,6 +1539,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1509,6 +1549,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1518,6 +1559,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1540,6 +1584,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -1597,6 +1642,10 @@ export interface operations {
             /** @description Nothing changed since the frame named in `since`. */
             304: {
                 headers: {
+                    /** @description The frame as JSON. */
+                    Frame?: string;
+                    /** @description The frameId, quoted. */
+                    ETag?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1605,6 +1654,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1614,6 +1664,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1623,6 +1674,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1632,6 +1686,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1641,6 +1696,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1650,6 +1706,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1659,6 +1718,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1672,6 +1732,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -1771,6 +1832,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1780,6 +1842,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1789,6 +1852,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1798,6 +1864,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1807,6 +1874,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1816,6 +1884,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1825,6 +1894,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1834,6 +1904,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1843,6 +1916,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1856,6 +1930,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -1904,6 +1979,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1913,6 +1989,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1922,6 +1999,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1931,6 +2011,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1940,6 +2021,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1949,6 +2031,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1958,6 +2041,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1967,6 +2051,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1976,6 +2063,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1989,6 +2077,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2039,6 +2128,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2048,6 +2138,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2057,6 +2148,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2066,6 +2160,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2075,6 +2170,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2084,6 +2180,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2093,6 +2190,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2102,6 +2200,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2111,6 +2212,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2124,6 +2226,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2173,6 +2276,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2182,6 +2286,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2191,6 +2296,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2200,6 +2308,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2209,6 +2318,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2218,6 +2328,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2227,6 +2338,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2236,6 +2348,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2245,6 +2360,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2258,6 +2374,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2306,6 +2423,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2315,6 +2433,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2324,6 +2443,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2333,6 +2455,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2342,6 +2465,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2351,6 +2475,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2360,6 +2485,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2369,6 +2495,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2378,6 +2507,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2391,6 +2521,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2438,6 +2569,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2447,6 +2579,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2456,6 +2589,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2465,6 +2601,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2474,6 +2611,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2483,6 +2621,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2492,6 +2631,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2501,6 +2641,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2510,6 +2653,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2523,6 +2667,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2547,6 +2692,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2556,6 +2702,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2565,6 +2712,19 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2574,6 +2734,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2583,6 +2744,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2592,6 +2754,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2601,6 +2766,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2614,6 +2780,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2647,6 +2814,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2656,6 +2824,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2665,6 +2834,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2674,6 +2846,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2683,6 +2856,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2692,6 +2866,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2701,6 +2876,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2710,6 +2886,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2719,6 +2898,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2732,6 +2912,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2769,6 +2950,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2778,6 +2960,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2787,6 +2970,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2796,6 +2982,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2805,6 +2992,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2814,6 +3002,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2823,6 +3014,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2836,7 +3028,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
+                /** @example 0x3a00007 */
                 windowId: string;
             };
             cookie?: never;
@@ -2870,6 +3064,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2879,6 +3074,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2888,6 +3084,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2897,6 +3096,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2906,6 +3106,7 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2915,6 +3116,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2924,6 +3128,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2937,6 +3142,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -2973,27 +3179,42 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `permission_denied` The guest refused. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3003,6 +3224,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3012,6 +3234,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3021,6 +3244,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3030,6 +3254,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3039,6 +3266,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3052,6 +3280,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -3087,27 +3316,42 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `permission_denied` The guest refused. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3117,6 +3361,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3126,6 +3371,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3135,6 +3381,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3144,6 +3391,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3153,6 +3403,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3166,6 +3417,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -3201,27 +3453,42 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `permission_denied` The guest refused. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3231,6 +3498,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3240,6 +3508,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3249,6 +3518,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3258,6 +3528,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3267,6 +3540,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3280,6 +3554,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -3318,6 +3593,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3327,6 +3603,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3336,6 +3613,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3345,6 +3625,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3354,6 +3635,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3363,6 +3647,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3376,6 +3661,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -3417,27 +3703,42 @@ export interface operations {
                     "application/json": components["schemas"]["Process"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `permission_denied` The guest refused. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `quota_exceeded` The quota of the workspace is used up. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3447,6 +3748,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3456,6 +3758,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3465,6 +3768,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3474,6 +3778,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3483,6 +3790,17 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `disk_full` The disk is full. */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3496,7 +3814,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -3531,6 +3851,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3540,6 +3861,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3549,6 +3871,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3558,6 +3883,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3567,6 +3893,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3576,6 +3905,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3589,7 +3919,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -3607,6 +3939,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3616,6 +3949,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3625,6 +3959,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3634,6 +3971,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3643,6 +3981,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3652,6 +3993,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3669,7 +4011,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -3697,6 +4041,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3706,6 +4051,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3715,6 +4061,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3724,6 +4073,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3733,6 +4083,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3742,6 +4095,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3758,7 +4112,9 @@ export interface operations {
                 "Last-Event-ID"?: string;
             };
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -3772,12 +4128,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id: 13.0
+                     *     event: stdout
+                     *     data: {"data":"cc -c main.c\n","offset":0,"nextOffset":13}
+                     *
+                     *     id: 13.0
+                     *     event: exit
+                     *     data: {"processId":"prc_01k9x3v6m8e9t2q4r6s8v0w2y4","command":"make -j2","user":"agent","pid":1402,"status":"exited","exitCode":0,"startedAt":"2026-11-20T10:00:00.000Z","endedAt":"2026-11-20T10:00:00.000Z","stdoutBytes":2048,"stderrBytes":0,"truncated":false}
+                     */
                     "text/event-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3787,6 +4153,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3796,6 +4163,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3805,6 +4175,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3814,6 +4185,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3823,6 +4197,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3836,7 +4211,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -3880,6 +4257,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3889,6 +4267,7 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3898,6 +4277,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3907,6 +4289,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3916,6 +4299,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3925,6 +4309,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3934,6 +4319,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3943,6 +4331,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3961,6 +4350,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -4009,6 +4399,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4018,6 +4409,7 @@ export interface operations {
             /** @description `permission_denied` The guest refused. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4027,6 +4419,7 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4036,6 +4429,19 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4045,6 +4451,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4054,6 +4461,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4063,6 +4473,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4072,6 +4483,7 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4083,13 +4495,17 @@ export interface operations {
     deleteFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
                 /** @description Default false. */
                 recursive?: boolean;
             };
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -4107,6 +4523,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4116,6 +4533,7 @@ export interface operations {
             /** @description `permission_denied` The guest refused. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4125,6 +4543,7 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4134,6 +4553,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4143,6 +4565,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4152,6 +4575,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4161,6 +4587,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4170,6 +4597,7 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4181,11 +4609,15 @@ export interface operations {
     statFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
             };
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -4218,6 +4650,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4227,6 +4660,7 @@ export interface operations {
             /** @description `permission_denied` The guest refused. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4236,6 +4670,7 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4245,6 +4680,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4254,6 +4692,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4263,6 +4702,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4272,6 +4714,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4281,6 +4724,7 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4292,7 +4736,10 @@ export interface operations {
     readFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
             };
             header?: {
@@ -4300,6 +4747,7 @@ export interface operations {
                 Range?: string;
             };
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -4311,30 +4759,37 @@ export interface operations {
                 headers: {
                     /** @description Size in bytes. */
                     "Content-Length"?: string;
-                    /** @description When the file was changed. */
-                    "Last-Modified"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example any bytes */
                     "application/octet-stream": string;
                 };
             };
             /** @description The range asked for. */
             206: {
                 headers: {
+                    /** @description Size of the part in bytes. */
+                    "Content-Length"?: string;
                     /** @description Which bytes of how many. */
                     "Content-Range"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example any bytes */
                     "application/octet-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4344,6 +4799,7 @@ export interface operations {
             /** @description `permission_denied` The guest refused. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4353,6 +4809,7 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4362,6 +4819,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4371,6 +4831,9 @@ export interface operations {
             /** @description `range_not_satisfiable` The range lies outside the file. */
             416: {
                 headers: {
+                    /** @description `bytes *\/` and the size of the file. */
+                    "Content-Range"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4380,6 +4843,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4389,6 +4853,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4398,6 +4865,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4407,6 +4875,7 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4418,7 +4887,10 @@ export interface operations {
     writeFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
                 /** @description Default 0644, or that of the file replaced. */
                 mode?: string;
@@ -4429,6 +4901,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -4469,6 +4942,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4478,6 +4952,7 @@ export interface operations {
             /** @description `permission_denied` The guest refused. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4487,6 +4962,7 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4496,6 +4972,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4505,6 +4984,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4514,6 +4994,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4523,6 +5004,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4532,6 +5016,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4541,6 +5026,7 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4554,6 +5040,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -4595,6 +5082,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4604,6 +5092,7 @@ export interface operations {
             /** @description `permission_denied` The guest refused. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4613,6 +5102,7 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4622,6 +5112,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4631,6 +5124,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4640,6 +5134,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4649,6 +5144,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4658,6 +5154,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4667,6 +5166,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4676,6 +5176,7 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4689,6 +5190,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
             };
             cookie?: never;
@@ -4731,6 +5233,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4740,6 +5243,7 @@ export interface operations {
             /** @description `permission_denied` The guest refused. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4749,6 +5253,7 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4758,6 +5263,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4767,6 +5275,7 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4776,6 +5285,7 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4785,6 +5295,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4794,6 +5305,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4803,6 +5317,7 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4812,6 +5327,7 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {

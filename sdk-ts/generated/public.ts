@@ -1612,10 +1612,37 @@ export interface components {
             errors?: components["schemas"]["FieldError"][];
             /** @description With `capability_missing`: the one to ask for. */
             capability?: string;
-            /** @description With `wrong_state` and `not_ready`: the status of the desktop. */
+            /** @description With `wrong_state`, `not_ready` and `node_unreachable`: the status of the desktop. */
             desktopStatus?: string;
-            /** @description With `wrong_state`: what is possible now. */
+            /** @description With `desktopStatus`: what is possible now. */
             allowedActions?: string[];
+            /** @description With `quota_exceeded`: the figure that would be too large. */
+            quota?: string;
+            /** @description With `quota_exceeded`: how large it may be. */
+            limit?: number;
+            /** @description With `payload_too_large`: how long the body may be. */
+            maxBytes?: number;
+            /** @description With `range_not_satisfiable`: how long the file is. */
+            sizeBytes?: number;
+            /** @description With a refused batch: the action that was refused, from 0. */
+            actionIndex?: number;
+            /** @description With `unknown_key`: the name that is none. */
+            key?: string;
+            /** @description With `unknown_key`: names that are like it. */
+            nearMatches?: string[];
+            /** @description With `out_of_bounds`: what was asked for. */
+            x?: number;
+            /** @description With `out_of_bounds`: what was asked for. */
+            y?: number;
+            /** @description With `out_of_bounds`: of the space in which it was asked. */
+            width?: number;
+            /** @description With `out_of_bounds`: of the space in which it was asked. */
+            height?: number;
+            /** @description With `out_of_bounds`: of the screen, pixels. */
+            screenWidth?: number;
+            /** @description With `out_of_bounds`: of the screen, pixels. */
+            screenHeight?: number;
+            screenshot?: components["schemas"]["Screenshot"];
         };
         Process: {
             processId: string;
@@ -1835,6 +1862,10 @@ export interface operations {
             /** @description Identity, capabilities and quota. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1881,6 +1912,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1890,6 +1926,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1899,6 +1942,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1908,6 +1958,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1917,6 +1972,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1948,6 +2010,10 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2009,6 +2075,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2018,6 +2089,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2027,6 +2105,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2036,6 +2119,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2045,6 +2135,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2054,6 +2149,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2094,7 +2196,13 @@ export interface operations {
                     ETag?: string;
                     /** @description Where it is. */
                     Location?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2149,6 +2257,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2158,6 +2273,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2167,6 +2291,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2176,6 +2307,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2185,6 +2323,15 @@ export interface operations {
             /** @description `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2194,6 +2341,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2203,6 +2357,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2212,6 +2373,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2221,6 +2389,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2230,6 +2407,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2239,6 +2423,15 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2257,6 +2450,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2268,6 +2462,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2324,6 +2522,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2333,6 +2536,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2342,6 +2552,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2351,6 +2566,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2360,6 +2580,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2369,6 +2596,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2378,6 +2610,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2394,6 +2633,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2405,6 +2645,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2457,6 +2701,10 @@ export interface operations {
             /** @description It is destroyed already. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2465,6 +2713,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2474,6 +2727,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2483,6 +2743,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2492,6 +2757,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2501,6 +2771,11 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2510,6 +2785,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2519,6 +2801,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2528,6 +2815,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2544,6 +2838,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2567,6 +2862,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2623,6 +2922,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2632,6 +2936,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2641,6 +2952,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2650,6 +2966,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2659,6 +2980,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2668,6 +2996,11 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2677,6 +3010,11 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2686,6 +3024,11 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2695,6 +3038,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2704,6 +3054,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2713,6 +3068,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2729,6 +3091,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2740,7 +3103,13 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2795,6 +3164,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2804,6 +3180,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2813,6 +3198,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2822,6 +3214,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2831,6 +3230,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2840,6 +3248,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2849,6 +3264,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2858,6 +3282,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2867,6 +3298,15 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2883,6 +3323,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2894,7 +3335,13 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2948,6 +3395,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2957,6 +3411,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2966,6 +3429,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2975,6 +3445,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2984,6 +3461,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2993,6 +3479,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3002,6 +3495,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3011,6 +3513,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3020,6 +3529,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3036,6 +3554,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3047,7 +3566,13 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3101,6 +3626,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3110,6 +3642,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3119,6 +3660,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3128,6 +3676,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3137,6 +3692,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3146,6 +3710,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3155,6 +3726,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3164,6 +3744,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3173,6 +3760,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3195,6 +3791,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3208,6 +3805,10 @@ export interface operations {
                     Frame?: string;
                     /** @description The frameId, quoted. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3252,6 +3853,14 @@ export interface operations {
             /** @description Nothing changed since the frame named in `since`. */
             304: {
                 headers: {
+                    /** @description The frame as JSON. */
+                    Frame?: string;
+                    /** @description The frameId, quoted. */
+                    ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3260,6 +3869,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3269,6 +3883,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3278,6 +3899,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3287,6 +3913,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3296,6 +3927,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3305,6 +3943,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3314,6 +3959,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3323,6 +3973,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3332,6 +3987,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3341,6 +4003,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3357,6 +4024,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3388,7 +4056,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3456,6 +4130,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3465,6 +4146,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3474,6 +4164,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3483,6 +4180,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3492,6 +4196,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3501,6 +4214,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3510,6 +4230,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3519,6 +4246,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3528,6 +4262,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3537,6 +4280,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3546,6 +4296,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3555,6 +4312,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3564,6 +4330,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3580,6 +4353,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3599,7 +4373,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3628,6 +4408,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3637,6 +4424,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3646,6 +4442,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3655,6 +4458,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3664,6 +4474,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3673,6 +4492,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3682,6 +4508,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3691,6 +4524,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3700,6 +4540,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3709,6 +4558,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3718,6 +4574,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3727,6 +4590,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3736,6 +4608,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3752,6 +4631,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3773,7 +4653,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3802,6 +4688,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3811,6 +4704,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3820,6 +4722,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3829,6 +4738,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3838,6 +4754,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3847,6 +4772,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3856,6 +4788,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3865,6 +4804,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3874,6 +4820,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3883,6 +4838,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3892,6 +4854,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3901,6 +4870,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3910,6 +4888,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3926,6 +4911,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3946,7 +4932,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3975,6 +4967,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3984,6 +4983,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3993,6 +5001,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4002,6 +5017,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4011,6 +5033,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4020,6 +5051,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4029,6 +5067,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4038,6 +5083,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4047,6 +5099,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4056,6 +5117,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4065,6 +5133,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4074,6 +5149,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4083,6 +5167,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4099,6 +5190,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4118,7 +5210,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4147,6 +5245,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4156,6 +5261,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4165,6 +5279,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4174,6 +5295,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4183,6 +5311,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4192,6 +5329,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4201,6 +5345,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4210,6 +5361,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4219,6 +5377,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4228,6 +5395,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4237,6 +5411,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4246,6 +5427,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4255,6 +5445,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4271,6 +5468,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4289,7 +5487,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4318,6 +5522,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4327,6 +5538,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4336,6 +5556,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4345,6 +5572,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4354,6 +5588,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4363,6 +5606,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4372,6 +5622,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4381,6 +5638,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4390,6 +5654,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4399,6 +5672,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4408,6 +5688,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4417,6 +5704,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4426,6 +5722,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4439,6 +5742,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4448,6 +5752,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4463,6 +5771,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4472,6 +5785,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4481,6 +5801,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4490,6 +5815,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4499,6 +5829,27 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4508,6 +5859,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4517,6 +5875,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4526,6 +5889,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4535,6 +5903,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4544,6 +5919,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4557,6 +5937,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4575,6 +5956,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4590,6 +5975,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4599,6 +5989,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4608,6 +6005,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4617,6 +6019,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4626,6 +6033,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4635,6 +6049,11 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4644,6 +6063,11 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4653,6 +6077,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4662,6 +6093,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4671,6 +6107,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4680,6 +6121,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4689,6 +6137,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4702,6 +6155,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4711,6 +6165,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4739,6 +6197,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4748,6 +6211,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4757,6 +6227,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4766,6 +6241,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4775,6 +6255,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4784,6 +6271,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4793,6 +6287,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4802,6 +6301,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4811,6 +6315,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4820,6 +6331,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4836,7 +6352,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example 0x3a00007 */
                 windowId: string;
             };
             cookie?: never;
@@ -4846,7 +6364,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4870,6 +6394,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4879,6 +6410,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4888,6 +6428,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4897,6 +6444,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4906,6 +6460,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4915,6 +6478,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4924,6 +6494,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4933,6 +6512,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4942,6 +6528,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4951,6 +6544,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4960,6 +6562,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4976,6 +6585,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4995,7 +6605,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5012,9 +6628,16 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5024,33 +6647,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5060,6 +6715,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5069,6 +6731,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5078,6 +6747,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5087,6 +6763,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5096,6 +6781,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5105,6 +6797,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5114,6 +6815,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5130,6 +6838,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5148,7 +6857,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5165,9 +6880,16 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5177,33 +6899,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5213,6 +6967,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5222,6 +6983,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5231,6 +6999,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5240,6 +7015,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5249,6 +7033,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5258,6 +7049,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5267,6 +7067,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5283,6 +7090,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5301,7 +7109,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5318,9 +7132,16 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5330,33 +7151,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5366,6 +7219,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5375,6 +7235,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5384,6 +7251,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5393,6 +7267,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5402,6 +7285,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5411,6 +7301,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5420,6 +7319,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5433,6 +7339,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5442,6 +7349,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5471,6 +7382,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5480,6 +7396,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5489,6 +7412,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5498,6 +7426,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5507,6 +7440,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5516,6 +7456,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5525,6 +7472,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5534,6 +7486,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5543,6 +7502,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5559,6 +7523,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5578,7 +7543,13 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5600,9 +7571,16 @@ export interface operations {
                     "application/json": components["schemas"]["Process"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5612,33 +7590,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5648,6 +7658,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5657,6 +7674,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5666,6 +7690,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5675,6 +7706,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5684,6 +7724,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5693,6 +7740,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5702,6 +7758,29 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `disk_full` The disk is full. */
+            507: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5715,7 +7794,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -5725,6 +7806,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5750,6 +7835,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5759,6 +7849,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5768,6 +7865,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5777,6 +7879,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5786,6 +7893,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5795,6 +7909,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5804,6 +7925,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5813,6 +7939,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5822,6 +7955,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5835,7 +7973,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -5845,6 +7985,10 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5853,6 +7997,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5862,6 +8011,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5871,6 +8027,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5880,6 +8041,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5889,6 +8055,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5898,6 +8071,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5907,6 +8087,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5916,6 +8101,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5925,6 +8117,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5942,7 +8139,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -5952,6 +8151,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5970,6 +8173,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5979,6 +8187,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5988,6 +8203,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5997,6 +8217,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6006,6 +8231,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6015,6 +8247,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6024,6 +8263,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6033,6 +8277,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6042,6 +8293,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6058,7 +8314,9 @@ export interface operations {
                 "Last-Event-ID"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -6068,16 +8326,34 @@ export interface operations {
             /** @description Server-sent events until the end. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id: 13.0
+                     *     event: stdout
+                     *     data: {"data":"cc -c main.c\n","offset":0,"nextOffset":13}
+                     *
+                     *     id: 13.0
+                     *     event: exit
+                     *     data: {"processId":"prc_01k9x3v6m8e9t2q4r6s8v0w2y4","command":"make -j2","user":"agent","pid":1402,"status":"exited","exitCode":0,"startedAt":"2026-11-20T10:00:00.000Z","endedAt":"2026-11-20T10:00:00.000Z","stdoutBytes":2048,"stderrBytes":0,"truncated":false}
+                     */
                     "text/event-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6087,6 +8363,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6096,6 +8379,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6105,6 +8393,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6114,6 +8407,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6123,6 +8423,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6132,6 +8439,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6141,6 +8453,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6150,6 +8469,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6166,7 +8490,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -6185,7 +8511,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6210,6 +8542,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6219,6 +8558,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6228,6 +8576,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6237,6 +8592,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6246,6 +8608,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6255,6 +8626,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6264,6 +8642,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6273,6 +8658,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6282,6 +8674,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6291,6 +8692,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6300,6 +8708,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6309,6 +8726,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6327,6 +8751,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6336,6 +8761,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6375,6 +8804,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6384,6 +8818,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6393,6 +8834,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6402,6 +8848,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6411,6 +8862,27 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6420,6 +8892,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6429,6 +8908,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6438,6 +8922,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6447,6 +8938,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6456,6 +8952,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6467,13 +8968,17 @@ export interface operations {
     deleteFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
                 /** @description Default false. */
                 recursive?: boolean;
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6483,6 +8988,10 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6491,6 +9000,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6500,6 +9014,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6509,6 +9030,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6518,6 +9044,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6527,6 +9058,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6536,6 +9074,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6545,6 +9090,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6554,6 +9104,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6563,6 +9120,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6572,6 +9134,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6583,11 +9150,15 @@ export interface operations {
     statFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6597,6 +9168,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6620,6 +9195,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6629,6 +9209,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6638,6 +9225,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6647,6 +9239,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6656,6 +9253,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6665,6 +9269,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6674,6 +9285,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6683,6 +9299,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6692,6 +9315,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6701,6 +9329,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6712,7 +9345,10 @@ export interface operations {
     readFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
             };
             header?: {
@@ -6720,6 +9356,7 @@ export interface operations {
                 Range?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6731,30 +9368,49 @@ export interface operations {
                 headers: {
                     /** @description Size in bytes. */
                     "Content-Length"?: string;
-                    /** @description When the file was changed. */
-                    "Last-Modified"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example any bytes */
                     "application/octet-stream": string;
                 };
             };
             /** @description The range asked for. */
             206: {
                 headers: {
+                    /** @description Size of the part in bytes. */
+                    "Content-Length"?: string;
                     /** @description Which bytes of how many. */
                     "Content-Range"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example any bytes */
                     "application/octet-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6764,6 +9420,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6773,6 +9436,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6782,6 +9450,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6791,6 +9464,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6800,6 +9480,13 @@ export interface operations {
             /** @description `range_not_satisfiable` The range lies outside the file. */
             416: {
                 headers: {
+                    /** @description `bytes *\/` and the size of the file. */
+                    "Content-Range"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6809,6 +9496,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6818,6 +9512,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6827,6 +9526,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6836,6 +9542,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6845,6 +9556,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6856,7 +9572,10 @@ export interface operations {
     writeFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
                 /** @description Default 0644, or that of the file replaced. */
                 mode?: string;
@@ -6867,6 +9586,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6881,6 +9601,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6907,6 +9631,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6916,6 +9645,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6925,6 +9661,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6934,6 +9675,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6943,6 +9689,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6952,6 +9705,11 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6961,6 +9719,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6970,6 +9735,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6979,6 +9749,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6988,6 +9765,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6997,6 +9779,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7013,6 +9800,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -7031,7 +9819,13 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7054,6 +9848,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7063,6 +9864,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7072,6 +9882,13 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7081,6 +9898,13 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7090,6 +9914,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7099,6 +9932,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7108,6 +9948,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7117,6 +9964,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7126,6 +9980,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7135,6 +9998,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7144,6 +10014,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7153,6 +10032,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7162,6 +10048,13 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7178,6 +10071,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -7197,7 +10091,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7220,6 +10120,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7229,6 +10136,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7238,6 +10154,13 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7247,6 +10170,13 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7256,6 +10186,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7265,6 +10204,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7274,6 +10220,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7283,6 +10236,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7292,6 +10252,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7301,6 +10270,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7310,6 +10286,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7319,6 +10304,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7328,6 +10320,13 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7348,6 +10347,10 @@ export interface operations {
             /** @description All of them. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7377,6 +10380,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7386,6 +10394,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7395,6 +10410,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7404,6 +10424,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7413,6 +10440,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7422,6 +10454,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7435,6 +10474,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example tpl_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 templateId: string;
             };
             cookie?: never;
@@ -7444,6 +10484,10 @@ export interface operations {
             /** @description The template. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7468,6 +10512,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7477,6 +10526,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7486,6 +10542,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7495,6 +10556,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7504,6 +10570,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7513,6 +10586,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7522,6 +10600,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7542,6 +10627,10 @@ export interface operations {
             /** @description All of them. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7587,6 +10676,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7596,6 +10690,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7605,6 +10706,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7614,6 +10720,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7623,6 +10736,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7632,6 +10750,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7645,6 +10770,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -7654,6 +10780,10 @@ export interface operations {
             /** @description The node. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7694,6 +10824,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7703,6 +10838,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7712,6 +10854,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7721,6 +10868,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7730,6 +10882,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7739,6 +10898,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7748,6 +10912,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7773,6 +10944,10 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7804,6 +10979,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7813,6 +10993,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7822,6 +11009,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7831,6 +11023,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7840,6 +11039,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7849,6 +11053,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7885,7 +11096,13 @@ export interface operations {
             /** @description The key and its secret. */
             201: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7914,6 +11131,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7923,6 +11147,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7932,6 +11165,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7941,6 +11181,15 @@ export interface operations {
             /** @description `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7950,6 +11199,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7959,6 +11215,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7968,6 +11231,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7977,6 +11247,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7986,6 +11265,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7995,6 +11281,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8008,6 +11303,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 keyId: string;
             };
             cookie?: never;
@@ -8017,6 +11313,10 @@ export interface operations {
             /** @description Revoked. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8025,6 +11325,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8034,6 +11339,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8043,6 +11355,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8052,6 +11369,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8061,6 +11383,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8070,6 +11399,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8079,6 +11413,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8108,16 +11449,30 @@ export interface operations {
             /** @description Events until you leave. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id: 41
+                     *     event: desktop.ready
+                     *     data: {"id":"evt_01k9x3v6m8e9t2q4r6s8v0w2y4","type":"desktop.ready","createdAt":"2026-11-20T10:00:00.000Z","desktopId":"dsk_01k9x3v6m8e9t2q4r6s8v0w2y4","actor":{"type":"node","id":"nod_01k9x3v6m8e9t2q4r6s8v0w2y4"},"requestId":null,"data":{}}
+                     */
                     "text/event-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8127,6 +11482,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8136,6 +11498,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8145,6 +11512,11 @@ export interface operations {
             /** @description `position_expired` That position is past retention. */
             410: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8154,6 +11526,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8163,6 +11542,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8172,6 +11556,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8211,6 +11602,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8220,6 +11612,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8229,6 +11622,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8266,6 +11662,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8275,6 +11672,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8284,6 +11682,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8319,6 +11720,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8328,6 +11730,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8337,6 +11740,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8372,6 +11778,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8381,6 +11788,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8390,6 +11798,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8414,12 +11825,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example lebureau_requests_total{operation="getHealth",status="200"} 7 */
                     "text/plain": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8429,6 +11842,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8438,6 +11852,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {

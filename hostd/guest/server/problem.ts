@@ -56,9 +56,11 @@ export function problemResponse(error: unknown, requestId: string): Response {
     requestId,
     retryable: kind.retryable ?? false,
   };
-  const headers = new Headers({ 'content-type': 'application/problem+json' });
+  const headers = new Headers({ 'content-type': 'application/problem+json', 'x-request-id': requestId });
   const retryAfter = fault.extra.retryAfterSeconds ?? (kind.status === 503 ? 1 : undefined);
   if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter));
+  const size = fault.extra.members?.['sizeBytes'];
+  if (kind.status === 416 && typeof size === 'number') headers.set('content-range', `bytes */${size}`);
   return new Response(JSON.stringify(body), { status: kind.status, headers });
 }
 
