@@ -12,6 +12,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { expectPublic } from '../contract.ts';
 import { freePort } from '../freePort.ts';
 
 /** The whole product as processes of their own, on a home folder made for one test; the template is shared and read-only. */
@@ -159,7 +160,7 @@ export interface Answer {
   body: any;
 }
 
-/** One REST call with the service's key. */
+/** One REST call with the service's key; the answer must be as the contract says. */
 export async function call(
   service: { baseUrl: string; apiKey: string },
   method: string,
@@ -176,12 +177,7 @@ export async function call(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  const text = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text,
-  };
+  return { status: response.status, headers: response.headers, body: await expectPublic(response, method, path) };
 }
 
 /** Creates a desktop and waits until it is running and ready. */
