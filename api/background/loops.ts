@@ -32,7 +32,7 @@ export async function expireDesktops(services: Services, usage: Usage): Promise<
   if (used.length > 0) await database.write((write) => renewExpiry(write, used, clock.nowMs()));
   for (const { id, workspaceId } of await listExpired(database.read, clock.nowMs())) {
     const caller = { keyId: '', workspaceId, capabilities: new Set(allCapabilities), restriction: null };
-    const act = { caller, requestId: '', desktopId: id, isUsed: () => usage.isUsed(id) };
+    const act = { caller, requestId: null, desktopId: id, isUsed: () => usage.isUsed(id) };
     if (await database.write((write) => expireDesktop(services, write, act)))
       services.log.info('ephemeral desktop expired', { desktopId: id });
   }

@@ -25,7 +25,8 @@ import type { DesktopHead, WireCache } from './wireCache.ts';
 
 export interface Act {
   caller: Caller;
-  requestId: string;
+  /** Null: nobody asked; the system acts by itself. */
+  requestId: string | null;
   desktopId: string;
   /** The If-Match header. */
   ifMatch?: string | null;
@@ -216,7 +217,7 @@ async function tell(
     type: what.type,
     workspaceId: caller.workspaceId,
     desktopId,
-    actor: { type: 'key', id: caller.keyId },
+    actor: requestId === null ? { type: 'system' } : { type: 'key', id: caller.keyId },
     requestId,
     data: what.data,
   });

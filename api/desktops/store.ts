@@ -79,11 +79,16 @@ export async function listHeads(
     texts.push('d."id" < ?');
     parameters.push(page.before);
   }
-  const text = `select d."id", d."version", d."nodeId" from "desktops" d where ${texts.join(' and ')} order by d."id" desc limit ?`;
+  const text = `select d."id", d."version", d."expiresMs", d."nodeId" from "desktops" d where ${texts.join(' and ')} order by d."id" desc limit ?`;
   const query = { text, parameters: [...parameters, page.limit] };
-  const rows = await source.select<{ id: string; version: number; nodeId: string }>(query);
+  const rows = await source.select<Omit<DesktopHead, 'heardMs'> & { nodeId: string }>(query);
   const heard = await nodesHeard(source, new Set(rows.map((row) => row.nodeId)));
-  return rows.map((row) => ({ id: row.id, version: row.version, heardMs: heard.get(row.nodeId) ?? 0 }));
+  return rows.map((row) => ({
+    id: row.id,
+    version: row.version,
+    expiresMs: row.expiresMs,
+    heardMs: heard.get(row.nodeId) ?? 0,
+  }));
 }
 
 async function nodesHeard(source: Source, nodeIds: ReadonlySet<string>): Promise<Map<string, number>> {
@@ -182,12 +187,15 @@ export async function markExpired({ db }: Write, desktopId: string, nowMs: numbe
   return numUpdatedRows === 1n;
 }
 
-/** Begins the time to live of these desktops anew at `nowMs`. @returns of how many; those being deleted stay so */
+/**
+ * Begins the time to live of these desktops anew at `nowMs`. A use is no change: who read the desktop before may still
+ * change it. @returns of how many; those being deleted stay so
+ */
 export async function renewExpiry({ db }: Write, desktopIds: readonly string[], nowMs: number): Promise<number> {
   if (desktopIds.length === 0) return 0;
   const { numUpdatedRows } = await db
     .updateTable('desktops')
-    .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000`, version: sql<number>`"version" + 1` })
+    .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000` })
     .where('id', 'in', desktopIds)
     .where('ephemeral', '=', 1)
     .where('deletedMs', 'is', null)
