@@ -11,6 +11,8 @@ export interface Services {
   overcommit: Overcommit;
   reclaimAfterSeconds: number;
   sourceUrl: string;
+  /** Aborts when the process begins to stop: what waits or follows ends then, instead of holding the end up. */
+  ending: AbortSignal;
   clock: Clock;
   log: Log;
 }

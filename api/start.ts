@@ -20,7 +20,10 @@ export interface RunningApi {
   stop(timeoutMs: number): Promise<void>;
 }
 
-export async function openServices(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<Services> {
+export async function openServices(
+  config: ApiConfig,
+  at: { clock: Clock; log: Log; ending?: AbortSignal },
+): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
   const { overcommit, reclaimAfterSeconds, sourceUrl } = config;
@@ -30,7 +33,9 @@ export async function openServices(config: ApiConfig, at: { clock: Clock; log: L
     overcommit,
     reclaimAfterSeconds,
     sourceUrl,
-    ...at,
+    ending: at.ending ?? new AbortController().signal,
+    clock: at.clock,
+    log: at.log,
   };
   await ensureWorkspace(services, config.quota);
   return services;
@@ -38,11 +43,11 @@ export async function openServices(config: ApiConfig, at: { clock: Clock; log: L
 
 /** Opens the database, makes the first key, listens and starts the loops. */
 export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<RunningApi> {
-  const services = await openServices(config, at);
+  const ending = new AbortController();
+  const services = await openServices(config, { ...at, ending: ending.signal });
   const keyFile = join(config.home, 'api-key');
   if (await ensureFirstKey(services, keyFile)) at.log.info('first key made', { file: keyFile });
   const apps = composeApps(services, { rateLimits: config.rateLimits });
-  const ending = new AbortController();
   const publicServer = listenPublic(apps, config);
   const nodeServer = await listenNode(apps, config.nodeSocket);
   const loops = runLoops(services, {
