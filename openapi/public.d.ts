@@ -10337,14 +10337,19 @@ export interface operations {
     };
     listTemplates: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Default 20. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; good for the same filter only. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All of them. */
+            /** @description One page. */
             200: {
                 headers: {
                     /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
@@ -10617,14 +10622,19 @@ export interface operations {
     };
     listNodes: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Default 20. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; good for the same filter only. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All of them. */
+            /** @description One page. */
             200: {
                 headers: {
                     /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */

@@ -212,7 +212,9 @@ test('who follows a process again goes on after the last event heard', async () 
 
 test('when the client goes away the node is told', async () => {
   let cut = false;
+  const reached = Promise.withResolvers<void>();
   node.guest.answer = async (request) => {
+    reached.resolve();
     await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
     cut = true;
     return new Response();
@@ -221,12 +223,11 @@ test('when the client goes away the node is told', async () => {
   const running = api
     .ask('POST', below('/exec'), { body: { command: 'sleep 60' }, signal: leaving.signal })
     .catch(() => {});
-  await Bun.sleep(50);
+  await reached.promise;
   leaving.abort();
   await running;
-  for (let i = 0; i < 200 && !cut; i++) await Bun.sleep(10);
+  await expect.poll(() => cut).toBe(true);
   node.guest.answer = undefined;
-  expect(cut).toBe(true);
 });
 
 test('a use shortly before the end is written down before it reaches the node', async () => {
@@ -249,6 +250,30 @@ test('a use shortly before the end is written down before it reaches the node', 
   expect(late).toMatchObject({ code: 'wrong_state', desktopStatus: 'destroying' });
   expect(node.guest.seen.length).toBe(seen);
   await set({ expiresMs: clock.nowMs() + 60_000, deletedMs: null });
+});
+
+test('an upload whose client goes away in the middle is cut at the node, too', async () => {
+  const leaving = new AbortController();
+  const begun = Promise.withResolvers<void>();
+  node.guest.uploadedBytes = 0;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      controller.enqueue(new Uint8Array(65_536));
+      if (node.guest.uploadedBytes > 0) begun.resolve();
+      await Bun.sleep(1);
+    },
+  });
+  const before = node.guest.abortedUploads;
+  const running = fetch(api.api.url + below('/files/content?path=cut'), {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${api.secret}` },
+    body,
+    signal: leaving.signal,
+  }).catch(() => 'cut');
+  await begun.promise;
+  leaving.abort();
+  expect(await running).toBe('cut');
+  await expect.poll(() => node.guest.abortedUploads).toBe(before + 1);
 });
 
 test('50 MB pass both ways', async () => {

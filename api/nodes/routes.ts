@@ -1,5 +1,6 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
 import { type Route, route, writeRoute } from '../http/route.ts';
+import { pageOf } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { NodeRow } from '../db/tables.ts';
@@ -33,9 +34,9 @@ export function syncRoutes(services: Services): Route[] {
 /** What users see of nodes. */
 export function nodeRoutes(services: Services): Route[] {
   return [
-    route(contract.listNodes, async () => {
-      const rows = await listNodeRows(services.database.read);
-      return { status: 200, body: { data: rows.map((row) => toWire(row, services.clock.nowMs())), nextCursor: null } };
+    route(contract.listNodes, async ({ query }) => {
+      const { data, nextCursor } = pageOf(await listNodeRows(services.database.read), query, 'nodes');
+      return { status: 200, body: { data: data.map((row) => toWire(row, services.clock.nowMs())), nextCursor } };
     }),
     route(contract.getNode, async ({ params }) => {
       const row = await findNode(services.database.read, params.nodeId);
