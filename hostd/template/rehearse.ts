@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Fault } from '@lebureau/kit/fault';
 import type { GuestIdentity, InitExecResult } from '../guest/init/channel.ts';
+import { browsers, type Browser } from './suites.ts';
 import type { WarmMachine } from './warmMachine.ts';
 import type { Warming } from './warming.ts';
 
@@ -18,17 +19,23 @@ const restLooksWanted = 3;
  */
 export async function rehearse(machine: WarmMachine, warming: Warming): Promise<void> {
   const { meter } = warming;
+  const browser = browsers[warming.template.suite];
   await waitForDesktop(machine, warming);
   await waitForRest(machine, warming);
   meter.enter('warming programs');
   await machine.init.identify(rehearsalIdentity(warming), 60_000);
   const programs = [openTerminal, openFiles, openBrowser];
   for (const [done, program] of programs.entries()) {
-    await program(machine);
+    await program(machine, browser);
     meter.tell((done + 1) / (programs.length + 1));
   }
   for (let i = 0; i < 5; i++) await run(machine, 'true', 30_000);
-  await machine.init.exec({ argv: ['sh', '-c', tidy], user: 'root', timeoutMs: 120_000, outputMaxBytes: 4096 });
+  await machine.init.exec({
+    argv: ['sh', '-c', tidy(browser)],
+    user: 'root',
+    timeoutMs: 120_000,
+    outputMaxBytes: 4096,
+  });
   await restPointer(machine);
   await waitForRest(machine, warming);
   await machine.init.forget(30_000);
@@ -59,8 +66,8 @@ async function openFiles(machine: WarmMachine): Promise<void> {
 }
 
 /** On a slow machine it may take longer than this; then only its first start in a clone is slower. */
-async function openBrowser(machine: WarmMachine): Promise<void> {
-  const script = visit('x-www-browser about:blank', 'chromium', 6);
+async function openBrowser(machine: WarmMachine, browser: Browser): Promise<void> {
+  const script = visit(browser.command, browser.windowClass, 6);
   await machine.init.exec({ argv: ['sh', '-c', script], user: 'agent', timeoutMs: browserMaxMs, outputMaxBytes: 4096 });
 }
 
@@ -68,13 +75,14 @@ async function openBrowser(machine: WarmMachine): Promise<void> {
  * A browser's profile holds ids that no two desktops may share, and a lock that names the host. At last free memory is
  * overwritten with zeros, which the RAM file need not hold.
  */
-const tidy = [
-  'pkill -KILL -u agent chromium; cd /home/agent',
-  'rm -rf .config/chromium .cache/chromium .pki .cache/sessions .bash_history /root/.bash_history /tmp/.org.chromium*',
-  'sync',
-  "free=$(awk '/^MemFree:/ { print int($2 / 1024) - 48 }' /proc/meminfo)",
-  '[ "$free" -lt 16 ] || dd if=/dev/zero of=/dev/null bs="${free}M" count=1 2>/dev/null',
-].join('\n');
+const tidy = (browser: Browser) =>
+  [
+    `pkill -KILL -u agent ${browser.process}; cd /home/agent`,
+    `rm -rf ${browser.leavings.join(' ')} .pki .cache/sessions .bash_history /root/.bash_history`,
+    'sync',
+    "free=$(awk '/^MemFree:/ { print int($2 / 1024) - 48 }' /proc/meminfo)",
+    '[ "$free" -lt 16 ] || dd if=/dev/zero of=/dev/null bs="${free}M" count=1 2>/dev/null',
+  ].join('\n');
 
 async function run(machine: WarmMachine, script: string, timeoutMs: number): Promise<InitExecResult> {
   const result = await machine.init.exec({
