@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { integer, readConfig } from '@lebureau/kit/config';
+import { integer, oneOf, readConfig } from '@lebureau/kit/config';
 
 const absolutePath = (text: string) => {
   if (!text.startsWith('/')) throw new Error('wants an absolute path');
@@ -15,7 +15,12 @@ export interface LaunchConfig {
   /** Public address of the API. */
   port: number;
   mcpPort: number;
+  /** Which system desktops get; undefined: the builder's choice. */
+  suite: Suite | undefined;
 }
+
+export const suites = ['bookworm', 'jammy', 'auto'] as const;
+export type Suite = (typeof suites)[number];
 
 /** @param environment usually `process.env`. @throws Error that lists every mistake. */
 export function readLaunchConfig(environment: Record<string, string | undefined> = process.env): LaunchConfig {
@@ -28,11 +33,17 @@ export function readLaunchConfig(environment: Record<string, string | undefined>
     },
     LEBUREAU_PORT: { about: 'port of the API on 127.0.0.1', parse: integer(1, 65_535), fallback: 7070 },
     LEBUREAU_MCP_PORT: { about: 'port of MCP over HTTP on 127.0.0.1', parse: integer(1, 65_535), fallback: 7071 },
+    LEBUREAU_SUITE: {
+      about: 'suite of the template',
+      parse: oneOf(suites),
+      fallback: undefined as Suite | undefined,
+    },
   });
   return {
     home: values.LEBUREAU_HOME,
     cache: join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'lebureau'),
     port: values.LEBUREAU_PORT,
     mcpPort: values.LEBUREAU_MCP_PORT,
+    suite: values.LEBUREAU_SUITE,
   };
 }

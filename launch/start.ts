@@ -20,8 +20,8 @@ process.on('SIGINT', () => stop.abort());
 process.on('SIGTERM', () => stop.abort());
 
 try {
-  const { yes, 'show-config': show } = readFlags();
-  const config = readLaunchConfig();
+  const { yes, suite, 'show-config': show } = readFlags();
+  const config = readLaunchConfig(suite === undefined ? process.env : { ...process.env, LEBUREAU_SUITE: suite });
   if (show) showConfiguration(config);
   else await start(config, yes);
 } catch (error) {
@@ -34,6 +34,7 @@ function readFlags() {
   const options = {
     yes: { type: 'boolean', default: false },
     'show-config': { type: 'boolean', default: false },
+    suite: { type: 'string' },
   } as const;
   return parseArgs({ options }).values;
 }
@@ -52,7 +53,8 @@ async function start(config: LaunchConfig, yes: boolean): Promise<void> {
   await requireFreePort(config.port, 'LEBUREAU_PORT');
   await requireFreePort(config.mcpPort, 'LEBUREAU_MCP_PORT');
   requireRoom(config.home);
-  await ensureTemplate({ home: config.home, cacheDir: config.cache, out: process.stdout, signal: stop.signal });
+  const { home, cache: cacheDir, suite } = config;
+  await ensureTemplate({ home, cacheDir, suite, out: process.stdout, signal: stop.signal });
   const running = startPrograms(config, paths);
   try {
     await waitUntilReady(config, paths);

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Suite } from './config.ts';
 import { openProgressBar } from './progressBar.ts';
 
 export interface TemplateWish {
   home: string;
   cacheDir: string;
+  suite?: Suite;
   out: NodeJS.WriteStream;
   signal?: AbortSignal;
   /** In the place of the builder, for tests. */
@@ -52,7 +54,19 @@ export async function ensureTemplate(wish: TemplateWish): Promise<void> {
 
 function builderCommand(wish: TemplateWish): [string, ...string[]] {
   const script = join(import.meta.dir, '..', 'hostd', 'template', 'main.ts');
-  return [process.execPath, script, '--home', wish.home, '--cache', wish.cacheDir, '--size', '1x1024', '--json'];
+  const suite = wish.suite === undefined ? [] : ['--suite', wish.suite];
+  return [
+    process.execPath,
+    script,
+    '--home',
+    wish.home,
+    '--cache',
+    wish.cacheDir,
+    ...suite,
+    '--size',
+    '1x1024',
+    '--json',
+  ];
 }
 
 function parse(line: string): BuildEvent | undefined {

@@ -19,7 +19,8 @@ try {
   await ensureSystemPackages({ yes, tests: true });
   if (wanted.length === 0) runCheck();
   const home = testHome();
-  await ensureTemplate({ home, cacheDir: cacheDir(), out: process.stdout });
+  // Named, so that no other mirror is asked.
+  await ensureTemplate({ home, cacheDir: cacheDir(), suite: 'bookworm', out: process.stdout });
   runVmTests(home);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));

@@ -157,7 +157,7 @@ async function requireRoom(folder: string, size: MachineSize): Promise<void> {
   if (freeMiB < wantedMiB) {
     throw new Fault(
       'disk_full',
-      `warming this size needs ${wantedMiB} MiB below ${folder}, and ${Math.floor(freeMiB)} MiB are free`,
+      `warming this size needs ${wantedMiB} MiB below ${folder}, and ${Math.floor(freeMiB)} MiB are free: make room, or name another folder in LEBUREAU_HOME`,
     );
   }
 }
