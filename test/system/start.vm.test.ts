@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../freePort.ts';
+import { type NpmStart, npmStart, untilRunning } from './npmStart.ts';
 import { call, templateHome, vmSkipReason, waitFor } from './product.ts';
 
 const skip = vmSkipReason();
@@ -12,7 +13,7 @@ const root = join(import.meta.dirname, '..', '..');
 describe.skipIf(skip !== undefined)(`npm start, from a clean clone ${skip ?? ''}`, () => {
   let folder: string;
   let home: string;
-  const started: ChildProcess[] = [];
+  const started: NpmStart[] = [];
   let ports: { LEBUREAU_PORT: string; LEBUREAU_MCP_PORT: string };
 
   beforeAll(async () => {
@@ -25,7 +26,7 @@ describe.skipIf(skip !== undefined)(`npm start, from a clean clone ${skip ?? ''}
     execFileSync('git', ['clone', '-q', root, join(folder, 'lebureau')]);
   });
   afterAll(async () => {
-    for (const child of started) killGroup(child);
+    for (const run of started) run.kill();
     await Bun.sleep(200);
     rmSync(folder, { recursive: true, force: true });
   });
@@ -88,41 +89,13 @@ describe.skipIf(skip !== undefined)(`npm start, from a clean clone ${skip ?? ''}
 
   async function startUntilReady() {
     const run = launch({});
-    await waitFor(async () => run.output().includes('Ctrl-C') || run.child.exitCode !== null, run.output);
-    expect(run.output()).toContain('Le Bureau is running.');
+    await untilRunning(run);
     return run;
   }
 
   function launch(environment: Record<string, string>) {
-    const child = spawn('npm', ['start', '--silent', '--', '--yes'], {
-      cwd: join(folder, 'lebureau'),
-      env: { ...process.env, LEBUREAU_HOME: home, ...ports, LEBUREAU_TEST_HOME: undefined, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
-    started.push(child);
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    // `close`: npm itself may end at SIGINT before what it started has drained, which still holds the pipes.
-    const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)));
-    return {
-      child,
-      output: () => output,
-      ended,
-      /** What a terminal does on Ctrl-C: SIGINT to the whole foreground group. */
-      interrupt: () => {
-        process.kill(-child.pid!, 'SIGINT');
-        return ended;
-      },
-    };
+    const run = npmStart(join(folder, 'lebureau'), { LEBUREAU_HOME: home, ...ports, ...environment });
+    started.push(run);
+    return run;
   }
 });
-
-function killGroup(child: ChildProcess): void {
-  try {
-    process.kill(-child.pid!, 'SIGKILL');
-  } catch {
-    // It has ended, as it should.
-  }
-}
