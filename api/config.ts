@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { integer, oneOf, readConfig } from '@lebureau/kit/config';
 import { type Bucket, buckets } from './http/operation.ts';
 import type { RateLimits } from './http/rateLimit.ts';
+import type { PoolSettings } from './pool/plan.ts';
 
 export interface ApiConfig {
   home: string;
@@ -15,6 +16,8 @@ export interface ApiConfig {
   overcommit: { vcpus: number; memory: number };
   quota: { desktopsMax: number; vcpusMax: number; memoryMiBMax: number; diskGiBMax: number };
   eventRetentionMs: number;
+  /** Undefined: this replica does not look after the pool. */
+  pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
   sourceUrl: string;
 }
@@ -60,6 +63,16 @@ function schema(home: string) {
     LEBUREAU_QUOTA_VCPUS: { about: 'virtual processors of the workspace', parse: count, fallback: 400 },
     LEBUREAU_QUOTA_MEMORY_MIB: { about: 'memory of the workspace', parse: count, fallback: 1_048_576 },
     LEBUREAU_QUOTA_DISK_GIB: { about: 'disk of the workspace', parse: count, fallback: 8000 },
+    LEBUREAU_POOL_MEMBERS_MAX: {
+      about: 'machines that wait, already awake, for who asks next; 0: none',
+      parse: integer(0, 10_000),
+      fallback: 4,
+    },
+    LEBUREAU_POOL_MEMORY_PERCENT: {
+      about: 'what they may hold of the memory that may be promised',
+      parse: integer(0, 100),
+      fallback: 15,
+    },
     LEBUREAU_EVENT_RETENTION_DAYS: { about: 'how long events are kept', parse: integer(1, 3650), fallback: 30 },
     LEBUREAU_RECLAIM_AFTER_SECONDS: {
       about: 'how long a VM that nobody ordered is quarantined',
@@ -97,6 +110,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
       memoryMiBMax: values.LEBUREAU_QUOTA_MEMORY_MIB,
       diskGiBMax: values.LEBUREAU_QUOTA_DISK_GIB,
     },
+    pool: { membersMax: values.LEBUREAU_POOL_MEMBERS_MAX, memoryPercent: values.LEBUREAU_POOL_MEMORY_PERCENT },
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
     sourceUrl: values.LEBUREAU_SOURCE_URL,

@@ -18,6 +18,7 @@ describe('on Postgres', async () => {
   await import('./guest/forward.test.ts');
   await import('./http/http.test.ts');
   await import('./nodes/observations.test.ts');
+  await import('./pool/pool.test.ts');
 });
 
 describe('two replicas on one database', () => {

@@ -53,6 +53,7 @@ export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }
   const loops = runLoops(services, {
     usage: apps.usage,
     eventRetentionMs: config.eventRetentionMs,
+    pool: config.pool,
     signal: ending.signal,
   });
   const url = `http://${config.listen.hostname.includes(':') ? `[${config.listen.hostname}]` : config.listen.hostname}:${publicServer.port}`;

@@ -44,6 +44,7 @@ const order = (body: string, over: Partial<Assignment> = {}): Assignment => ({
   desired: 'running',
   desiredBoot: 1,
   generation: 1,
+  identityVersion: 0,
   cloneSeen: false,
   gracefulStopSeconds: 3,
   config: '{}',

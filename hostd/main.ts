@@ -149,6 +149,7 @@ function guestIdentity(derived: DerivedIdentity, order: Assignment, boot: number
   return {
     owner: order.assignmentId,
     boot,
+    version: order.identityVersion,
     hostName: order.hostName,
     machineId: derived.machineId,
     mac: derived.mac,

@@ -684,6 +684,8 @@ export interface components {
             desiredBoot: number;
             /** @description Raised with every change of this order; an observation names the one it is about. */
             generation: number;
+            /** @description Raised when a machine that waited in the pool is given to a desktop: its guest is told anew who it is. */
+            identityVersion: number;
             /** @description True once a complete clone was reported. From then on its absence is `vm_missing` and nothing is ever cloned in its place. */
             cloneSeen: boolean;
             /** @description How long a stop waits for the guest before the power is cut. */
@@ -1398,6 +1400,7 @@ export interface operations {
                      *           "desired": "running",
                      *           "desiredBoot": 1,
                      *           "generation": 1,
+                     *           "identityVersion": 0,
                      *           "cloneSeen": false,
                      *           "gracefulStopSeconds": 30,
                      *           "config": "{}"

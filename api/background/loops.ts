@@ -6,20 +6,25 @@ import { purgeEvents } from '../events/store.ts';
 import { keptMs } from '../http/idempotency.ts';
 import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
+import { keepPool } from '../pool/keeper.ts';
+import type { PoolSettings } from '../pool/plan.ts';
 import type { Services } from '../services.ts';
 
 export interface LoopSettings {
   usage: Usage;
   eventRetentionMs: number;
+  pool: PoolSettings | undefined;
   signal: AbortSignal;
 }
 
 /** The loops of one replica; each round may run on several at once. Resolves when all have ended. */
 export async function runLoops(services: Services, settings: LoopSettings): Promise<void> {
   const { clock, log } = services;
+  const { pool } = settings;
   const common = { clock, log, signal: settings.signal, backoffMaxMs: 30_000 };
   await Promise.all([
     runLoop({ ...common, name: 'expiry', intervalMs: 2000 }, () => expireDesktops(services, settings.usage)),
+    pool && runLoop({ ...common, name: 'pool', intervalMs: 2000 }, () => keepPool(services, pool)),
     runLoop({ ...common, name: 'lastUsed', intervalMs: 15_000 }, () => writeLastUsed(services)),
     runLoop({ ...common, name: 'purge', intervalMs: 600_000 }, () => purge(services, settings.eventRetentionMs)),
   ]);

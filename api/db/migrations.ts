@@ -186,4 +186,28 @@ async function eventTable(db: Kysely<unknown>, flavour: Flavour): Promise<void> 
   await index(db, 'eventsCreated', { table: 'events', columns: ['createdMs'] });
 }
 
-export const migrations: readonly Migration[] = [first];
+const pool: Migration = {
+  name: '0002-pool',
+  async up(db) {
+    await db.schema.alterTable('assignments').addColumn('poolKey', text).execute();
+    await db.schema
+      .alterTable('assignments')
+      .addColumn('identityVersion', int, (column) => column.notNull().defaultTo(0))
+      .execute();
+    await index(db, 'assignmentsOfPool', { table: 'assignments', columns: ['poolKey'] });
+    await createTable(db, 'poolDemand', {
+      poolKey: text,
+      templateId: text,
+      vcpus: int,
+      memoryMiB: int,
+      diskGiB: int,
+      network: text,
+      /** Creates, each counting half after ten minutes; thousandths. */
+      recentMilli: int,
+      lastMs: int,
+    });
+    await index(db, 'poolDemandKey', { table: 'poolDemand', columns: ['poolKey'], unique: true });
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool];

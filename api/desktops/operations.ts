@@ -5,7 +5,7 @@ import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
-import { listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
+import { changeOrder, listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import type { ListAnswer } from './listCache.ts';
 import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
@@ -14,7 +14,6 @@ import {
   type DesktopFilter,
   type Scope,
   changeDesktop,
-  changeOrder,
   findDesktop,
   listHeads,
   markExpired,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Caller } from '../keys/auth.ts';
 import type { Database, Reader, Write } from '../db/database.ts';
-import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
+import type { DesktopRow } from '../db/tables.ts';
 import type { DesktopHead } from './wireCache.ts';
 import { type DesktopView, assignmentColumns, desktopColumns } from './view.ts';
 
@@ -107,13 +107,9 @@ export function listViewsById(source: Source, scope: Scope, ids: readonly string
   return source.select<DesktopView>({ text, parameters: [...parameters, ...ids] });
 }
 
-export async function insertDesktop(
-  { db }: Write,
-  rows: { desktop: DesktopRow; assignment: AssignmentRow; labels: Record<string, string> },
-): Promise<void> {
-  await db.insertInto('assignments').values(rows.assignment).execute();
-  await db.insertInto('desktops').values(rows.desktop).execute();
-  await insertLabels({ db }, rows.desktop, rows.labels);
+export async function insertDesktop({ db }: Write, desktop: DesktopRow, labels: Record<string, string>): Promise<void> {
+  await db.insertInto('desktops').values(desktop).execute();
+  await insertLabels({ db }, desktop, labels);
 }
 
 export async function replaceLabels(
@@ -152,16 +148,6 @@ export async function changeDesktop(
   if (at.ifVersion !== undefined) query = query.where('version', '=', at.ifVersion);
   const { numUpdatedRows } = await query.executeTakeFirst();
   return numUpdatedRows === 1n;
-}
-
-/** Changes an order and raises its generation. */
-export async function changeOrder({ db }: Write, assignmentId: string, change: Partial<AssignmentRow>): Promise<void> {
-  await db
-    .updateTable('assignments')
-    .set({ ...change, generation: sql<number>`"generation" + 1` })
-    .where('id', '=', assignmentId)
-    .where('closedMs', 'is', null)
-    .execute();
 }
 
 /** Ephemeral desktops whose time is over. */

@@ -40,21 +40,40 @@ export interface Placement {
 /** A node with less free disk than this gets no new desktop. */
 const diskFloorMiB = 2048;
 
-/** @returns the possible places, best first: warm before cold, then most free memory. Or why there is none. */
-export function placeDesktop(
-  wish: PlacementWish,
-  nodes: readonly PlacementNode[],
-  overcommit: Overcommit,
-): Placement[] | { none: string } {
+export interface Suitable {
+  nodes: PlacementNode[];
+  template: { id: string; name: string };
+  /** What the desktop gets on most of them. */
+  network: 'internet' | 'none';
+}
+
+/** The nodes that could hold it if they had room, and the template it would be made from. Or why there is none. */
+export function suitableNodes(wish: PlacementWish, nodes: readonly PlacementNode[]): Suitable | { none: string } {
   const up = nodes.filter((node) => node.heard && !node.cordoned);
   if (up.length === 0) return { none: 'No node is up.' };
   const suitable = up.filter((node) => wish.network !== 'internet' || node.network === 'isolated');
   if (suitable.length === 0) return { none: 'No node can give a desktop a network; ask for `network: "none"`.' };
   const template = newestTemplate(wish.template, suitable);
   if (template === undefined) return { none: 'No node that is up has the template yet.' };
+  const having = suitable.filter((node) => node.templates.some((each) => each.id === template.id));
+  return {
+    nodes: having,
+    template: { id: template.id, name: template.name },
+    network: wish.network ?? (having.some((node) => node.network === 'isolated') ? 'internet' : 'none'),
+  };
+}
+
+/** @returns the possible places, best first: warm before cold, then most free memory. Or why there is none. */
+export function placeDesktop(
+  wish: PlacementWish,
+  nodes: readonly PlacementNode[],
+  overcommit: Overcommit,
+): Placement[] | { none: string } {
+  const suitable = suitableNodes(wish, nodes);
+  if ('none' in suitable) return suitable;
+  const { template } = suitable;
   const warmSize = `${wish.vcpus}x${wish.memoryMiB}`;
-  const places = suitable
-    .filter((node) => node.templates.some((each) => each.id === template.id))
+  const places = suitable.nodes
     .map((node) => ({
       node,
       limits: {
@@ -67,7 +86,7 @@ export function placeDesktop(
   if (places.length === 0) return { none: 'No node has room for this size.' };
   return places.map(({ node, limits }) => ({
     nodeId: node.id,
-    template: { id: template.id, name: template.name },
+    template,
     network: wish.network ?? (node.network === 'isolated' ? 'internet' : 'none'),
     limits,
   }));

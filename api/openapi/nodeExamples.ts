@@ -43,6 +43,7 @@ export const nodeExamples: Record<string, Example> = {
           desired: 'running',
           desiredBoot: 1,
           generation: 1,
+          identityVersion: 0,
           cloneSeen: false,
           gracefulStopSeconds: 30,
           config: '{}',

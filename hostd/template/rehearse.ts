@@ -12,6 +12,8 @@ const restLookMs = 2_500;
 /** An idle desktop with its clock on the panel uses about 3 % of a core. */
 const restShare = 0.08;
 const restLooksWanted = 3;
+/** When in a minute it is time to save, which takes about two seconds more. */
+const beforeMinuteMs = 55_000;
 
 /**
  * Brings the desktop to where every clone shall begin: painted, at rest, nobody's, and with what users open first
@@ -29,20 +31,27 @@ export async function rehearse(machine: WarmMachine, warming: Warming): Promise<
     await program(machine, browser);
     meter.tell((done + 1) / (programs.length + 1));
   }
-  for (let i = 0; i < 5; i++) await run(machine, 'true', 30_000);
   await machine.init.exec({
     argv: ['sh', '-c', tidy(browser)],
     user: 'root',
     timeoutMs: 120_000,
     outputMaxBytes: 4096,
   });
+  for (const command of firstCommands) {
+    for (let i = 0; i < 3; i++)
+      await machine.init.exec({ argv: command, user: 'agent', timeoutMs: 60_000, outputMaxBytes: 4096 });
+  }
   await restPointer(machine);
   await waitForRest(machine, warming);
+  await waitForMinute(warming);
   await machine.init.forget(30_000);
   machine.init.close();
   // The init program has seen its host leave, so every clone finds it waiting at the start of a frame.
   await warming.clock.sleep(1_000);
 }
+
+/** What a clone is asked first: after the memory was tidied, so that programs and the ways to them are in it. */
+const firstCommands = [['python3', '-c', 'pass'], ['bash', '-c', 'true'], ['sh', '-c', 'true'], ['true']];
 
 const windowTries = 600;
 /** Starts a program, waits for its window, closes it and waits for its end. */
@@ -129,6 +138,16 @@ async function waitForRest(machine: WarmMachine, warming: Warming): Promise<void
   }
 }
 
+/**
+ * The clock of the panel draws itself at the turn of its minute, whatever time a clone is told: saved shortly before, every
+ * clone draws the right time soon after it woke up.
+ */
+async function waitForMinute({ clock, signal }: Warming): Promise<void> {
+  const minuteMs = 60_000;
+  const intoMinuteMs = clock.nowMs() % minuteMs;
+  await clock.sleep((minuteMs + beforeMinuteMs - intoMinuteMs) % minuteMs, signal);
+}
+
 /** A desktop whose pointer has moved shows it; the middle of the screen is where nothing reacts to it. */
 async function restPointer(machine: WarmMachine): Promise<void> {
   const at = 0x4000;
@@ -140,6 +159,7 @@ function rehearsalIdentity(warming: Warming): GuestIdentity {
   return {
     owner: 'rehearsal',
     boot: 0,
+    version: 0,
     hostName: 'lebureau',
     machineId: randomBytes(16).toString('hex'),
     mac: '52:54:00:00:00:02',

@@ -74,6 +74,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       LEBUREAU_API_LISTEN: `127.0.0.1:${apiPort}`,
       LEBUREAU_NODE_LISTEN: nodeSocket,
       LEBUREAU_RATE_LIMITS: 'off',
+      // Machines that nobody asked for are for the tests that are about them.
+      LEBUREAU_POOL_MEMBERS_MAX: '0',
       ...options.environment,
     },
     hostd: {

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 /**
  * The resident init process of the template, as hostd sees it. The wire format is versioned and described in
  * hostd/template/init/PROTOCOL.md; every message may be sent again (resume, fork and a restarted hostd do).
@@ -16,13 +18,19 @@ export interface InitChannel {
   /** Runs one command. Any number at once. */
   exec(request: InitExecRequest): Promise<InitExecResult>;
 
+  /**
+   * A connection to a Unix socket of the guest, as root.
+   * @throws Fault `guest_unreachable` when there is none within `timeoutMs`.
+   */
+  connect(path: string, timeoutMs: number): Promise<Duplex>;
+
   close(): void;
 }
 
 export interface InitHealth {
   protocol: number;
   programVersion: string;
-  /** Undefined until identified: `${owner}:${boot}` of the last `identify`. */
+  /** Undefined until identified: `identityMark` of the last `identify`. */
   identity?: string;
   /** Seconds the guest has been up, its load over one minute, its free memory and free root disk. */
   uptimeSeconds: number;
@@ -36,6 +44,8 @@ export interface InitHealth {
 export interface GuestIdentity {
   owner: string;
   boot: number;
+  /** Of the order; a machine that waited in the pool is identified again when a desktop gets it. */
+  version: number;
   hostName: string;
   /** 32 lower-case hexadecimal digits. */
   machineId: string;
@@ -72,4 +82,9 @@ export interface InitExecResult {
   exitCode: number;
   timedOut: boolean;
   truncated: boolean;
+}
+
+/** What a guest remembers of the identity it was given, until it boots again. */
+export function identityMark({ owner, boot, version }: Pick<GuestIdentity, 'owner' | 'boot' | 'version'>): string {
+  return `${owner}:${boot}:${version}`;
 }

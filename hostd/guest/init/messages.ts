@@ -1,5 +1,5 @@
 import { Fault } from '@lebureau/kit/fault';
-import type { GuestIdentity, InitExecRequest, InitHealth } from './channel.ts';
+import { type GuestIdentity, identityMark, type InitExecRequest, type InitHealth } from './channel.ts';
 import { decodeFields, encodeFields, type Fields } from './fields.ts';
 import { payloadMaxBytes } from './frame.ts';
 
@@ -13,6 +13,7 @@ export const messageType = {
   stdinEnd: 0x06,
   kill: 0x07,
   forget: 0x08,
+  connect: 0x09,
   stdout: 0x21,
   stderr: 0x22,
   exit: 0x23,
@@ -28,7 +29,7 @@ const textMaxCharacters = 512;
 export function identifyMessage(identity: GuestIdentity, clockMs: number): Buffer {
   const publicKey = openSshPublicKey(identity.sshHostKey);
   const fields: Fields = [
-    ['identity', `${identity.owner}:${identity.boot}`],
+    ['identity', identityMark(identity)],
     ['hostName', identity.hostName],
     ['machineId', identity.machineId],
     ['mac', identity.mac],
@@ -46,7 +47,7 @@ export function identifyMessage(identity: GuestIdentity, clockMs: number): Buffe
 /** Sets the clock again and nothing else: what the message leaves out stays as it is in the guest. */
 export function clockMessage(identity: GuestIdentity, clockMs: number): Buffer {
   return encodeFields([
-    ['identity', `${identity.owner}:${identity.boot}`],
+    ['identity', identityMark(identity)],
     ['clockMs', String(Math.round(clockMs))],
   ]);
 }
@@ -88,6 +89,12 @@ export function readHealth(payload: Uint8Array): InitHealth {
     displayUp: text('displayUp') === '1',
     windowManagerUp: text('windowManagerUp') === '1',
   };
+}
+
+/** What the guest spent on an identify by its own clock; 0 when it does not say. */
+export function readElapsedMs(payload: Uint8Array): number {
+  const elapsedMs = Number(decodeFields(payload).get('elapsedMs'));
+  return Number.isFinite(elapsedMs) && elapsedMs > 0 ? elapsedMs : 0;
 }
 
 export function readError(payload: Uint8Array): { code: string; detail: string } {
