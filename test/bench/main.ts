@@ -18,7 +18,7 @@ process.env['LEBUREAU_TEST_HOME'] ??= existsSync('/var/tmp/lebureau-test/templat
 // After the variable above is set: the harness reads it when it is loaded.
 const { call, startService } = await import('../system/product.ts');
 const { idleFigures, mcpFigures } = await import('./serviceFigures.ts');
-const { creationFigures, crowdFigures } = await import('./desktopFigures.ts');
+const { creationFigures, crowdFigures, poolFigures } = await import('./desktopFigures.ts');
 const { guestFigures } = await import('./guestFigures.ts');
 const { listFigures } = await import('./listFigures.ts');
 const { startFigures } = await import('./startFigures.ts');
@@ -30,7 +30,11 @@ const onService: Record<string, (service: Service) => Promise<Figure[]>> = {
   guest: guestFigures,
   mcp: mcpFigures,
 };
-const onTheirOwn: Record<string, () => Promise<Figure[]>> = { start: startFigures, list: listFigures };
+const onTheirOwn: Record<string, () => Promise<Figure[]>> = {
+  start: startFigures,
+  pool: poolFigures,
+  list: listFigures,
+};
 const names = [...Object.keys(onService), ...Object.keys(onTheirOwn)];
 const wanted = process.argv.slice(2).filter((each) => !each.startsWith('--'));
 const strange = wanted.filter((each) => !names.includes(each));
