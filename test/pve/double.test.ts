@@ -53,10 +53,12 @@ describe.skipIf(findReference() === undefined)('the double of Proxmox VE (needs 
       expect(await ended(double, stopped.data)).toBe('OK');
       const gone = await call(double, `DELETE ${vm}?purge=1`);
       expect(await ended(double, gone.data)).toBe('OK');
-      expect(await call(double, `GET ${vm}/config`)).toMatchObject({
+      expect(await call(double, `GET ${vm}/config`, undefined, double.tokens.admin)).toMatchObject({
         status: 500,
         reason: `Configuration file 'nodes/${double.node}/qemu-server/4101.conf' does not exist`,
       });
+      // Rights on the pool end with the VM's place in it.
+      expect((await call(double, `GET ${vm}/config`)).reason).toBe('Permission check failed (/vms/4101, VM.Audit)');
     });
   }
 });

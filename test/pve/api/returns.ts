@@ -8,6 +8,8 @@ const corrected: Record<string, Property> = {
   'GET /nodes/{node}/tasks': { type: 'array' },
   'GET /cluster/tasks': { type: 'array' },
   'GET /access/permissions': { type: 'object' },
+  // Numbers stay numbers in `value`.
+  'GET /nodes/{node}/qemu/{vmid}/pending': { type: 'array' },
 };
 
 export class BadReturn extends Error {}

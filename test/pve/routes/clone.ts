@@ -162,7 +162,7 @@ function linkedDisk(plan: Plan, [key, raw]: [string, string], log: (text: string
   const file = parseVolume(base).rest;
   log(`create linked clone of drive ${key} (${base})`);
   log(`clone ${file}: images, ${name}.qcow2, ${newid} to ${name}.qcow2 (base=../${file})`);
-  const rest = `cluster_size=131072 extended_l2=on preallocation=metadata compression_type=zlib size=${driveSize(raw)} backing_file=../${file} backing_fmt=qcow2`;
+  const rest = `${world.facts.linkedImage} compression_type=zlib size=${driveSize(raw)} backing_file=../${file} backing_fmt=qcow2`;
   log(formatting(world, volume, rest));
   return [volume, ...options.filter((one) => !one.startsWith('size=')), `size=${sizeText(driveSize(raw))}`].join(',');
 }

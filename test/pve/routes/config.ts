@@ -163,8 +163,7 @@ function removeOption(vm: VmState, key: string): void {
 function setOption(vm: VmState, key: string, value: string): void {
   vm.pendingDelete = vm.pendingDelete.filter((one) => one !== key);
   delete vm.pending[key];
-  if (value === '' && ['tags', 'description'].includes(key)) delete vm.config[key];
-  else if (hotPlugged(vm, key)) vm.config[key] = value;
+  if (hotPlugged(vm, key)) vm.config[key] = value;
   else if (vm.config[key] !== value) vm.pending[key] = value;
 }
 

@@ -11,7 +11,7 @@ export const taskRoutes: Routes = {
   'GET /nodes/{node}/tasks/{upid}/status': (call) => statusOf(known(call)),
   'GET /nodes/{node}/tasks/{upid}/log': log,
   'DELETE /nodes/{node}/tasks/{upid}': (call) => {
-    const task = known(call);
+    const task = lookedUp(call);
     mayEnd(call, task);
     call.world.tasks.interrupt(task.upid);
     return null;
@@ -24,9 +24,14 @@ function decoded(call: Call): string {
   return upid;
 }
 
-function known(call: Call): TaskState {
+function lookedUp(call: Call): TaskState {
   const task = call.world.state.tasks[decoded(call)];
   if (task === undefined || task.node !== call.node) throw badParameters({ upid: 'no such task' });
+  return task;
+}
+
+function known(call: Call): TaskState {
+  const task = lookedUp(call);
   maySee(call, task);
   return task;
 }
@@ -69,7 +74,8 @@ function log(call: Call): Json | Envelope | Download {
     return new Download(`${(task?.log ?? []).join('\n')}\n`);
   }
   if (task === undefined || task.node !== call.node) {
-    return new Envelope([{ n: 1, t: 'unable to open file - No such file or directory' }], { total: 1 });
+    const line = { n: 1, t: 'unable to open file - No such file or directory' };
+    return world.facts.missingLogIsList ? new Envelope([line], { total: 1 }) : line;
   }
   maySee(call, task);
   const start = Number(given.start ?? 0);

@@ -76,11 +76,11 @@ function showPending(call: Call): Json {
 function rrddata(call: Call): Json {
   const { world, given } = call;
   const vmid = Number(given.vmid);
-  const vm = world.state.vms[vmid];
-  if (vm === undefined) {
+  const history = world.state.rrd[vmid];
+  if (history === undefined) {
     throw died(`RRD error: opening '/var/lib/rrdcached/db/${world.facts.rrdFolder}/${vmid}': No such file or directory`);
   }
-  return rows(world, String(given.timeframe), vm.history);
+  return rows(world, String(given.timeframe), history);
 }
 
 const stepS: Record<string, number> = { hour: 60, day: 1800, week: 10_800, month: 43_200, year: 604_800, decade: 604_800 };
@@ -89,7 +89,9 @@ const stepS: Record<string, number> = { hour: 60, day: 1800, week: 10_800, month
 export function rows(world: World, timeframe: string, history: { time: number; values: JsonObject }[]): Json {
   const step = stepS[timeframe] ?? 60;
   const end = Math.floor(world.nowS() / step) * step;
-  const known = new Map(history.map((row) => [Math.floor(row.time / step) * step, row.values]));
+  // A row is told once its step and one more are over.
+  const ripe = history.filter((row) => row.time + 2 * step <= world.nowS());
+  const known = new Map(ripe.map((row) => [Math.floor(row.time / step) * step, row.values]));
   return Array.from({ length: 70 }, (_, at) => {
     const time = end - (69 - at) * step;
     return { time, ...known.get(time) };

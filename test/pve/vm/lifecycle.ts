@@ -6,7 +6,7 @@ import type { MachineSpec } from './machines.ts';
 import { volumeExists } from './volumes.ts';
 
 export function newVm(vmid: number, node: string, config: Config): VmState {
-  return { vmid, node, config, pending: {}, pendingDelete: [], snapshots: {}, run: null, history: [] };
+  return { vmid, node, config, pending: {}, pendingDelete: [], snapshots: {}, run: null };
 }
 
 export function checkLock(vm: VmState): void {

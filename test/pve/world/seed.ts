@@ -70,6 +70,7 @@ export function seedState(options: SeedOptions): State {
     tasks: {},
     taskOrder: [],
     firewalls: {},
+    rrd: {},
     nextPid: 2000,
     quorate: true,
   };

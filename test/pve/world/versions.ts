@@ -16,6 +16,10 @@ export interface VersionFacts {
   /** The clone's flock is held from begin to end (8: a PUT waits), or only while files are written (9: "VM is locked"). */
   cloneHoldsLock: boolean;
   cloneLogsId: boolean;
+  /** What `qemu-img create` of a linked clone is told. */
+  linkedImage: string;
+  /** The log of a task that is not there: one line (8) or a list of one (9). */
+  missingLogIsList: boolean;
   rrdFolder: string;
   /** A bridge that is absent is the task's error (9) or QEMU's (8). */
   bridgeCheckedFirst: boolean;
@@ -43,6 +47,8 @@ export const versionFacts: Record<Version, VersionFacts> = {
     cloneConfigAfterMs: 0,
     cloneHoldsLock: true,
     cloneLogsId: false,
+    linkedImage: 'cluster_size=65536 extended_l2=off',
+    missingLogIsList: false,
     rrdFolder: 'pve2-vm',
     bridgeCheckedFirst: false,
     hostMtu: false,
@@ -72,9 +78,11 @@ export const versionFacts: Record<Version, VersionFacts> = {
     },
     memhost: true,
     pressure: true,
-    cloneConfigAfterMs: 60,
+    cloneConfigAfterMs: 75,
     cloneHoldsLock: false,
     cloneLogsId: true,
+    linkedImage: 'cluster_size=131072 extended_l2=on preallocation=metadata',
+    missingLogIsList: true,
     rrdFolder: 'pve-vm-9.0',
     bridgeCheckedFirst: true,
     hostMtu: true,
