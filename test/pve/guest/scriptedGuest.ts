@@ -5,6 +5,8 @@ import { runScript, type Outcome } from './shell.ts';
 /** What a test's own guest answers to a command; undefined leaves it to the small shell. */
 export type OnExec = (command: string[], input: string, guest: ScriptedGuest) => Partial<Outcome> | undefined;
 
+const quickMs = 60;
+const withInputMs = 500;
 const programs = new Set(['sh', 'bash', 'dash', 'cat', 'echo', 'true', 'false', 'sleep']);
 const enabled = [
   'guest-ping',
@@ -46,7 +48,7 @@ export class ScriptedGuest {
   constructor(
     private readonly spec: MachineSpec,
     private readonly clock: Clock,
-    private readonly onExec?: OnExec,
+    private readonly options: { pace: number; onExec?: OnExec },
   ) {
     this.hostname = spec.cloudInit.hostname;
     this.files.set('/etc/hostname', Buffer.from(`${this.hostname}\n`));
@@ -119,14 +121,15 @@ export class ScriptedGuest {
     const path = String(given.path);
     const rest = (given.arg ?? []) as string[];
     const input = Buffer.from(String(given['input-data'] ?? ''), 'base64').toString('latin1');
-    const own = this.onExec?.([path, ...rest], input, this);
+    const own = this.options.onExec?.([path, ...rest], input, this);
     if (own === undefined && !programs.has(path.replace(/^\/(?:usr\/)?s?bin\//, ''))) throw new AgentBroke(path);
     const quiet: Outcome = { exitcode: 0, out: '', err: '', sleepMs: 0 };
     const script = rest[0] === '-c' || rest[0] === '-lc' ? (rest[1] ?? '') : [path, ...rest].join(' ');
     const outcome = own === undefined ? runScript(script, input) : { ...quiet, ...own };
     const pid = this.nextPid;
     this.nextPid += 2;
-    this.processes.set(pid, { dueMs: this.clock.nowMs() + Math.max(outcome.sleepMs, 150), outcome });
+    const runMs = outcome.sleepMs + (input === '' ? quickMs : withInputMs);
+    this.processes.set(pid, { dueMs: this.clock.nowMs() + runMs * this.options.pace, outcome });
     return { pid };
   }
 

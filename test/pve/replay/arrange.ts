@@ -4,7 +4,6 @@ import { addTemplate } from '../world/seed.ts';
 import type { JsonObject } from '../api/reference.ts';
 import type { Exchange } from './recording.ts';
 import type { Config, State, Version, VmState } from '../world/state.ts';
-import { lookAtAll } from '../world/statd.ts';
 import type { World } from '../world/world.ts';
 
 const template = 9001;
@@ -27,6 +26,7 @@ export function recordedWorld(state: State, version: Version, node: string, nowM
   state.tokens['adm@pve!t1'] = { secret: 'adm', privsep: true };
   state.tokens['none@pve!t1'] = { secret: 'none', privsep: true };
   formerTasks(state, node, nowMs);
+  if (version === '8.4') formerRows(state, nowMs);
   if (version === '8.4') leftOn84(state, node);
 }
 
@@ -57,9 +57,8 @@ function clone(state: State, vmid: number, one: { name: string; node: string }):
 /** Brings about what a case says was so before it. */
 export async function arrange(world: World, node: string, given: string): Promise<void> {
   for (const clause of given.split(/[;,]\s*/)) await arrangeClause(world, node, clause);
-  const described = /VM (\d+) (?:is|stopped|running|paused|has|exists)/.exec(given);
+  const described = /VM (\d+) (?:is|stopped|running|paused|has|exists|waits)/.exec(given);
   if (described) await arrangeVm(world, Number(described[1]), { node, given });
-  lookAtAll(world);
 }
 
 async function arrangeClause(world: World, node: string, clause: string): Promise<void> {
@@ -161,10 +160,17 @@ export function leftByOthers(world: World, exchanges: Exchange[]): void {
         vm.config.parent = line.name;
       }
     }
+    if (request.template.endsWith('/status/current') && data && !Array.isArray(data)) {
+      options(vm, { ...asRecorded(vm), tags: (data as JsonObject).tags ?? null }, exchanges);
+    }
     if (request.template.endsWith('/config') && !exchanges.some((one) => one.request.template.endsWith('/clone'))) {
       options(vm, data as JsonObject, exchanges);
     }
   }
+}
+
+function asRecorded(vm: VmState): JsonObject {
+  return Object.fromEntries(Object.entries(vm.config));
 }
 
 const simple = ['tags', 'description', 'onboot', 'ciuser', 'nameserver', 'balloon'];
@@ -176,21 +182,35 @@ function options(vm: VmState, recorded: JsonObject, exchanges: Exchange[]): void
   ]);
   for (const key of simple) {
     if (touched.includes(key)) continue;
-    if (recorded[key] === undefined) delete vm.config[key];
+    if (recorded[key] === undefined || recorded[key] === null) delete vm.config[key];
     else vm.config[key] ??= String(recorded[key]);
   }
 }
 
+/** The rows of a former VM of the same id. */
+function formerRows(state: State, nowMs: number): void {
+  const minute = Math.floor(nowMs / 60_000) * 60;
+  const always = { cpu: 0, maxcpu: 1, mem: 0, maxmem: 268_435_456, disk: 0, maxdisk: 1_073_741_824 };
+  state.rrd[4101] = [10, 9, 8, 7].map((ago) => ({
+    time: minute - ago * 60,
+    values: ago > 8 ? always : { ...always, netin: 0, netout: 0 },
+  }));
+}
+
 /** Tasks of before: of root and of the token, good and bad. */
 function formerTasks(state: State, node: string, nowMs: number): void {
-  const kinds: [string, string, string, string][] = [
+  const absent = `unable to find configuration file for VM 4103 on node '${node}'`;
+  const own: [string, string, string, string][] = [
     ['qmclone', '9001', 'rec@pve!t1', 'OK'],
     ['qmclone', '9001', 'rec@pve!t1', 'unable to create VM 4212: config file already exists'],
-    ['qmstart', '4101', 'rec@pve!t1', 'OK'],
-    ['qmreboot', '4101', 'rec@pve!t1', 'unexpected status'],
-    ['qmstop', '4101', 'root@pam', `unable to find configuration file for VM 4101 on node '${node}'`],
-    ['qmdestroy', '4101', 'root@pam', 'OK'],
+    ['qmstart', '4103', 'rec@pve!t1', 'VM 4103 already running'],
+    ['qmreboot', '4103', 'rec@pve!t1', 'unexpected status'],
   ];
+  const roots: [string, string, string, string][] = [
+    ['qmdestroy', state.version === '8.4' ? '4101' : '4103', 'root@pam', 'OK'],
+    ['qmstop', '4103', 'root@pam', state.version === '8.4' ? absent : 'OK'],
+  ];
+  const kinds = state.version === '8.4' ? [...own, ...roots, ...roots, ...roots] : [...own, ...roots];
   for (const [type, id, who, exitstatus] of kinds) {
     const pid = state.nextPid++;
     const starttime = Math.floor(nowMs / 1000) - 60;
@@ -198,4 +218,14 @@ function formerTasks(state: State, node: string, nowMs: number): void {
     state.tasks[upid] = { upid, node, pid, pstart: 760_038, starttime, endtime: starttime + 1, type, id, who, exitstatus, log: ['TASK OK'] };
     state.taskOrder.unshift(upid);
   }
+}
+
+/** A flock that something unrecorded holds, as a note of the recording says. */
+export async function heldByCleanup(world: World, node: string, exchanges: Exchange[]): Promise<void> {
+  if (!exchanges.some((one) => one.note?.startsWith('flock'))) return;
+  const vmid = exchanges.map(({ request }) => /\/qemu\/(\d+)/.exec(request.path)?.[1]).find((one) => one !== undefined);
+  const text = JSON.stringify(exchanges.map((one) => one.response.body));
+  if (text.includes('already running')) await arrange(world, node, `VM ${vmid} running, agent up`);
+  world.locks.free(Number(vmid));
+  world.locks.hold(Number(vmid), text.includes('got timeout') ? 30_000 : 200);
 }

@@ -6,7 +6,7 @@ import { seedState } from '../world/seed.ts';
 import type { Version } from '../world/state.ts';
 import { runStatd } from '../world/statd.ts';
 import { World } from '../world/world.ts';
-import { arrange, leftByOthers, recordedWorld } from './arrange.ts';
+import { arrange, heldByCleanup, leftByOthers, recordedWorld } from './arrange.ts';
 import { differences } from './compare.ts';
 import { readCases, type Exchange } from './recording.ts';
 import { FastClock } from './fastClock.ts';
@@ -61,7 +61,7 @@ class Player {
     const nowMs = this.clock.nowMs();
     const state = seedState({ version, nodes: [this.node], nowMs });
     recordedWorld(state, version, this.node, nowMs);
-    const machines = new MachinesInMemory({ clock: this.clock, bootMs: 12_000, shutdownMs: 800 });
+    const machines = new MachinesInMemory({ clock: this.clock, pace: 1, bootMs: 12_000, shutdownMs: 300 });
     this.world = new World({ state, schema: readSchema(reference), machines, clock: this.clock, pace: 1, changed: () => {} });
     this.dispatcher = new Dispatcher(this.world, { localNode: this.node });
     void runStatd(this.world, this.ended.signal);
@@ -71,8 +71,14 @@ class Player {
     this.ended.abort();
   }
 
+  private run = '';
+
   async play(one: { name: string; given?: string; exchanges: Exchange[] }): Promise<Disagreement[]> {
+    const run = one.exchanges[0]?.run ?? '';
+    if (run !== this.run) for (const vmid of Object.keys(this.world.state.vms)) this.world.locks.free(Number(vmid));
+    this.run = run;
     await this.during(arrange(this.world, this.node, one.given ?? ''));
+    await this.during(heldByCleanup(this.world, this.node, one.exchanges));
     leftByOthers(this.world, one.exchanges);
     const found: Disagreement[] = [];
     const open: Promise<void>[] = [];
@@ -80,6 +86,8 @@ class Player {
     const startedMs = this.clock.nowMs();
     for (const exchange of one.exchanges) {
       const next = one.exchanges[one.exchanges.indexOf(exchange) + 1];
+      // A log is read once the polls before it have seen the end.
+      if (exchange.request.template.endsWith('/log')) await this.during(Promise.all(open));
       await this.clock.until(startedMs + exchange.atMs - first);
       if (one.name === 'err-agent-disabled' && exchange.n === 3) await this.during(arrange(this.world, this.node, 'VM 4202 running'));
       const running = this.exchange(exchange).catch((error: unknown) => [`the double broke: ${String(error)}`]).then((differing) => {

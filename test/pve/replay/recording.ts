@@ -14,6 +14,8 @@ export interface Exchange {
   elapsedMs: number;
   atMs: number;
   note?: string;
+  /** Which of the recorder's runs: between two of them the nodes were made anew. */
+  run: string;
 }
 
 export function readCases(reference: string, version: Version): { name: string; given?: string; exchanges: Exchange[] }[] {

@@ -43,7 +43,7 @@ export const configRoutes: Routes = {
       const shown = [...change.set].map(([key, value]) => `-${key} ${value}`);
       return call.world.task(call, 'qmconfig', async (running) => {
         running.log(`update VM ${vm.vmid}: ${[...change.remove.map((key) => `-delete ${key}`), ...shown].join(' ')}`);
-        await call.world.pace.wait(60);
+        await call.world.pace.wait(140);
         apply(call.world, vm, change);
       });
     });
@@ -199,8 +199,9 @@ async function resize(call: Call, log: (text: string) => void): Promise<void> {
   const size = String(given.size);
   const now = driveSize(raw);
   const wanted = size.startsWith('+') ? now + sizeBytes(size.slice(1)) : sizeBytes(size);
+  await world.pace.wait(90);
   if (wanted < now) throw died('shrinking disks is not supported');
-  await world.pace.wait(200);
+  await world.pace.wait(120);
   if (wanted === now) return;
   const { volume, options } = parseDrive(raw);
   const path = pathOf(world, volume);

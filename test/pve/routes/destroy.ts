@@ -30,8 +30,9 @@ async function destroy(call: Call, vm: VmState, running: Running): Promise<void>
     if (world.state.vms[vm.vmid] !== vm) throw died(`unable to find configuration file for VM ${vm.vmid} on node '${call.node}'`);
     if (call.given.skiplock !== 1) checkLock(vm);
     if (vm.run) throw died(`VM ${vm.vmid} is running - destroy failed`);
+    await world.pace.wait(70);
     assertUnused(world, vm);
-    await world.pace.wait(120);
+    await world.pace.wait(80);
     await world.machines.removeDisk(vm.vmid);
     for (const volume of volumesOf(vm.config)) delete world.state.volumes[volume];
     delete world.state.vms[vm.vmid];

@@ -113,7 +113,7 @@ async function reboot(call: Call, running: Running): Promise<void> {
   const vm = world.state.vms[Number(call.given.vmid)];
   if (!vm) return;
   // The daemon that saw QEMU end starts it again: no task tells of it.
-  void world.pace.wait(400).then(() =>
+  void world.pace.wait(600).then(() =>
     world.locks.within(vm.vmid, () => startVm(world, vm, () => {})).catch(() => {}),
   );
 }
@@ -126,6 +126,7 @@ async function pause(world: World, vm: VmState): Promise<void> {
 
 async function resume(world: World, vm: VmState, running: Running): Promise<void> {
   if (!vm.run) return startVm(world, vm, running.log);
+  await world.pace.wait(world.facts.resumeMs);
   await world.machines.resume(vm.vmid);
   vm.run.paused = false;
 }

@@ -5,7 +5,7 @@ import type { Running } from '../world/tasks.ts';
 import type { Call, Routes, World } from '../world/world.ts';
 import { allocateState, runningFacts } from '../vm/hibernate.ts';
 import { digestOf, parseDrive, realDisks, shownConfig } from '../vm/config.ts';
-import { boot, checkLock } from '../vm/lifecycle.ts';
+import { boot, checkLock, holdForCleanup } from '../vm/lifecycle.ts';
 
 /** What belongs to the snapshot and not to the VM that is rolled back to it. */
 const ownKeys = ['snaptime', 'vmstate', 'runningmachine', 'runningcpu', 'running-nets-host-mtu', 'description', 'parent'];
@@ -135,12 +135,7 @@ async function rollback(call: Call, vm: VmState, running: Running): Promise<void
     await world.pace.wait(2500);
     await boot(world, vm, snapshot.vmstate);
   });
-  holdForCleanup(world, vm);
-}
-
-/** QEMU was replaced within moments: the cleanup of the former one holds the lock, on versions that do so. */
-function holdForCleanup(world: World, vm: VmState): void {
-  if (vm.run && world.facts.cleanupHoldsLockMs > 0) world.locks.hold(vm.vmid, world.facts.cleanupHoldsLockMs);
+  if (vm.run) holdForCleanup(world, vm);
 }
 
 async function remove(call: Call, vm: VmState, running: Running): Promise<void> {

@@ -75,7 +75,7 @@ function log(call: Call): Json | Envelope | Download {
   }
   if (task === undefined || task.node !== call.node) {
     const line = { n: 1, t: 'unable to open file - No such file or directory' };
-    return world.facts.missingLogIsList ? new Envelope([line], { total: 1 }) : line;
+    return world.facts.missingLogIsList ? new Envelope([line], { total: 1 }) : new Envelope(line, { total: 1 });
   }
   maySee(call, task);
   const start = Number(given.start ?? 0);

@@ -20,20 +20,34 @@ export async function startVm(world: World, vm: VmState, log: (text: string) => 
   if (!suspended) checkLock(vm);
   if (vm.run) throw died(`VM ${vm.vmid} already running`);
   const missing = snippetMissing(world, vm.config.cicustom);
-  if (missing !== undefined) throw died(`volume '${missing}' does not exist`);
+  if (missing !== undefined) {
+    await world.pace.wait(80);
+    throw died(`volume '${missing}' does not exist`);
+  }
   world.applyPending(vm);
   if (Object.values(vm.config).some((raw) => isCloudInit(raw))) log('generating cloud-init ISO');
   if (suspended) log('Resuming suspended VM');
-  checkBridges(world, vm, log);
-  checkMemory(world, vm, log);
   const state = suspended ? vm.config.vmstate : undefined;
-  await world.pace.wait(suspended ? 1000 : 1200);
+  await world.pace.wait(150);
+  checkBridges(world, vm, log);
+  await world.pace.wait(suspended ? 850 : 1100);
+  checkMemory(world, vm, log);
   await boot(world, vm, state);
   if (!suspended) return;
   if (world.facts.hostMtu) log("netdev net0: not adding 'host_mtu' parameter for migration compat");
   log(`activating and using '${state}' as vmstate`);
   log('Resumed VM, removing state');
+  holdForCleanup(world, vm);
   for (const key of ['lock', 'vmstate', 'runningmachine', 'runningcpu', 'running-nets-host-mtu']) delete vm.config[key];
+}
+
+/**
+ * QEMU was replaced within moments by one with memory: PVE's cleanup of the former one holds the lock, on versions that do
+ * so.
+ */
+export function holdForCleanup(world: World, vm: VmState): void {
+  const { cleanupHoldsLockMs } = world.facts;
+  if (vm.run && cleanupHoldsLockMs > 0) void world.pace.wait(1).then(() => world.locks.hold(vm.vmid, cleanupHoldsLockMs));
 }
 
 /** Runs the machine and writes down that it runs. */

@@ -50,6 +50,13 @@ export class Locks {
     void this.clock.sleep(ms * this.factor).then(release);
   }
 
+  /** Whatever holds it lets go. */
+  free(vmid: number): void {
+    const next = this.held.get(vmid)?.shift();
+    if (next) next.take();
+    else this.held.delete(vmid);
+  }
+
   private async waitFor(queue: Waiter[], signal?: AbortSignal): Promise<boolean> {
     const stop = new AbortController();
     let got = false;

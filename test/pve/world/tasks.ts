@@ -18,7 +18,7 @@ export class Tasks {
   constructor(
     private readonly state: State,
     private readonly clock: Clock,
-    private readonly options: { pace: number; done: () => void },
+    private readonly options: { pace: number; startMs: number; done: () => void },
   ) {}
 
   /** Starts a worker. It begins only after the answer with its UPID is on its way. */
@@ -48,7 +48,7 @@ export class Tasks {
   private async run(running: Running, work: (running: Running) => Promise<unknown>): Promise<void> {
     const { task } = running;
     try {
-      await this.clock.sleep(15 * this.options.pace);
+      await this.clock.sleep(this.options.startMs * this.options.pace);
       await work(running);
       this.end(task, running.signal.aborted ? 'received interrupt' : 'OK');
     } catch (error) {

@@ -32,7 +32,10 @@ export interface VersionFacts {
   haFencing: boolean;
   nodePressure: boolean;
   machine: string;
+  /** Until a worker does something. */
+  taskStartMs: number;
   suspendMs: number;
+  resumeMs: number;
 }
 
 export const versionFacts: Record<Version, VersionFacts> = {
@@ -59,7 +62,9 @@ export const versionFacts: Record<Version, VersionFacts> = {
     haFencing: false,
     nodePressure: false,
     machine: 'pc-i440fx-7.2+pve0',
-    suspendMs: 1500,
+    taskStartMs: 40,
+    suspendMs: 1000,
+    resumeMs: 100,
   },
   '9.2': {
     version: '9.2.11',
@@ -93,6 +98,8 @@ export const versionFacts: Record<Version, VersionFacts> = {
     haFencing: true,
     nodePressure: true,
     machine: 'pc-i440fx-7.2+pve0',
-    suspendMs: 400,
+    taskStartMs: 15,
+    suspendMs: 350,
+    resumeMs: 10,
   },
 };

@@ -71,7 +71,7 @@ export class World {
     this.changed = options.changed;
     this.permissions = new Permissions(this.state);
     this.locks = new Locks(options.clock, options.pace);
-    this.tasks = new Tasks(this.state, options.clock, { pace: options.pace, done: options.changed });
+    this.tasks = new Tasks(this.state, options.clock, { pace: options.pace, startMs: this.facts.taskStartMs, done: options.changed });
     this.vmProperties = options.schema['PUT /nodes/{node}/qemu/{vmid}/config']?.parameters.properties ?? {};
     this.machines.onExit((vmid) => this.guestLeft(vmid));
   }
