@@ -3,7 +3,12 @@ import { findReference, type Json } from './api/reference.ts';
 import { openPveDouble, type PveDouble } from './double.ts';
 
 /** One call as a client makes it, over TLS with the double's own authority. */
-async function call(double: PveDouble, line: string, form?: Record<string, string>, token = double.token): Promise<Answer> {
+async function call(
+  double: PveDouble,
+  line: string,
+  form?: Record<string, string>,
+  token = double.token,
+): Promise<Answer> {
   const [method = 'GET', path = ''] = line.split(' ');
   const response = await fetch(`${double.url}/api2/json${path}`, {
     method,
@@ -45,7 +50,10 @@ describe.skipIf(findReference() === undefined)('the double of Proxmox VE (needs 
         pool: 'desks',
       });
       expect(await ended(double, clone.data)).toBe('OK');
-      expect(await call(double, `PUT ${vm}/config`, { cores: '2', tags: 'b a' })).toMatchObject({ status: 200, data: null });
+      expect(await call(double, `PUT ${vm}/config`, { cores: '2', tags: 'b a' })).toMatchObject({
+        status: 200,
+        data: null,
+      });
       const started = await call(double, `POST ${vm}/status/start`);
       expect(await ended(double, started.data)).toBe('OK');
       await expect.poll(async () => (await call(double, `POST ${vm}/agent/ping`)).status).toBe(200);

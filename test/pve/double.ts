@@ -59,7 +59,13 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
   const { state, tokens } = load(options, clock);
   const machines =
     options.machines ??
-    new MachinesInMemory({ clock, bootMs: (options.bootMs ?? 10_000) * pace, shutdownMs: 1500 * pace, pace, onExec: options.onExec });
+    new MachinesInMemory({
+      clock,
+      bootMs: (options.bootMs ?? 10_000) * pace,
+      shutdownMs: 1500 * pace,
+      pace,
+      onExec: options.onExec,
+    });
   let dead = false;
   const world: World = new World({
     state,

@@ -10,7 +10,8 @@ describe.skipIf(reference === undefined)('the recorded exchanges (need shared/re
       const outcome = await replay(reference ?? '', version);
       const agreed = outcome.exchanges - outcome.disagreements.length;
       console.log(`${version}: ${agreed} of ${outcome.exchanges} recorded exchanges agree, ${outcome.cases} cases`);
-      for (const one of outcome.disagreements) console.log(`  ${one.case} ${one.n}: ${one.line}\n    ${one.found.join('\n    ')}`);
+      for (const one of outcome.disagreements)
+        console.log(`  ${one.case} ${one.n}: ${one.line}\n    ${one.found.join('\n    ')}`);
       expect(outcome.exchanges).toBeGreaterThan(500);
     });
   }

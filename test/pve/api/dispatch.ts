@@ -125,7 +125,10 @@ export class Dispatcher {
   }
 
   private find(verb: string, path: string): Found | undefined {
-    const parts = path.split('/').slice(1).map((part) => decodeURIComponent(part));
+    const parts = path
+      .split('/')
+      .slice(1)
+      .map((part) => decodeURIComponent(part));
     let best: Found | undefined;
     let bestFixed = -1;
     for (const one of this.trees.get(verb) ?? []) {

@@ -97,12 +97,19 @@ export class ScriptedGuest {
       case 'guest-get-time':
         return this.clock.nowMs() * 1_000_000;
       case 'guest-info':
-        return { version: '7.2.22', supported_commands: enabled.map((name) => ({ name, enabled: true, 'success-response': true })) };
+        return {
+          version: '7.2.22',
+          supported_commands: enabled.map((name) => ({ name, enabled: true, 'success-response': true })),
+        };
       case 'guest-get-users':
       case 'guest-get-memory-blocks':
         return [];
       case 'guest-get-vcpus':
-        return Array.from({ length: this.spec.cores }, (_, id) => ({ 'logical-id': id, online: true, 'can-offline': id > 0 }));
+        return Array.from({ length: this.spec.cores }, (_, id) => ({
+          'logical-id': id,
+          online: true,
+          'can-offline': id > 0,
+        }));
       case 'guest-get-timezone':
         return { offset: 0, zone: 'UTC' };
       case 'guest-get-memory-block-info':
@@ -206,7 +213,11 @@ export class ScriptedGuest {
     const own = given.length > 0 ? given : [`10.0.2.${10 + (this.spec.vmid % 200)}/24`];
     const addresses = own.map((one) => {
       const [address = '', prefix] = one.split('/');
-      return { 'ip-address': address, 'ip-address-type': address.includes(':') ? 'ipv6' : 'ipv4', prefix: Number(prefix) };
+      return {
+        'ip-address': address,
+        'ip-address-type': address.includes(':') ? 'ipv6' : 'ipv4',
+        prefix: Number(prefix),
+      };
     });
     const local = { 'ip-address': linkLocal(this.spec.mac), 'ip-address-type': 'ipv6', prefix: 64 };
     const ethernet = {
@@ -219,7 +230,22 @@ export class ScriptedGuest {
   }
 }
 
-const folders = new Set(['/', '/tmp', '/etc', '/root', '/home', '/home/user', '/run', '/var', '/var/tmp', '/usr', '/usr/local', '/usr/local/bin', '/opt', '/mnt']);
+const folders = new Set([
+  '/',
+  '/tmp',
+  '/etc',
+  '/root',
+  '/home',
+  '/home/user',
+  '/run',
+  '/var',
+  '/var/tmp',
+  '/usr',
+  '/usr/local',
+  '/usr/local/bin',
+  '/opt',
+  '/mnt',
+]);
 
 const cdRom = {
   name: 'sr0',
@@ -228,7 +254,14 @@ const cdRom = {
   'total-bytes': 376_832,
   'used-bytes': 376_832,
   disk: [
-    { dev: '/dev/sr0', 'bus-type': 'ide', bus: 1, unit: 0, target: 0, 'pci-controller': { domain: 0, bus: 0, slot: 1, function: 1 } },
+    {
+      dev: '/dev/sr0',
+      'bus-type': 'ide',
+      bus: 1,
+      unit: 0,
+      target: 0,
+      'pci-controller': { domain: 0, bus: 0, slot: 1, function: 1 },
+    },
   ],
 };
 

@@ -5,7 +5,9 @@ import type { Duplex } from 'node:stream';
 function responseTo(challenge: Buffer, password: string): Buffer {
   const key = Buffer.alloc(8);
   Buffer.from(password, 'latin1').copy(key);
-  const turned = Buffer.from(key.map((byte) => Number.parseInt(byte.toString(2).padStart(8, '0').split('').reverse().join(''), 2)));
+  const turned = Buffer.from(
+    key.map((byte) => Number.parseInt(byte.toString(2).padStart(8, '0').split('').reverse().join(''), 2)),
+  );
   const cipher = createCipheriv('des-ecb', turned, null);
   cipher.setAutoPadding(false);
   return cipher.update(challenge);

@@ -14,14 +14,22 @@ const args =
 export function recordedWorld(state: State, version: Version, node: string, nowMs: number): void {
   const made = addTemplate(state, { vmid: template, node, name: 'tmpl-guest', nowMs, memoryMiB: 256 });
   Object.assign(made.config, { args, kvm: '0' });
-  const privileges = [...(state.roles.DeskPool ?? []), 'Datastore.AllocateSpace', 'Datastore.Audit', 'Pool.Audit', 'SDN.Use', 'Sys.Audit'];
+  const privileges = [
+    ...(state.roles.DeskPool ?? []),
+    'Datastore.AllocateSpace',
+    'Datastore.Audit',
+    'Pool.Audit',
+    'SDN.Use',
+    'Sys.Audit',
+  ];
   state.roles.Recorder = privileges;
   for (const who of ['rec@pve', 'rec@pve!t1']) {
     for (const path of ['/', '/pool/desks', '/storage/local', '/sdn/zones/localnetwork/vmbr0', '/vms/9001']) {
       state.acl.push({ path, who, role: 'Recorder', propagate: true });
     }
   }
-  for (const who of ['adm@pve', 'adm@pve!t1']) state.acl.push({ path: '/', who, role: 'Administrator', propagate: true });
+  for (const who of ['adm@pve', 'adm@pve!t1'])
+    state.acl.push({ path: '/', who, role: 'Administrator', propagate: true });
   state.tokens['rec@pve!t1'] = { secret: 'rec', privsep: true };
   state.tokens['adm@pve!t1'] = { secret: 'adm', privsep: true };
   state.tokens['none@pve!t1'] = { secret: 'none', privsep: true };
@@ -31,10 +39,22 @@ export function recordedWorld(state: State, version: Version, node: string, nowM
 }
 
 function leftOn84(state: State, node: string): void {
-  state.storages.tiny = { type: 'dir', content: ['images'], path: '/mnt/tiny', shared: false, totalBytes: 41_956_900_864, otherBytes: 0 };
+  state.storages.tiny = {
+    type: 'dir',
+    content: ['images'],
+    path: '/mnt/tiny',
+    shared: false,
+    totalBytes: 41_956_900_864,
+    otherBytes: 0,
+  };
   const other = { name: 'tmpl', vmid: 9000 };
   const from = state.vms[template]?.config ?? {};
-  state.vms[9000] = newVm(other.vmid, node, { ...from, name: other.name, scsi0: 'local:9000/base-9000-disk-0.qcow2,size=1G', template: '1' });
+  state.vms[9000] = newVm(other.vmid, node, {
+    ...from,
+    name: other.name,
+    scsi0: 'local:9000/base-9000-disk-0.qcow2,size=1G',
+    template: '1',
+  });
   for (const [vmid, name] of [
     [200, 'desk-200'],
     [300, 'noagent'],
@@ -215,7 +235,19 @@ function formerTasks(state: State, node: string, nowMs: number): void {
     const pid = state.nextPid++;
     const starttime = Math.floor(nowMs / 1000) - 60;
     const upid = `UPID:${node}:${pid.toString(16).toUpperCase().padStart(8, '0')}:000B98E6:${starttime.toString(16).toUpperCase()}:${type}:${id}:${who}:`;
-    state.tasks[upid] = { upid, node, pid, pstart: 760_038, starttime, endtime: starttime + 1, type, id, who, exitstatus, log: ['TASK OK'] };
+    state.tasks[upid] = {
+      upid,
+      node,
+      pid,
+      pstart: 760_038,
+      starttime,
+      endtime: starttime + 1,
+      type,
+      id,
+      who,
+      exitstatus,
+      log: ['TASK OK'],
+    };
     state.taskOrder.unshift(upid);
   }
 }

@@ -10,7 +10,8 @@ export function differences(exchange: Exchange, reply: Reply): string[] {
   const { response } = exchange;
   const found: string[] = [];
   if (reply.status !== response.status) found.push(`status ${reply.status}, recorded ${response.status}`);
-  if (normal(reply.reason) !== normal(response.reason)) found.push(`reason "${reply.reason}", recorded "${response.reason}"`);
+  if (normal(reply.reason) !== normal(response.reason))
+    found.push(`reason "${reply.reason}", recorded "${response.reason}"`);
   if (kind(reply.contentType) !== kind(response.contentType)) {
     found.push(`type ${reply.contentType}, recorded ${response.contentType}`);
   }
@@ -45,7 +46,8 @@ function compare(one: { ours: Json; theirs: Json; at: string; found: string[] })
   if (typeOf(ours) !== typeOf(theirs)) {
     found.push(`${at || 'body'} is ${typeOf(ours)}, recorded ${typeOf(theirs)}`);
   } else if (Array.isArray(ours) && Array.isArray(theirs)) compareLists(ours, theirs, { at, found });
-  else if (ours !== null && typeof ours === 'object') compareObjects(ours as JsonObject, theirs as JsonObject, { at, found });
+  else if (ours !== null && typeof ours === 'object')
+    compareObjects(ours as JsonObject, theirs as JsonObject, { at, found });
 }
 
 function compareObjects(ours: JsonObject, theirs: JsonObject, where: { at: string; found: string[] }): void {
@@ -67,8 +69,10 @@ function compareLists(ours: Json[], theirs: Json[], where: { at: string; found: 
   }
   const recorded = new Map(theirs.map((item) => [shape(item), item]));
   const told = new Map(ours.map((item) => [shape(item), item]));
-  for (const [form, item] of told) if (!recorded.has(form)) found.push(`${at}[] ${name(item)}has a shape not recorded: ${form}`);
-  for (const [form, item] of recorded) if (!told.has(form)) found.push(`${at}[] ${name(item)}lacks a recorded shape: ${form}`);
+  for (const [form, item] of told)
+    if (!recorded.has(form)) found.push(`${at}[] ${name(item)}has a shape not recorded: ${form}`);
+  for (const [form, item] of recorded)
+    if (!told.has(form)) found.push(`${at}[] ${name(item)}lacks a recorded shape: ${form}`);
 }
 
 function name(item: Json): string {
@@ -92,7 +96,8 @@ function compareTexts(ours: Json, theirs: Json, found: string[]): void {
   const a = ours as JsonObject | null;
   const b = theirs as JsonObject | null;
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') {
-    if (typeof ours === 'string' && typeof theirs === 'string' && normal(ours) !== normal(theirs)) found.push(`text "${ours}", recorded "${theirs}"`);
+    if (typeof ours === 'string' && typeof theirs === 'string' && normal(ours) !== normal(theirs))
+      found.push(`text "${ours}", recorded "${theirs}"`);
     return;
   }
   same('message', a.message, b.message, found);

@@ -62,7 +62,14 @@ class Player {
     const state = seedState({ version, nodes: [this.node], nowMs });
     recordedWorld(state, version, this.node, nowMs);
     const machines = new MachinesInMemory({ clock: this.clock, pace: 1, bootMs: 12_000, shutdownMs: 300 });
-    this.world = new World({ state, schema: readSchema(reference), machines, clock: this.clock, pace: 1, changed: () => {} });
+    this.world = new World({
+      state,
+      schema: readSchema(reference),
+      machines,
+      clock: this.clock,
+      pace: 1,
+      changed: () => {},
+    });
     this.dispatcher = new Dispatcher(this.world, { localNode: this.node });
     void runStatd(this.world, this.ended.signal);
   }
@@ -89,10 +96,14 @@ class Player {
       // A log is read once the polls before it have seen the end.
       if (exchange.request.template.endsWith('/log')) await this.during(Promise.all(open));
       await this.clock.until(startedMs + exchange.atMs - first);
-      if (one.name === 'err-agent-disabled' && exchange.n === 3) await this.during(arrange(this.world, this.node, 'VM 4202 running'));
-      const running = this.exchange(exchange).catch((error: unknown) => [`the double broke: ${String(error)}`]).then((differing) => {
-        if (differing.length > 0) found.push({ case: one.name, n: exchange.n, line: lineOf(exchange), found: differing });
-      });
+      if (one.name === 'err-agent-disabled' && exchange.n === 3)
+        await this.during(arrange(this.world, this.node, 'VM 4202 running'));
+      const running = this.exchange(exchange)
+        .catch((error: unknown) => [`the double broke: ${String(error)}`])
+        .then((differing) => {
+          if (differing.length > 0)
+            found.push({ case: one.name, n: exchange.n, line: lineOf(exchange), found: differing });
+        });
       open.push(running);
       const overlaps = next !== undefined && next.atMs < exchange.atMs + exchange.elapsedMs - 5;
       if (!overlaps) await this.during(Promise.all(open));
@@ -171,7 +182,8 @@ function startedTask({ request, response }: Exchange): string | undefined {
 /** A folded poll stands for many: go on until the task has ended or the answer is the recorded one's kind. */
 function unfinished(exchange: Exchange, reply: Reply): boolean {
   const data = (reply.body as JsonObject | null)?.data as JsonObject | null;
-  if (exchange.request.template.endsWith('/status') && exchange.request.path.includes('/tasks/')) return data?.status === 'running';
+  if (exchange.request.template.endsWith('/status') && exchange.request.path.includes('/tasks/'))
+    return data?.status === 'running';
   return exchange.response.status === 200 && reply.status !== 200;
 }
 

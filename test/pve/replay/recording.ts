@@ -18,7 +18,10 @@ export interface Exchange {
   run: string;
 }
 
-export function readCases(reference: string, version: Version): { name: string; given?: string; exchanges: Exchange[] }[] {
+export function readCases(
+  reference: string,
+  version: Version,
+): { name: string; given?: string; exchanges: Exchange[] }[] {
   const file = join(reference, 'pve-recordings', `shared-${version}.jsonl`);
   if (!existsSync(file)) return [];
   const cases = new Map<string, { name: string; given?: string; exchanges: Exchange[] }>();

@@ -37,7 +37,10 @@ const told = [
 const base = '/nodes/{node}/qemu/{vmid}/agent';
 
 export const agentRoutes: Routes = {
-  [`GET ${base}`]: () => [...asked, ...told, 'exec', 'exec-status', 'file-read', 'file-write', 'set-user-password'].map((name) => ({ name })),
+  [`GET ${base}`]: () =>
+    [...asked, ...told, 'exec', 'exec-status', 'file-read', 'file-write', 'set-user-password'].map((name) => ({
+      name,
+    })),
   [`POST ${base}`]: (call) => plain(call, String(call.given.command)),
   ...Object.fromEntries(asked.map((name) => [`GET ${base}/${name}`, (call: Call) => plain(call, name)])),
   ...Object.fromEntries(told.map((name) => [`POST ${base}/${name}`, (call: Call) => plain(call, name)])),
@@ -48,7 +51,11 @@ export const agentRoutes: Routes = {
   [`POST ${base}/set-user-password`]: async (call) => {
     const { username, password, crypted } = call.given;
     const encoded = latin1(String(password)).toString('base64');
-    await ask(call, await available(call), 'guest-set-user-password', { username, password: encoded, crypted: crypted === 1 });
+    await ask(call, await available(call), 'guest-set-user-password', {
+      username,
+      password: encoded,
+      crypted: crypted === 1,
+    });
     return { result: {} };
   },
 };

@@ -2,7 +2,17 @@ import { died, noConfigFile, forbidden, Refusal } from '../api/refusal.ts';
 import type { Config, VmState } from '../world/state.ts';
 import type { Running } from '../world/tasks.ts';
 import type { Call, Routes, World } from '../world/world.ts';
-import { bridgeOf, clonedConfig, driveSize, drives, isCdrom, isCloudInit, parseDrive, realDisks, sizeText } from '../vm/config.ts';
+import {
+  bridgeOf,
+  clonedConfig,
+  driveSize,
+  drives,
+  isCdrom,
+  isCloudInit,
+  parseDrive,
+  realDisks,
+  sizeText,
+} from '../vm/config.ts';
 import { checkLock, newVm } from '../vm/lifecycle.ts';
 import {
   assertSpace,
@@ -127,7 +137,10 @@ async function makeDisks(plan: Plan, made: VmState, running: Running): Promise<v
   if (world.facts.cloneLogsId) log(`creating a clone of VM ${source.vmid} with ID ${newid}`);
   await world.pace.wait(phasesMs.disks);
   if (running.signal.aborted) throw new Error('interrupted by signal');
-  made.config = { ...clonedConfig(source.config, { name: plan.name, description: plan.description, vmid: newid }), lock: 'clone' };
+  made.config = {
+    ...clonedConfig(source.config, { name: plan.name, description: plan.description, vmid: newid }),
+    lock: 'clone',
+  };
   const cdroms = drives(source.config).filter(([, raw]) => isCdrom(raw));
   for (const [key, raw] of cdroms) made.config[key] = isCloudInit(raw) ? cloudInitDrive(plan, raw, log) : raw;
   world.save();
@@ -148,7 +161,13 @@ function cloudInitDrive(plan: Plan, raw: string, log: (text: string) => void): s
   const volume = volumeName(world, storage, { vmid: newid, name: `vm-${newid}-cloudinit` });
   reserve(plan, { volume, bytes: cloudInitBytes, log });
   log(`create full clone of drive ${keyOf(plan.source, raw)} (${from})`);
-  log(formatting(world, volume, `cluster_size=65536 extended_l2=off preallocation=metadata compression_type=zlib size=${cloudInitBytes}`));
+  log(
+    formatting(
+      world,
+      volume,
+      `cluster_size=65536 extended_l2=off preallocation=metadata compression_type=zlib size=${cloudInitBytes}`,
+    ),
+  );
   if (world.facts.cloneLogsId) log(`allocated target volume '${volume}'`);
   return `${volume},media=cdrom,size=4M`;
 }
@@ -176,7 +195,13 @@ function fullDisk(plan: Plan, [key, raw]: [string, string], log: (text: string) 
   const bytes = driveSize(raw);
   reserve(plan, { volume, bytes: Math.floor(bytes / 4), log });
   log(`create full clone of drive ${key} (${from})`);
-  log(formatting(world, volume, `cluster_size=65536 extended_l2=off preallocation=metadata compression_type=zlib size=${bytes}`));
+  log(
+    formatting(
+      world,
+      volume,
+      `cluster_size=65536 extended_l2=off preallocation=metadata compression_type=zlib size=${bytes}`,
+    ),
+  );
   log(`transferred 0.0 B of ${(bytes / 1024 ** 3).toFixed(1)} GiB (0.00%)`);
   log(`transferred ${(bytes / 1024 ** 3).toFixed(1)} GiB of ${(bytes / 1024 ** 3).toFixed(1)} GiB (100.00%)`);
   return [volume, ...options.filter((one) => !one.startsWith('size=')), `size=${sizeText(bytes)}`].join(',');
@@ -189,7 +214,10 @@ function reserve(plan: Plan, one: { volume: string; bytes: number; log: (text: s
     if (!(error instanceof NoSpace)) throw error;
     const path = pathOf(plan.world, one.volume);
     one.log(`qemu-img: ${path}: Could not write qcow2 header: No space left on device`);
-    throw new Error(`unable to create image: qemu-img: ${path}: Could not write qcow2 header: No space left on device`, { cause: error });
+    throw new Error(
+      `unable to create image: qemu-img: ${path}: Could not write qcow2 header: No space left on device`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,7 +1,17 @@
 import { badParameters, died } from '../api/refusal.ts';
 import type { VmState } from '../world/state.ts';
 import type { Call, Routes, World } from '../world/world.ts';
-import { digestOf, diskKey, driveSize, isCdrom, isCloudInit, parseDrive, sizeBytes, sizeText, withMac } from '../vm/config.ts';
+import {
+  digestOf,
+  diskKey,
+  driveSize,
+  isCdrom,
+  isCloudInit,
+  parseDrive,
+  sizeBytes,
+  sizeText,
+  withMac,
+} from '../vm/config.ts';
 import { checkLock } from '../vm/lifecycle.ts';
 import { checkOptionRights } from '../vm/optionRights.ts';
 import { freeDiskName, parseVolume, pathOf, storageOf, volumeExists, volumeName } from '../vm/volumes.ts';
@@ -51,12 +61,8 @@ export const configRoutes: Routes = {
   'PUT /nodes/{node}/qemu/{vmid}/resize': (call) => {
     call.world.vm(Number(call.given.vmid), call.node);
     return call.world.task(call, 'resize', async (running) => {
-      const release = await call.world.locks.take(Number(call.given.vmid), { onWait: running.log, signal: running.signal });
-      try {
-        await resize(call, running.log);
-      } finally {
-        release();
-      }
+      const waiting = { onWait: running.log, signal: running.signal };
+      await call.world.locks.within(Number(call.given.vmid), () => resize(call, running.log), waiting);
     });
   },
   'PUT /nodes/{node}/qemu/{vmid}/unlink': async (call) => {
@@ -76,7 +82,12 @@ export const configRoutes: Routes = {
 function changeOf(call: Call): Change {
   const { world, given, caller } = call;
   if (given.skiplock === 1) throw badParameters({ skiplock: 'Only root may use this option.' });
-  const names = (value: unknown) => (value === undefined ? [] : String(value).split(/[,;\s]+/).filter((one) => one !== ''));
+  const names = (value: unknown) =>
+    value === undefined
+      ? []
+      : String(value)
+          .split(/[,;\s]+/)
+          .filter((one) => one !== '');
   const remove = names(given.delete);
   const revert = names(given.revert);
   const set = new Map<string, string>();
@@ -86,21 +97,30 @@ function changeOf(call: Call): Change {
   }
   checkSshKeys(set.get('sshkeys'));
   for (const key of remove) {
-    if (!(key in world.vmProperties) && !diskKey.test(key) && !/^(?:net|ipconfig|serial|usb|hostpci|numa|parallel)\d+$/.test(key)) {
+    if (
+      !(key in world.vmProperties) &&
+      !diskKey.test(key) &&
+      !/^(?:net|ipconfig|serial|usb|hostpci|numa|parallel)\d+$/.test(key)
+    ) {
       throw badParameters({ delete: `unknown option '${key}'` });
     }
   }
   for (const [key, raw] of set) {
     if (diskKey.test(key)) checkDrive(world, raw);
   }
-  const options = new Map<string, string | undefined>([...[...remove, ...revert].map((key) => [key, undefined] as const), ...set]);
+  const options = new Map<string, string | undefined>([
+    ...[...remove, ...revert].map((key) => [key, undefined] as const),
+    ...set,
+  ]);
   checkOptionRights(world, { caller, vmid: Number(given.vmid) }, options);
   return { set: normalised(set), remove, revert };
 }
 
 function checkSshKeys(keys: string | undefined): void {
   if (keys === undefined) return;
-  const lines = decodeURIComponent(keys).split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const lines = decodeURIComponent(keys)
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const form = /^(?:\S+ )?(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]{16,}(?: .*)?$/;
   if (!lines.every((line) => form.test(line.trim()))) throw died('SSH public key validation error');
 }
@@ -151,7 +171,11 @@ function apply(world: World, vm: VmState, change: Change): void {
 
 function hotPlugged(vm: VmState, key: string): boolean {
   if (vm.run === null || immediate.has(key)) return true;
-  return /^net\d+$/.test(key) || /^scsi\d+$|^virtio\d+$/.test(key) || /^(?:ci|ipconfig|sshkeys|nameserver|searchdomain)/.test(key);
+  return (
+    /^net\d+$/.test(key) ||
+    /^scsi\d+$|^virtio\d+$/.test(key) ||
+    /^(?:ci|ipconfig|sshkeys|nameserver|searchdomain)/.test(key)
+  );
 }
 
 function removeOption(vm: VmState, key: string): void {
@@ -195,7 +219,7 @@ async function resize(call: Call, log: (text: string) => void): Promise<void> {
   const key = String(given.disk);
   const raw = vm.config[key];
   if (raw === undefined) throw died(`disk '${key}' does not exist`);
-  if (isCdrom(raw) || isCloudInit(raw)) throw died('you can\'t resize a cdrom');
+  if (isCdrom(raw) || isCloudInit(raw)) throw died("you can't resize a cdrom");
   const size = String(given.size);
   const now = driveSize(raw);
   const wanted = size.startsWith('+') ? now + sizeBytes(size.slice(1)) : sizeBytes(size);
@@ -207,7 +231,9 @@ async function resize(call: Call, log: (text: string) => void): Promise<void> {
   const path = pathOf(world, volume);
   if (vm.config.template === '1') {
     log(`qemu-img: Could not open '${path}': Could not open '${path}': Operation not permitted`);
-    throw died(`command '/usr/bin/qemu-img resize${world.facts.resizePreallocation} -f qcow2 ${path} ${wanted}' failed: exit code 1`);
+    throw died(
+      `command '/usr/bin/qemu-img resize${world.facts.resizePreallocation} -f qcow2 ${path} ${wanted}' failed: exit code 1`,
+    );
   }
   log('Image resized.');
   vm.config[key] = [volume, ...options.filter((one) => !one.startsWith('size=')), `size=${sizeText(wanted)}`].join(',');
@@ -216,7 +242,17 @@ async function resize(call: Call, log: (text: string) => void): Promise<void> {
 
 /** What `POST /nodes/{node}/qemu` needs of the same rules. */
 export function configured(call: Call, vm: VmState): void {
-  const skip = new Set(['pool', 'storage', 'start', 'unique', 'archive', 'bwlimit', 'import-working-storage', 'ha-managed', 'live-restore']);
+  const skip = new Set([
+    'pool',
+    'storage',
+    'start',
+    'unique',
+    'archive',
+    'bwlimit',
+    'import-working-storage',
+    'ha-managed',
+    'live-restore',
+  ]);
   const given = Object.fromEntries(Object.entries(call.given).filter(([key]) => !skip.has(key)));
   apply(call.world, vm, changeOf({ ...call, given }));
 }

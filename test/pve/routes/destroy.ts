@@ -27,7 +27,8 @@ async function destroy(call: Call, vm: VmState, running: Running): Promise<void>
   const { world } = call;
   const release = await world.locks.take(vm.vmid, { onWait: running.log, signal: running.signal });
   try {
-    if (world.state.vms[vm.vmid] !== vm) throw died(`unable to find configuration file for VM ${vm.vmid} on node '${call.node}'`);
+    if (world.state.vms[vm.vmid] !== vm)
+      throw died(`unable to find configuration file for VM ${vm.vmid} on node '${call.node}'`);
     if (call.given.skiplock !== 1) checkLock(vm);
     if (vm.run) throw died(`VM ${vm.vmid} is running - destroy failed`);
     await world.pace.wait(70);

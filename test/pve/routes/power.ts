@@ -10,9 +10,10 @@ const shutdownTimeoutS = 180;
 export const powerRoutes: Routes = {
   'POST /nodes/{node}/qemu/{vmid}/status/start': (call) =>
     call.world.task(call, 'qmstart', (running) =>
-      locked(call, running, async (vm) => startVm(call.world, vm, running.log), noConfig),
+      locked(call, running, async (vm) => startVm(call.world, vm, running.log)),
     ),
-  'POST /nodes/{node}/qemu/{vmid}/status/stop': (call) => call.world.task(call, 'qmstop', (running) => stop(call, running)),
+  'POST /nodes/{node}/qemu/{vmid}/status/stop': (call) =>
+    call.world.task(call, 'qmstop', (running) => stop(call, running)),
   'POST /nodes/{node}/qemu/{vmid}/status/shutdown': (call) => {
     refusePaused(call);
     return call.world.task(call, 'qmshutdown', (running) => shutdown(call, running));
@@ -37,7 +38,9 @@ export const powerRoutes: Routes = {
   },
   'POST /nodes/{node}/qemu/{vmid}/status/reset': (call) => {
     const vm = mustRun(call);
-    return call.world.task(call, 'qmreset', (running) => locked(call, running, () => call.world.machines.reset(vm.vmid)));
+    return call.world.task(call, 'qmreset', (running) =>
+      locked(call, running, () => call.world.machines.reset(vm.vmid)),
+    );
   },
   'GET /nodes/{node}/qemu/{vmid}/status': () =>
     ['current', 'start', 'stop', 'reset', 'shutdown', 'suspend', 'reboot'].map((subdir) => ({ subdir })),
@@ -55,21 +58,15 @@ function refusePaused(call: Call): void {
 }
 
 /** Work under the flock; the config is looked for only once the lock is there, as `lock_config` does. */
-async function locked(
-  call: Call,
-  running: Running,
-  work: (vm: VmState) => Promise<unknown>,
-  absent: typeof noConfig = noConfigFile,
-): Promise<void> {
+async function locked(call: Call, running: Running, work: (vm: VmState) => Promise<unknown>): Promise<void> {
   const vmid = Number(call.given.vmid);
-  const release = await call.world.locks.take(vmid, { onWait: running.log, signal: running.signal });
-  try {
+  const absent = running.task.type === 'qmstart' ? noConfig : noConfigFile;
+  const look = async () => {
     const vm = call.world.state.vms[vmid];
     if (vm === undefined || vm.node !== call.node) throw absent(vmid, call.node);
     await work(vm);
-  } finally {
-    release();
-  }
+  };
+  await call.world.locks.within(vmid, look, { onWait: running.log, signal: running.signal });
 }
 
 async function stop(call: Call, running: Running): Promise<void> {
@@ -113,9 +110,7 @@ async function reboot(call: Call, running: Running): Promise<void> {
   const vm = world.state.vms[Number(call.given.vmid)];
   if (!vm) return;
   // The daemon that saw QEMU end starts it again: no task tells of it.
-  void world.pace.wait(600).then(() =>
-    world.locks.within(vm.vmid, () => startVm(world, vm, () => {})).catch(() => {}),
-  );
+  void world.pace.wait(600).then(() => world.locks.within(vm.vmid, () => startVm(world, vm, () => {})).catch(() => {}));
 }
 
 async function pause(world: World, vm: VmState): Promise<void> {

@@ -8,7 +8,15 @@ import { digestOf, parseDrive, realDisks, shownConfig } from '../vm/config.ts';
 import { boot, checkLock, holdForCleanup } from '../vm/lifecycle.ts';
 
 /** What belongs to the snapshot and not to the VM that is rolled back to it. */
-const ownKeys = ['snaptime', 'vmstate', 'runningmachine', 'runningcpu', 'running-nets-host-mtu', 'description', 'parent'];
+const ownKeys = [
+  'snaptime',
+  'vmstate',
+  'runningmachine',
+  'runningcpu',
+  'running-nets-host-mtu',
+  'description',
+  'parent',
+];
 
 export const snapshotRoutes: Routes = {
   'GET /nodes/{node}/qemu/{vmid}/snapshot': list,
@@ -67,13 +75,8 @@ function list(call: Call): Json {
 }
 
 async function locked(call: Call, running: Running, work: () => Promise<void>): Promise<void> {
-  const vmid = Number(call.given.vmid);
-  const release = await call.world.locks.take(vmid, { onWait: running.log, signal: running.signal });
-  try {
-    await work();
-  } finally {
-    release();
-  }
+  const waiting = { onWait: running.log, signal: running.signal };
+  await call.world.locks.within(Number(call.given.vmid), work, waiting);
 }
 
 async function take(call: Call, vm: VmState, running: Running): Promise<void> {
@@ -98,7 +101,11 @@ async function take(call: Call, vm: VmState, running: Running): Promise<void> {
   });
 }
 
-async function saveMemory(world: World, vm: VmState, one: { name: string; snapshot: Config; running: Running }): Promise<void> {
+async function saveMemory(
+  world: World,
+  vm: VmState,
+  one: { name: string; snapshot: Config; running: Running },
+): Promise<void> {
   const { name, snapshot, running } = one;
   const volume = allocateState(world, vm, { suffix: name, log: running.log });
   running.log(`saving VM state and RAM using storage '${volume.split(':')[0]}'`);

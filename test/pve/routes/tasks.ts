@@ -92,7 +92,8 @@ function list(call: Call): Envelope {
   const auditor = world.permissions.any(call.caller, `/nodes/${node}`, ['Sys.Audit']);
   const chosen = all.filter((task) => {
     if (task.node !== node || (!auditor && userOf(task.who) !== userOf(call.caller))) return false;
-    if (source === 'active' ? task.exitstatus !== undefined : source === 'archive' && task.exitstatus === undefined) return false;
+    if (source === 'active' ? task.exitstatus !== undefined : source === 'archive' && task.exitstatus === undefined)
+      return false;
     if (given.vmid !== undefined && task.id !== String(given.vmid)) return false;
     if (given.typefilter !== undefined && task.type !== given.typefilter) return false;
     if (given.errors === 1 && (task.exitstatus === 'OK' || task.exitstatus === undefined)) return false;
@@ -116,7 +117,8 @@ function recent(call: Call): Json {
   const all = world.state.taskOrder.slice(0, 25).flatMap((upid) => world.state.tasks[upid] ?? []);
   const mine = all.filter(
     (task) =>
-      userOf(task.who) === userOf(call.caller) || world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
+      userOf(task.who) === userOf(call.caller) ||
+      world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
   );
   const running = mine.filter((task) => task.exitstatus === undefined);
   const ended = mine.filter((task) => task.exitstatus !== undefined);
@@ -126,6 +128,11 @@ function recent(call: Call): Json {
   };
   return [
     ...running.map((task) => ({ ...shared(task), pid: task.pid })),
-    ...ended.map((task) => ({ ...shared(task), endtime: task.endtime ?? task.starttime, status: task.exitstatus ?? '', saved: '1' })),
+    ...ended.map((task) => ({
+      ...shared(task),
+      endtime: task.endtime ?? task.starttime,
+      status: task.exitstatus ?? '',
+      saved: '1',
+    })),
   ];
 }

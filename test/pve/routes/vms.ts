@@ -60,7 +60,8 @@ function withPending(vm: VmState): VmState['config'] {
 function showPending(call: Call): Json {
   const { world } = call;
   const vm = find(call);
-  const show = (key: string, raw: string): Json => (key === 'cipassword' ? '**********' : typed(world.vmProperties, key, raw));
+  const show = (key: string, raw: string): Json =>
+    key === 'cipassword' ? '**********' : typed(world.vmProperties, key, raw);
   const lines: JsonObject[] = Object.entries(vm.config).map(([key, raw]) => ({
     key,
     value: show(key, raw),
@@ -78,12 +79,21 @@ function rrddata(call: Call): Json {
   const vmid = Number(given.vmid);
   const history = world.state.rrd[vmid];
   if (history === undefined) {
-    throw died(`RRD error: opening '/var/lib/rrdcached/db/${world.facts.rrdFolder}/${vmid}': No such file or directory`);
+    throw died(
+      `RRD error: opening '/var/lib/rrdcached/db/${world.facts.rrdFolder}/${vmid}': No such file or directory`,
+    );
   }
   return rows(world, String(given.timeframe), history);
 }
 
-const stepS: Record<string, number> = { hour: 60, day: 1800, week: 10_800, month: 43_200, year: 604_800, decade: 604_800 };
+const stepS: Record<string, number> = {
+  hour: 60,
+  day: 1800,
+  week: 10_800,
+  month: 43_200,
+  year: 604_800,
+  decade: 604_800,
+};
 
 /** One row a step, most of them empty for something young. */
 export function rows(world: World, timeframe: string, history: { time: number; values: JsonObject }[]): Json {
@@ -143,12 +153,20 @@ function create(call: Call): Json {
 function precheck(call: Call): Json {
   const { world } = call;
   const vm = find(call);
-  const local = realDisks(vm.config).filter(([, raw]) => !storageOf(world, parseVolume(parseDrive(raw).volume).storage).shared);
+  const local = realDisks(vm.config).filter(
+    ([, raw]) => !storageOf(world, parseVolume(parseDrive(raw).volume).storage).shared,
+  );
   return {
     running: vm.run ? 1 : 0,
     allowed_nodes: Object.keys(world.state.nodes).filter((node) => node !== vm.node && world.state.nodes[node]?.online),
     not_allowed_nodes: {},
-    local_disks: local.map(([key, raw]) => ({ volid: parseDrive(raw).volume, drivename: key, cdrom: 0, is_unused: 0, size: 0 })),
+    local_disks: local.map(([key, raw]) => ({
+      volid: parseDrive(raw).volume,
+      drivename: key,
+      cdrom: 0,
+      is_unused: 0,
+      size: 0,
+    })),
     local_resources: [],
     'mapped-resources': [],
     'mapped-resource-info': {},

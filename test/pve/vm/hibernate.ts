@@ -15,7 +15,9 @@ export function stateBytes(vm: VmState): number {
 /** Where memory goes: the storage of the first disk. @returns its name. */
 export function allocateState(world: World, vm: VmState, one: { suffix: string; log: (text: string) => void }): string {
   const first = realDisks(vm.config)[0];
-  const storage = first ? parseVolume(parseDrive(first[1]).volume).storage : (Object.keys(world.state.storages)[0] ?? 'local');
+  const storage = first
+    ? parseVolume(parseDrive(first[1]).volume).storage
+    : (Object.keys(world.state.storages)[0] ?? 'local');
   const name = `vm-${vm.vmid}-state-${one.suffix}`;
   const volume = isFileStorage(storageOf(world, storage)) ? `${storage}:${vm.vmid}/${name}.raw` : `${storage}:${name}`;
   one.log(`Formatting '${pathOf(world, volume)}', fmt=raw size=${stateBytes(vm)} preallocation=off`);

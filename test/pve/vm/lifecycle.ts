@@ -47,7 +47,8 @@ export async function startVm(world: World, vm: VmState, log: (text: string) => 
  */
 export function holdForCleanup(world: World, vm: VmState): void {
   const { cleanupHoldsLockMs } = world.facts;
-  if (vm.run && cleanupHoldsLockMs > 0) void world.pace.wait(1).then(() => world.locks.hold(vm.vmid, cleanupHoldsLockMs));
+  if (vm.run && cleanupHoldsLockMs > 0)
+    void world.pace.wait(1).then(() => world.locks.hold(vm.vmid, cleanupHoldsLockMs));
 }
 
 /** Runs the machine and writes down that it runs. */
@@ -104,7 +105,11 @@ function checkMemory(world: World, vm: VmState, log: (text: string) => void): vo
 }
 
 /** Waits until the guest went, in small steps. @returns false when it did not within `ms` or the task was stopped. */
-export async function waitForEnd(world: World, vm: VmState, limit: { ms: number; signal: AbortSignal }): Promise<boolean> {
+export async function waitForEnd(
+  world: World,
+  vm: VmState,
+  limit: { ms: number; signal: AbortSignal },
+): Promise<boolean> {
   for (let waited = 0; waited < limit.ms; waited += 100) {
     if (vm.run === null) return true;
     if (limit.signal.aborted) return false;

@@ -47,10 +47,16 @@ const rights: Record<string, string[]> = {
 };
 
 const cloudInit = /^(?:cicustom|cipassword|citype|ciuser|ciupgrade|nameserver|searchdomain|sshkeys|ipconfig\d+)$/;
-const byOption = new Map(Object.entries(rights).flatMap(([right, options]) => options.map((one) => [one, right] as const)));
+const byOption = new Map(
+  Object.entries(rights).flatMap(([right, options]) => options.map((one) => [one, right] as const)),
+);
 
 /** `check_vm_modify_config_perm`: each option has its own privilege, some are root's alone. */
-export function checkOptionRights(world: World, who: { caller: string; vmid: number }, options: Map<string, string | undefined>): void {
+export function checkOptionRights(
+  world: World,
+  who: { caller: string; vmid: number },
+  options: Map<string, string | undefined>,
+): void {
   const path = `/vms/${who.vmid}`;
   const need = (...privileges: string[]) => world.permissions.checkAny(who.caller, path, privileges);
   for (const [option, value] of options) {

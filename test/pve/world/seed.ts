@@ -112,7 +112,10 @@ export function deskGrants(state: State): { path: string; role: string }[] {
 }
 
 /** A template with a disk of 1 GiB, a cloud-init drive, a network card and an agent. */
-export function addTemplate(state: State, one: { vmid: number; node: string; name: string; nowMs: number; memoryMiB?: number }): VmState {
+export function addTemplate(
+  state: State,
+  one: { vmid: number; node: string; name: string; nowMs: number; memoryMiB?: number },
+): VmState {
   const { vmid } = one;
   const config: Config = {
     agent: '1',

@@ -5,7 +5,7 @@ import type { State, TaskState } from './state.ts';
 export interface Running {
   task: TaskState;
   signal: AbortSignal;
-  log(text: string): void;
+  log: (text: string) => void;
 }
 
 const upidForm =
@@ -22,7 +22,10 @@ export class Tasks {
   ) {}
 
   /** Starts a worker. It begins only after the answer with its UPID is on its way. */
-  start(what: { type: string; id: string; node: string; who: string }, work: (running: Running) => Promise<unknown>): string {
+  start(
+    what: { type: string; id: string; node: string; who: string },
+    work: (running: Running) => Promise<unknown>,
+  ): string {
     const task = this.open(what);
     const controller = new AbortController();
     this.abort.set(task.upid, controller);
