@@ -91,6 +91,10 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
     await listener.close();
     await statd;
   };
+  const close = async () => {
+    await leave();
+    await machines.close();
+  };
   return {
     url: `${options.plain ? 'http' : 'https'}://localhost:${listener.port}`,
     port: listener.port,
@@ -107,10 +111,8 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
     dispatcher,
     machines,
     kill: leave,
-    close: async () => {
-      await leave();
-      await machines.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -120,7 +122,7 @@ export interface Tokens {
   nobody: string;
 }
 
-export interface PveDouble {
+export interface PveDouble extends AsyncDisposable {
   url: string;
   port: number;
   ca: string;
@@ -145,7 +147,7 @@ function load(options: DoubleOptions, clock: Clock): { state: State; tokens: Tok
   }
   const nowMs = clock.nowMs();
   const state = seedState({ version: options.version, nodes: options.nodes ?? ['pve1'], nowMs });
-  addTemplate(state, { vmid: 9001, node: options.nodes?.[0] ?? 'pve1', name: 'tmpl-desktop', nowMs });
+  addTemplate(state, { vmid: 9001, node: options.nodes?.[0] ?? 'pve1', name: 'tmpl-desktop', nowMs, size: '8G' });
   const tokens: Tokens = {
     desk: addToken(state, 'desk@pve!t1', deskGrants(state)),
     admin: addToken(state, 'admin@pve!t1', [{ path: '/', role: 'Administrator' }]),

@@ -3,7 +3,7 @@ import { clonedConfig, diskKey } from '../vm/config.ts';
 import { addTemplate } from '../world/seed.ts';
 import type { JsonObject } from '../api/reference.ts';
 import type { Exchange } from './recording.ts';
-import type { Config, State, Version, VmState } from '../world/state.ts';
+import type { Config, State, VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
 
 const template = 9001;
@@ -11,7 +11,7 @@ const args =
   '-kernel /var/lib/vz/template/boot/vmlinuz -initrd /var/lib/vz/template/boot/initrd.gz -append "console=tty0 console=ttyS0 quiet"';
 
 /** The cluster as the recording found it: its node, its template and what else lay about on the 8.4 node. */
-export function recordedWorld(state: State, version: Version, node: string, nowMs: number): void {
+export function recordedWorld(state: State, node: string, nowMs: number): void {
   const made = addTemplate(state, { vmid: template, node, name: 'tmpl-guest', nowMs, memoryMiB: 256 });
   Object.assign(made.config, { args, kvm: '0' });
   const privileges = [
@@ -34,8 +34,8 @@ export function recordedWorld(state: State, version: Version, node: string, nowM
   state.tokens['adm@pve!t1'] = { secret: 'adm', privsep: true };
   state.tokens['none@pve!t1'] = { secret: 'none', privsep: true };
   formerTasks(state, node, nowMs);
-  if (version === '8.4') formerRows(state, nowMs);
-  if (version === '8.4') leftOn84(state, node);
+  if (state.version === '8.4') formerRows(state, nowMs);
+  if (state.version === '8.4') leftOn84(state, node);
 }
 
 function leftOn84(state: State, node: string): void {

@@ -100,26 +100,25 @@ function compareTexts(ours: Json, theirs: Json, found: string[]): void {
       found.push(`text "${ours}", recorded "${theirs}"`);
     return;
   }
-  same('message', a.message, b.message, found);
+  found.push(...differing('message', a.message, b.message));
   for (const [key, text] of Object.entries((b.errors ?? {}) as JsonObject)) {
-    same(`errors.${key}`, ((a.errors ?? {}) as JsonObject)[key], text, found);
+    found.push(...differing(`errors.${key}`, ((a.errors ?? {}) as JsonObject)[key], text));
   }
   const [one, two] = [a.data, b.data] as [JsonObject | null, JsonObject | null];
   if (Array.isArray(one) && Array.isArray(two) && b.total !== undefined) sameLog(one, two, found);
   else if (one && two && typeof one === 'object' && typeof two === 'object') {
-    for (const key of worded) same(`data.${key}`, one[key], two[key], found);
+    for (const key of worded) found.push(...differing(`data.${key}`, one[key], two[key]));
   }
 }
 
 function sameLog(ours: Json[], theirs: Json[], found: string[]): void {
   const lines = (list: Json[]) => list.map((line) => (line as JsonObject).t).filter((line) => typeof line === 'string');
   const [a, b] = [lines(ours), lines(theirs)];
-  for (let at = 0; at < Math.max(a.length, b.length); at++) same(`log ${at + 1}`, a[at], b[at], found);
+  for (let at = 0; at < Math.max(a.length, b.length); at++) found.push(...differing(`log ${at + 1}`, a[at], b[at]));
 }
 
-function same(what: string, ours: Json | undefined, theirs: Json | undefined, found: string[]): void {
-  if (typeof theirs !== 'string' && typeof ours !== 'string') return;
-  if (ours === undefined || theirs === undefined || normal(String(ours)) !== normal(String(theirs))) {
-    found.push(`${what} "${String(ours)}", recorded "${String(theirs)}"`);
-  }
+function differing(what: string, ours: Json | undefined, theirs: Json | undefined): string[] {
+  if (typeof theirs !== 'string' && typeof ours !== 'string') return [];
+  const agree = ours !== undefined && theirs !== undefined && normal(String(ours)) === normal(String(theirs));
+  return agree ? [] : [`${what} "${String(ours)}", recorded "${String(theirs)}"`];
 }

@@ -60,7 +60,7 @@ class Player {
     this.node = nodeNames[version];
     const nowMs = this.clock.nowMs();
     const state = seedState({ version, nodes: [this.node], nowMs });
-    recordedWorld(state, version, this.node, nowMs);
+    recordedWorld(state, this.node, nowMs);
     const machines = new MachinesInMemory({ clock: this.clock, pace: 1, bootMs: 12_000, shutdownMs: 300 });
     this.world = new World({
       state,
