@@ -107,9 +107,6 @@ export class Dispatcher {
     world.permissions.checkMethod(caller, found.method, given);
     const node = found.inPath.node ?? this.options.localNode;
     this.reach(node);
-    if (writes(request.method) && !world.state.quorate && found.method.protected) {
-      throw new Refusal(500, 'cluster not ready - no quorum?');
-    }
     return { world, caller, node, given: verifyParameters(found.method, given) };
   }
 
@@ -147,10 +144,6 @@ export class Dispatcher {
     }
     return best;
   }
-}
-
-function writes(verb: string): boolean {
-  return verb !== 'GET';
 }
 
 function notImplemented(request: Request): Refusal {

@@ -67,7 +67,7 @@ function leftOn84(state: State, node: string): void {
 function clone(state: State, vmid: number, one: { name: string; node: string }): VmState {
   const from = state.vms[template]?.config ?? {};
   const config: Config = {
-    ...clonedConfig(from, { name: one.name, vmid }),
+    ...clonedConfig(from, { name: one.name, sourceVmid: template }),
     ide2: `local:${vmid}/vm-${vmid}-cloudinit.qcow2,media=cdrom,size=4M`,
     scsi0: `local:${template}/base-${template}-disk-0.qcow2/${vmid}/vm-${vmid}-disk-0.qcow2,size=1G`,
   };

@@ -14,6 +14,7 @@ export const poolRoutes: Routes = {
   },
   'POST /pools': ({ world, given }) => {
     const poolid = String(given.poolid);
+    assertLockable(world, 'create pool');
     if (world.state.pools[poolid]) throw died(`create pool failed: pool '${poolid}' already exists`);
     world.state.pools[poolid] = {
       members: [],
@@ -41,6 +42,7 @@ function shown(world: World, poolid: string): JsonObject {
 
 function update({ world, caller, given }: Call): Json {
   const poolid = String(given.poolid);
+  assertLockable(world, 'update pools');
   const pool = world.state.pools[poolid];
   if (pool === undefined) throw died(`update pools failed: pool '${poolid}' does not exist`);
   if (given.comment !== undefined) pool.comment = String(given.comment);
@@ -72,6 +74,7 @@ function update({ world, caller, given }: Call): Json {
 
 function remove({ world, given }: Call): Json {
   const poolid = String(given.poolid);
+  assertLockable(world, 'delete pool');
   const pool = world.state.pools[poolid];
   if (pool === undefined) throw died(`delete pool failed: pool '${poolid}' does not exist`);
   if (pool.members.length > 0)
@@ -79,4 +82,9 @@ function remove({ world, given }: Call): Json {
   delete world.state.pools[poolid];
   world.save();
   return null;
+}
+
+function assertLockable(world: World, what: string): void {
+  if (world.state.quorate) return;
+  throw died(`${what} failed: error during cfs-locked 'file-user_cfg' operation: no quorum!`);
 }

@@ -6,6 +6,7 @@ import type { Call, Routes, World } from '../world/world.ts';
 import { allocateState, runningFacts } from '../vm/hibernate.ts';
 import { digestOf, parseDrive, realDisks, shownConfig } from '../vm/config.ts';
 import { boot, checkLock, holdForCleanup } from '../vm/lifecycle.ts';
+import { assertWritable } from '../vm/writable.ts';
 
 /** What belongs to the snapshot and not to the VM that is rolled back to it. */
 const ownKeys = [
@@ -21,8 +22,11 @@ const ownKeys = [
 export const snapshotRoutes: Routes = {
   'GET /nodes/{node}/qemu/{vmid}/snapshot': list,
   'POST /nodes/{node}/qemu/{vmid}/snapshot': (call) => {
+    const name = String(call.given.snapname);
+    if (name === 'current' || name.toLowerCase() === 'pending') {
+      throw died(`unable to use snapshot name '${name.toLowerCase()}' (reserved name)`);
+    }
     const vm = call.world.vm(Number(call.given.vmid), call.node);
-    if (call.given.snapname === 'current') throw died("unable to use snapshot name 'current' (reserved name)");
     return call.world.task(call, 'qmsnapshot', (running) => take(call, vm, running));
   },
   'GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}': () => ['config', 'rollback'].map((cmd) => ({ cmd })),
@@ -40,12 +44,13 @@ export const snapshotRoutes: Routes = {
     return null;
   },
   'POST /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback': (call) => {
-    const vm = call.world.vm(Number(call.given.vmid), call.node);
-    return call.world.task(call, 'qmrollback', (running) => rollback(call, vm, running));
+    if (call.given.start === 1) {
+      call.world.permissions.check(call.caller, `/vms/${String(call.given.vmid)}`, ['VM.PowerMgmt']);
+    }
+    return call.world.task(call, 'qmrollback', (running) => rollback(call, running));
   },
   'DELETE /nodes/{node}/qemu/{vmid}/snapshot/{snapname}': (call) => {
-    const vm = call.world.vm(Number(call.given.vmid), call.node);
-    return call.world.task(call, 'qmdelsnapshot', (running) => remove(call, vm, running));
+    return call.world.task(call, 'qmdelsnapshot', (running) => remove(call, running));
   },
 };
 
@@ -86,6 +91,7 @@ async function take(call: Call, vm: VmState, running: Running): Promise<void> {
     if (vm.config.template === '1') throw died("you can't take a snapshot if it's a template");
     checkLock(vm);
     if (vm.snapshots[name] !== undefined) throw died(`snapshot name '${name}' already used`);
+    assertWritable(world, vm);
     const withMemory = given.vmstate === 1 && vm.run !== null;
     const snapshot: Config = { ...vm.config, snaptime: String(world.nowS(vm.node)) };
     snapshot.description = String(given.description ?? '');
@@ -117,13 +123,15 @@ async function saveMemory(
   Object.assign(snapshot, { vmstate: volume, ...runningFacts(world) });
 }
 
-async function rollback(call: Call, vm: VmState, running: Running): Promise<void> {
+async function rollback(call: Call, running: Running): Promise<void> {
   const { world, given } = call;
   const name = String(given.snapname);
   await locked(call, running, async () => {
+    const vm = world.vm(Number(given.vmid), call.node);
     if (vm.config.template === '1') throw died("you can't rollback if vm is a template");
     checkLock(vm);
     const snapshot = snapshotOf(vm, name);
+    assertWritable(world, vm);
     const wasRunning = vm.run !== null;
     if (wasRunning) {
       await world.machines.stop(vm.vmid);
@@ -142,16 +150,19 @@ async function rollback(call: Call, vm: VmState, running: Running): Promise<void
     await world.pace.wait(2500);
     await boot(world, vm, snapshot.vmstate);
   });
-  if (vm.run) holdForCleanup(world, vm);
+  const vm = world.state.vms[Number(given.vmid)];
+  if (vm?.run) holdForCleanup(world, vm);
 }
 
-async function remove(call: Call, vm: VmState, running: Running): Promise<void> {
+async function remove(call: Call, running: Running): Promise<void> {
   const { world, given } = call;
   const name = String(given.snapname);
   await locked(call, running, async () => {
+    const vm = world.vm(Number(given.vmid), call.node);
     if (vm.config.template === '1') throw died("you can't delete snapshot if vm is a template");
     checkLock(vm);
     const gone = snapshotOf(vm, name);
+    assertWritable(world, vm);
     await world.pace.wait(200);
     for (const config of [vm.config, ...Object.values(vm.snapshots)]) {
       if (config.parent !== name) continue;

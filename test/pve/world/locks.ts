@@ -17,6 +17,8 @@ export interface Waiting {
   /** Told when it is not free at once: a task writes that to its log. */
   onWait?: (text: string) => void;
   signal?: AbortSignal;
+  /** Ten seconds by default. */
+  timeoutMs?: number;
 }
 
 /** The flock of each VM's config. Waiting ends after ten seconds with PVE's text. */
@@ -33,7 +35,7 @@ export class Locks {
     const held = this.held.get(vmid);
     if (held === undefined) return this.give(vmid, []);
     waiting.onWait?.('trying to acquire lock...');
-    const release = await this.waitFor(vmid, held, waiting.signal);
+    const release = await this.waitFor(vmid, held, waiting);
     if (release === undefined) {
       const why = waiting.signal?.aborted ? 'received interrupt' : 'got timeout';
       throw died(`can't lock file '/var/lock/qemu-server/lock-${vmid}.conf' - ${why}`);
@@ -74,7 +76,8 @@ export class Locks {
     };
   }
 
-  private async waitFor(vmid: number, { waiters }: Held, signal?: AbortSignal): Promise<(() => void) | undefined> {
+  private async waitFor(vmid: number, { waiters }: Held, waiting: Waiting): Promise<(() => void) | undefined> {
+    const { signal } = waiting;
     const stop = new AbortController();
     let release: (() => void) | undefined;
     const waiter: Waiter = {
@@ -86,7 +89,7 @@ export class Locks {
     waiters.push(waiter);
     const onAbort = () => stop.abort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    await this.clock.sleep(lockTimeoutMs * this.factor, stop.signal);
+    await this.clock.sleep((waiting.timeoutMs ?? lockTimeoutMs) * this.factor, stop.signal);
     signal?.removeEventListener('abort', onAbort);
     const at = waiters.indexOf(waiter);
     if (at >= 0) waiters.splice(at, 1);

@@ -13,8 +13,9 @@ export interface VersionFacts {
   pressure: boolean;
   /** The clone's config file is there when the UPID comes (8), or only this much later (9). */
   cloneConfigAfterMs: number;
-  /** The clone's flock is held from begin to end (8: a PUT waits), or only while files are written (9: "VM is locked"). */
-  cloneHoldsLock: boolean;
+  /** A change of the config is checked before its lock is asked for (9), so that a locked VM refuses at once. */
+  configCheckedEarly: boolean;
+  digestText: string;
   cloneLogsId: boolean;
   /** What `qemu-img create` of a linked clone is told. */
   linkedImage: string;
@@ -48,7 +49,8 @@ export const versionFacts: Record<Version, VersionFacts> = {
     memhost: false,
     pressure: false,
     cloneConfigAfterMs: 0,
-    cloneHoldsLock: true,
+    configCheckedEarly: false,
+    digestText: 'checksum missmatch (file change by other user?)',
     cloneLogsId: false,
     linkedImage: 'cluster_size=65536 extended_l2=off',
     missingLogIsList: false,
@@ -84,7 +86,8 @@ export const versionFacts: Record<Version, VersionFacts> = {
     memhost: true,
     pressure: true,
     cloneConfigAfterMs: 75,
-    cloneHoldsLock: false,
+    configCheckedEarly: true,
+    digestText: 'checksum mismatch (file change by other user?)',
     cloneLogsId: true,
     linkedImage: 'cluster_size=131072 extended_l2=on preallocation=metadata',
     missingLogIsList: true,
