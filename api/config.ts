@@ -16,7 +16,7 @@ export interface ApiConfig {
   overcommit: { vcpus: number; memory: number };
   quota: { desktopsMax: number; vcpusMax: number; memoryMiBMax: number; diskGiBMax: number };
   eventRetentionMs: number;
-  /** Undefined: this replica does not look after the pool. */
+  /** Undefined, for tests: nobody looks after the pool. */
   pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
   sourceUrl: string;

@@ -49,7 +49,6 @@ export async function createDesktop(
   const desktop = newDesktop(wish, { workspaceId: caller.workspaceId, nowMs });
   const { assignment, templateName } = await machineFor(services, write, { wish, desktop });
   Object.assign(desktop, { assignmentId: assignment.id, nodeId: assignment.nodeId, templateName });
-  await orderChanged(write, assignment.nodeId);
   await insertDesktop(write, desktop, wish.labels);
   checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
   await record(write, services.clock, {
@@ -144,6 +143,7 @@ async function machineFor(services: Services, write: Write, of: { wish: Wish; de
   const assignment = newAssignment(place, wish.hardware, { ...owner, poolKey: null, nowMs });
   await addReservedDisk(write, place.nodeId, wish.hardware.diskGiB);
   await insertAssignment(write, assignment);
+  await orderChanged(write, place.nodeId);
   return { assignment, templateName: place.template.name };
 }
 
@@ -164,7 +164,7 @@ async function takePlace(
     const places = placeDesktop(asked, nodes, services.overcommit);
     for (const place of 'none' in places ? [] : places) if (await reserve(write, place, asked)) return place;
     // Who asks for a desktop goes before what only waits for somebody to ask.
-    if (!(await giveBackMember(write, new Set(nodes.map((node) => node.id))))) {
+    if (!(await giveBackMember(write, { nodes, need: asked, overcommit: services.overcommit }))) {
       const detail = 'none' in places ? places.none : 'Every node filled up just now.';
       throw new Fault('no_capacity', detail, { retryAfterSeconds: 'none' in places ? 5 : 1 });
     }

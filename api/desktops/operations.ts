@@ -5,7 +5,10 @@ import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
-import { changeOrder, listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
+import { limitsOf } from '../nodes/placement.ts';
+import { placementNodes } from '../nodes/placementNodes.ts';
+import { changeOrder, orderChanged, reserve } from '../nodes/store.ts';
+import { giveBackMember } from '../pool/giveBack.ts';
 import type { Services } from '../services.ts';
 import type { ListAnswer } from './listCache.ts';
 import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
@@ -197,12 +200,13 @@ function demand(view: DesktopView, action: Action, nowMs: number): void {
 }
 
 async function holdMemory(services: Services, write: Write, view: DesktopView): Promise<void> {
-  const node = (await listNodeRows(write.db)).find((row) => row.id === view.nodeId)!;
-  const limits = {
-    vcpus: Math.floor(node.vcpus * services.overcommit.vcpus),
-    memoryMiB: Math.floor(node.memoryMiB * services.overcommit.memory),
-  };
-  if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
+  const { overcommit, clock } = services;
+  for (;;) {
+    const nodes = (await placementNodes(write.db, clock.nowMs())).filter((node) => node.id === view.nodeId);
+    const limits = limitsOf(nodes[0]!, overcommit);
+    if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
+    if (!(await giveBackMember(write, { nodes, need: view, overcommit }))) break;
+  }
   throw new Fault('no_capacity', 'The node of this desktop has no room to start it now.', { retryAfterSeconds: 5 });
 }
 

@@ -74,13 +74,7 @@ export function placeDesktop(
   const { template } = suitable;
   const warmSize = `${wish.vcpus}x${wish.memoryMiB}`;
   const places = suitable.nodes
-    .map((node) => ({
-      node,
-      limits: {
-        vcpus: Math.floor(node.vcpus * overcommit.vcpus),
-        memoryMiB: Math.floor(node.memoryMiB * overcommit.memory),
-      },
-    }))
+    .map((node) => ({ node, limits: limitsOf(node, overcommit) }))
     .filter(({ node, limits }) => fits(wish, node, limits))
     .toSorted((a, b) => score(b.node, template.id, warmSize) - score(a.node, template.id, warmSize));
   if (places.length === 0) return { none: 'No node has room for this size.' };
@@ -90,6 +84,17 @@ export function placeDesktop(
     network: wish.network ?? (node.network === 'isolated' ? 'internet' : 'none'),
     limits,
   }));
+}
+
+/** What may be promised of a node in all. */
+export function limitsOf(
+  node: Pick<PlacementNode, 'vcpus' | 'memoryMiB'>,
+  overcommit: Overcommit,
+): Placement['limits'] {
+  return {
+    vcpus: Math.floor(node.vcpus * overcommit.vcpus),
+    memoryMiB: Math.floor(node.memoryMiB * overcommit.memory),
+  };
 }
 
 function newestTemplate(wanted: string | undefined, nodes: readonly PlacementNode[]) {

@@ -78,14 +78,6 @@ export class SshConnection {
     return this.openChannel((client, take) => client.subsys(name, take));
   }
 
-  /**
-   * A stream to this Unix socket of the guest, opened by the user who is logged in. The caller ends it.
-   * @throws Fault guest_unreachable
-   */
-  openSocket(path: string): Promise<Duplex> {
-    return this.openChannel((client, take) => client.openssh_forwardOutStreamLocal(path, take));
-  }
-
   private async openChannel(ask: ChannelAsk): Promise<Duplex> {
     if (this.channels >= this.limits.channelsMax)
       throw new Fault('guest_unreachable', 'Too many SSH channels to this desktop are open.', { retryAfterSeconds: 1 });

@@ -6,6 +6,7 @@ import { systemClock } from '@lebureau/kit/clock';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { InitExecRequest } from '../../guest/init/channel.ts';
 import { InitClient, openInitChannel } from '../../guest/init/client.ts';
+import { ByteReader } from '../../guest/display/byteReader.ts';
 import { encodeFrame } from '../../guest/init/frame.ts';
 import { startGuestDouble, type GuestDouble } from './guestDouble.ts';
 
@@ -187,6 +188,18 @@ test('a socket of the guest is reached, both ways, with more than any window hol
   await ended;
   expect(Buffer.compare(Buffer.concat(parts), sent)).toBe(0);
   await expect(init.connect(join(guest.root, 'nothing.sock'), 5000)).rejects.toThrow('No such file');
+  server.close();
+});
+
+test('what a socket sent before it ended is there to be read late, and a dead stream is known as one', async () => {
+  const path = join(guest.root, 'farewell.sock');
+  const server = createServer((peer) => peer.end(Buffer.alloc(100_000, 'x'))).listen(path);
+  const link = await init.connect(path, 5000);
+  await expect.poll(() => link.readableLength).toBe(100_000);
+  let read = 0;
+  for await (const part of link) read += (part as Buffer).length;
+  expect(read).toBe(100_000);
+  await expect(new ByteReader(link).read(1)).rejects.toThrow('closed');
   server.close();
 });
 
