@@ -1,0 +1,222 @@
+import { execFile } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { promisify } from 'node:util';
+import type { Clock } from '@lebureau/kit/clock';
+import { Fault, isFault } from '@lebureau/kit/fault';
+import type { Log } from '@lebureau/kit/log';
+import { Slots } from '../../limit.ts';
+import type { Driver, DriverCapabilities, NodeFacts, StartOptions, VmSeen, VmSpec } from '../driver.ts';
+import { Turns } from '../turns.ts';
+import { checkAddressing } from './addressing.ts';
+import { GuestChannels, type RunningGuest } from './channels.ts';
+import { pveClient } from './client.ts';
+import { cloneVm } from './clone.ts';
+import { PveFacts } from './facts.ts';
+import { toFault } from './faults.ts';
+import { requireQuorum, requireVm, vmsNamed } from './find.ts';
+import { HalfClones } from './halfClone.ts';
+import { VmLists, type ListedVm } from './lists.ts';
+import { listVms, recordOf } from './listVms.ts';
+import { powerSeen, seeVm } from './observe.ts';
+import { askToStop, cutPower, startVm } from './power.ts';
+import { VmRecords } from './records.ts';
+import { removeVm } from './remove.ts';
+import type { ProxmoxSettings } from './settings.ts';
+import { vmApi, type GuestKeys, type Site } from './site.ts';
+import { openTransport } from './transport.ts';
+
+export interface ProxmoxDriverOptions {
+  settings: ProxmoxSettings;
+  clock: Clock;
+  log: Log;
+  /** SSH keys of the guest of an assignment. */
+  keysOf: (owner: string) => GuestKeys;
+}
+
+export interface ProxmoxDriver extends Driver {
+  /** Lets go of every connection. VMs keep running. */
+  close(): void;
+}
+
+const unlockMaxMs = 20_000;
+const fullClonesMax = 2;
+
+/** Sends nothing yet. @throws Error when the settings contradict each other. */
+export function openProxmoxDriver(options: ProxmoxDriverOptions): ProxmoxDriver {
+  const { settings, clock, log, keysOf } = options;
+  checkAddressing(settings.vmids, settings.guestNetwork);
+  const client = pveClient(openTransport(settings.endpoint, settings.token, clock), () => clock.nowMs());
+  return new ProxmoxDriverOfNode({
+    client,
+    settings,
+    clock,
+    log,
+    keysOf,
+    lists: new VmLists(client.api, settings, clock),
+    records: new VmRecords(client.api, clock),
+    unlock: unlocker(settings),
+  });
+}
+
+class ProxmoxDriverOfNode implements ProxmoxDriver {
+  readonly capabilities: DriverCapabilities = {
+    name: 'proxmox',
+    warmStart: false,
+    snapshotsWithMemory: true,
+    migration: true,
+  };
+  readonly #site: Site;
+  readonly #facts: PveFacts;
+  readonly #channels: GuestChannels;
+  readonly #turns = new Turns();
+  readonly #halfClones = new HalfClones();
+  readonly #fullClones = new Slots(fullClonesMax);
+  /** VMs this process has changed since it last looked: the shared list may be older than that. */
+  readonly #changed = new Set<string>();
+
+  constructor(site: Site) {
+    this.#site = site;
+    this.#facts = new PveFacts(site);
+    this.#channels = new GuestChannels(site);
+  }
+
+  facts(): Promise<NodeFacts> {
+    return told(() => this.#facts.read());
+  }
+
+  async list(): Promise<VmSeen[]> {
+    try {
+      return await listVms(this.#site);
+    } catch (error) {
+      throw new Fault('list_incomplete', 'The virtual machines of this node could not all be looked at.', {
+        cause: error,
+      });
+    }
+  }
+
+  look(vmRef: string): Promise<VmSeen | undefined> {
+    return told(async () => {
+      const site = this.#site;
+      const isFresh = this.#changed.delete(vmRef);
+      const all = await vmsNamed(site, vmRef, isFresh).catch((error: unknown) => {
+        if (isFresh) this.#changed.add(vmRef);
+        throw error;
+      });
+      const seen: VmSeen[] = [];
+      for (const vm of all) {
+        const record = await recordOf(site, vm);
+        if (record !== undefined) seen.push(await seeVm(site, vm, record));
+      }
+      if (seen.length === 0) await requireQuorum(site);
+      return seen.toSorted((a, b) => b.boot - a.boot || Number(b.complete) - Number(a.complete))[0];
+    });
+  }
+
+  clone(spec: VmSpec): Promise<void> {
+    const parts = {
+      site: this.#site,
+      halfClones: this.#halfClones,
+      fullClones: this.#fullClones,
+      blocked: () => this.#facts.blocked(),
+    };
+    return this.#effect(spec.vmRef, () => cloneVm(parts, spec));
+  }
+
+  start(vmRef: string, start: StartOptions): Promise<void> {
+    return this.#effect(vmRef, () => startVm(this.#site, vmRef, start));
+  }
+
+  requestStop(vmRef: string): Promise<void> {
+    return this.#effect(vmRef, () => askToStop(this.#site, vmRef));
+  }
+
+  kill(vmRef: string): Promise<void> {
+    this.#channels.forget(vmRef);
+    return this.#effect(vmRef, () => cutPower(this.#site, vmRef));
+  }
+
+  delete(vmRef: string, owner: string): Promise<void> {
+    this.#channels.forget(vmRef);
+    const parts = { site: this.#site, halfClones: this.#halfClones };
+    return this.#effect(vmRef, () => removeVm(parts, vmRef, owner));
+  }
+
+  openInit(vmRef: string): Promise<Duplex> {
+    return reached(async () => this.#channels.openInit(await this.#running(vmRef)));
+  }
+
+  openDisplay(vmRef: string): Promise<{ stream: Duplex; password: string }> {
+    return reached(async () => this.#channels.openDisplay(await this.#running(vmRef)));
+  }
+
+  openPort(vmRef: string, port: number): Promise<Duplex> {
+    return reached(async () => this.#channels.openPort(await this.#running(vmRef), port));
+  }
+
+  close(): void {
+    this.#channels.closeAll();
+  }
+
+  #effect(vmRef: string, work: () => Promise<void>): Promise<void> {
+    return this.#turns.of(vmRef, async () => {
+      this.#changed.add(vmRef);
+      try {
+        await told(work);
+      } finally {
+        this.#changed.add(vmRef);
+      }
+    });
+  }
+
+  /** From what was read lately: a channel that turns out dead is opened again. */
+  async #running(vmRef: string): Promise<RunningGuest> {
+    const site = this.#site;
+    const vm: ListedVm | undefined =
+      (await vmsNamed(site, vmRef, false))[0] ?? (await requireVm(site, vmRef)).vm;
+    const record = await recordOf(site, vm);
+    const marker = record?.marker;
+    if (record === undefined || marker === undefined)
+      throw new Fault('vm_missing', `There is no virtual machine ${vmRef} of ours.`);
+    if (powerSeen(vm, record.lock).power !== 'running' && !(await this.#runsNow(vm)))
+      throw new Fault('guest_unreachable', `VM ${vmRef} is off`);
+    return { vmRef, vmid: vm.vmid, node: vm.node, owner: marker.owner, boot: marker.boot };
+  }
+
+  /** The shared list may be a second old. */
+  async #runsNow(vm: ListedVm): Promise<boolean> {
+    return (await vmApi(this.#site, vm).status.current.$get()).qmpstatus === 'running';
+  }
+}
+
+async function told<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFault(error);
+  }
+}
+
+/** A way into a guest that does not open is tried again, whatever it was that failed; only people's faults stay. */
+async function reached<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    const fault = toFault(error);
+    if (isFault(fault, 'hypervisor_failed'))
+      throw new Fault('guest_unreachable', 'The guest does not answer.', { cause: error });
+    throw fault;
+  }
+}
+
+function unlocker({ unlockCommand }: ProxmoxSettings): Site['unlock'] {
+  const [program, ...words] = unlockCommand ?? [];
+  if (program === undefined) return undefined;
+  return async (vmid) => {
+    const argv = words.map((word) => word.replaceAll('{vmid}', String(vmid)));
+    try {
+      await promisify(execFile)(program, argv, { timeout: unlockMaxMs });
+    } catch (error) {
+      throw new Fault('needs_operator', `The command that unlocks virtual machine ${vmid} failed.`, { cause: error });
+    }
+  };
+}

@@ -1,0 +1,59 @@
+import { Fault } from '@lebureau/kit/fault';
+import { readIfThere } from './find.ts';
+import type { ListedVm } from './lists.ts';
+import type { VmRecord } from './records.ts';
+import { vmApi, type Site } from './site.ts';
+import { finishTask } from './task.ts';
+
+export function isBeingCloned(record: VmRecord): boolean {
+  return record.lock === 'clone' || record.lock === 'create';
+}
+
+/**
+ * Clones that were seen locked, with the clone tasks that ran then. When none of those runs any more and the lock is
+ * still there, nobody will ever take it off: the node lost power in the middle.
+ */
+export class HalfClones {
+  readonly #tasksOf = new Map<number, ReadonlySet<string>>();
+
+  /**
+   * A clone that ended meanwhile as it is, or undefined when a stale one was removed: nobody ever started it, so nothing
+   * is in it.
+   * @throws Fault `hypervisor_failed` while it may go on; `needs_operator` when only root can take the lock off.
+   */
+  async settle(site: Site, vm: ListedVm): Promise<VmRecord | undefined> {
+    const running = await cloneTasks(site, vm.node);
+    const atFirst = this.#tasksOf.get(vm.vmid) ?? running;
+    this.#tasksOf.set(vm.vmid, atFirst);
+    if ([...atFirst].some((upid) => running.has(upid)))
+      throw new Fault('hypervisor_failed', `Virtual machine ${vm.vmid} is still being cloned.`);
+    this.#tasksOf.delete(vm.vmid);
+    const record = await readIfThere(site, vm);
+    if (record === undefined || !isBeingCloned(record)) return record;
+    await takeLockOff(site, record);
+    await finishTask(site.client.api, site.clock, await removal(site, record));
+    site.records.forget(vm.vmid);
+    return undefined;
+  }
+}
+
+async function cloneTasks(site: Site, node: string): Promise<ReadonlySet<string>> {
+  const tasks = (await site.client.api.nodes
+    .$(node)
+    .tasks.$get({ source: 'active', typefilter: 'qmclone' })) as unknown as { upid: string; endtime?: number }[];
+  return new Set(tasks.filter((task) => task.endtime === undefined).map((task) => task.upid));
+}
+
+/** Only root may: a token has no right that helps. */
+export async function takeLockOff(site: Site, record: VmRecord): Promise<void> {
+  if (site.unlock === undefined)
+    throw new Fault('needs_operator', `Virtual machine ${record.vmid} is locked by a clone that was cut off.`, {
+      hint: `Run "qm unlock ${record.vmid}" on node ${record.node}, or set LEBUREAU_PVE_UNLOCK_COMMAND.`,
+    });
+  site.log.warn('stale lock was taken off', { vmid: record.vmid, lock: record.lock });
+  await site.unlock(record.vmid);
+}
+
+export function removal(site: Site, record: VmRecord): Promise<string> {
+  return vmApi(site, record).$delete({ purge: true, 'destroy-unreferenced-disks': true });
+}
