@@ -1,0 +1,90 @@
+import type { Version } from './state.ts';
+
+/** What differs between the two versions, as seen in the recordings. */
+export interface VersionFacts {
+  version: string;
+  release: string;
+  repoid: string;
+  /** The agent's privilege in 8 is one; the schema names the finer ones of 9. */
+  agentPrivilege?: string;
+  privileges: { add: string[]; remove: string[] };
+  /** `memhost` in lists and status, `pressure*` in the status of a running VM. */
+  memhost: boolean;
+  pressure: boolean;
+  /** The clone's config file is there when the UPID comes (8), or only this much later (9). */
+  cloneConfigAfterMs: number;
+  /** The clone's flock is held from begin to end (8: a PUT waits), or only while files are written (9: "VM is locked"). */
+  cloneHoldsLock: boolean;
+  cloneLogsId: boolean;
+  rrdFolder: string;
+  /** A bridge that is absent is the task's error (9) or QEMU's (8). */
+  bridgeCheckedFirst: boolean;
+  hostMtu: boolean;
+  resizePreallocation: string;
+  snapshotLogsKind: boolean;
+  /** After a fast stop and start PVE's cleanup of the former QEMU holds the flock. */
+  cleanupHoldsLockMs: number;
+  nodeMemoryAvailable: boolean;
+  haFencing: boolean;
+  nodePressure: boolean;
+  machine: string;
+  suspendMs: number;
+}
+
+export const versionFacts: Record<Version, VersionFacts> = {
+  '8.4': {
+    version: '8.4.21',
+    release: '8.4',
+    repoid: '2606ac85',
+    agentPrivilege: 'VM.Monitor',
+    privileges: { add: ['VM.Monitor'], remove: [] },
+    memhost: false,
+    pressure: false,
+    cloneConfigAfterMs: 0,
+    cloneHoldsLock: true,
+    cloneLogsId: false,
+    rrdFolder: 'pve2-vm',
+    bridgeCheckedFirst: false,
+    hostMtu: false,
+    resizePreallocation: '',
+    snapshotLogsKind: false,
+    cleanupHoldsLockMs: 0,
+    nodeMemoryAvailable: false,
+    haFencing: false,
+    nodePressure: false,
+    machine: 'pc-i440fx-7.2+pve0',
+    suspendMs: 1500,
+  },
+  '9.2': {
+    version: '9.2.11',
+    release: '9.2',
+    repoid: '14a22df3',
+    privileges: {
+      add: [
+        'VM.GuestAgent.Audit',
+        'VM.GuestAgent.FileRead',
+        'VM.GuestAgent.FileWrite',
+        'VM.GuestAgent.FileSystemMgmt',
+        'VM.GuestAgent.Unrestricted',
+        'VM.Replicate',
+      ],
+      remove: ['VM.Monitor'],
+    },
+    memhost: true,
+    pressure: true,
+    cloneConfigAfterMs: 60,
+    cloneHoldsLock: false,
+    cloneLogsId: true,
+    rrdFolder: 'pve-vm-9.0',
+    bridgeCheckedFirst: true,
+    hostMtu: true,
+    resizePreallocation: " '--preallocation=metadata'",
+    snapshotLogsKind: true,
+    cleanupHoldsLockMs: 30_000,
+    nodeMemoryAvailable: true,
+    haFencing: true,
+    nodePressure: true,
+    machine: 'pc-i440fx-7.2+pve0',
+    suspendMs: 400,
+  },
+};
