@@ -4,10 +4,10 @@ import type { Slots } from '../../limit.ts';
 import { guestAddress, prefixOf, vmidsToTry } from './addressing.ts';
 import { changeVm } from './change.ts';
 import { bootDisk } from './disk.ts';
-import { isForbidden, isTaken, says } from './faults.ts';
-import { ownedVm, readIfThere } from './find.ts';
+import { isTaken, says } from './faults.ts';
+import { ownedVm } from './find.ts';
 import { closeIn } from './firewall.ts';
-import { isBeingCloned, type HalfClones } from './halfClone.ts';
+import { isBeingCloned, readOrReveal, removeUnstarted, type HalfClones } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
 import { writeVmMarker, type VmMarker } from './marker.ts';
 import type { VmRecord } from './records.ts';
@@ -32,6 +32,7 @@ export async function cloneVm(parts: CloneParts, spec: VmSpec): Promise<void> {
     if (record.marker?.owner !== spec.owner) throw new Fault('not_ours', 'Another owner holds the name.');
     if (isBeingCloned(record)) record = await parts.halfClones.settle(site, there.vm);
     else if (record.marker.complete) return;
+    if (record !== undefined && !(await isWhole(site, record))) record = undefined;
   }
   record ??= await makeClone(parts, spec);
   await complete(parts, record, spec);
@@ -100,17 +101,20 @@ async function runClone(
 async function whoseIs(parts: CloneParts, vm: ListedVm, spec: VmSpec): Promise<VmRecord | 'free' | 'others'> {
   const isNamed = vm.name !== undefined && vm.name !== `VM ${vm.vmid}` && vm.name !== spec.vmRef;
   if (isNamed && vm.lock !== 'clone') return 'others';
-  let record = await readIfThere(parts.site, vm).catch((error: unknown) => {
-    // Not in our pool, or not yet.
-    if (isForbidden(error)) return 'others' as const;
-    throw error;
-  });
-  if (record === 'others') return record;
+  const seen = await readOrReveal(parts, vm);
+  if (seen === 'free' || seen === 'others') return seen;
+  if (seen.marker !== undefined && seen.marker.owner !== spec.owner) return 'others';
+  const record = isBeingCloned(seen) ? await parts.halfClones.settle(parts.site, vm) : seen;
   if (record === undefined) return 'free';
-  if (record.marker !== undefined && record.marker.owner !== spec.owner) return 'others';
-  if (isBeingCloned(record)) record = await parts.halfClones.settle(parts.site, vm);
-  if (record === undefined) return 'free';
-  return record.marker?.owner === spec.owner ? record : 'others';
+  if (record.marker?.owner !== spec.owner) return 'others';
+  return (await isWhole(parts.site, record)) ? record : 'free';
+}
+
+/** A clone that was cut off before its disk, and whose lock was taken off, is removed. */
+async function isWhole(site: Site, record: VmRecord): Promise<boolean> {
+  if (bootDisk(record.config) !== undefined || record.marker?.complete === true) return true;
+  await removeUnstarted(site, record);
+  return false;
 }
 
 /** Disk, firewall, and with the last request everything else and the word that it is whole. */

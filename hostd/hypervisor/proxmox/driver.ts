@@ -71,8 +71,6 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   readonly #turns = new Turns();
   readonly #halfClones = new HalfClones();
   readonly #fullClones = new Slots(fullClonesMax);
-  /** VMs this process has changed since it last looked: the shared list may be older than that. */
-  readonly #changed = new Set<string>();
 
   constructor(site: Site) {
     this.#site = site;
@@ -97,13 +95,8 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   look(vmRef: string): Promise<VmSeen | undefined> {
     return told(async () => {
       const site = this.#site;
-      const isFresh = this.#changed.delete(vmRef);
-      const all = await vmsNamed(site, vmRef, isFresh).catch((error: unknown) => {
-        if (isFresh) this.#changed.add(vmRef);
-        throw error;
-      });
       const seen: VmSeen[] = [];
-      for (const vm of all) {
+      for (const vm of await vmsNamed(site, vmRef, false)) {
         const record = await recordOf(site, vm);
         if (record !== undefined) seen.push(await seeVm(site, vm, record));
       }
@@ -159,11 +152,11 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
 
   #effect(vmRef: string, work: () => Promise<void>): Promise<void> {
     return this.#turns.of(vmRef, async () => {
-      this.#changed.add(vmRef);
+      this.#site.lists.outdate();
       try {
         await told(work);
       } finally {
-        this.#changed.add(vmRef);
+        this.#site.lists.outdate();
       }
     });
   }

@@ -1,4 +1,5 @@
-import { Fault } from '@lebureau/kit/fault';
+import { describeError, Fault } from '@lebureau/kit/fault';
+import { isForbidden } from './faults.ts';
 import { readIfThere } from './find.ts';
 import type { ListedVm } from './lists.ts';
 import type { VmRecord } from './records.ts';
@@ -22,18 +23,59 @@ export class HalfClones {
    * @throws Fault `hypervisor_failed` while it may go on; `needs_operator` when only root can take the lock off.
    */
   async settle(site: Site, vm: ListedVm): Promise<VmRecord | undefined> {
+    await this.requireIdle(site, vm);
+    const record = await readIfThere(site, vm);
+    if (record === undefined || !isBeingCloned(record)) return record;
+    await takeLockOff(site, record);
+    await removeUnstarted(site, record);
+    return undefined;
+  }
+
+  /** @throws Fault `hypervisor_failed` while a clone runs that also ran when this VM was first asked about. */
+  async requireIdle(site: Site, vm: ListedVm): Promise<void> {
     const running = await cloneTasks(site, vm.node);
     const atFirst = this.#tasksOf.get(vm.vmid) ?? running;
     this.#tasksOf.set(vm.vmid, atFirst);
     if ([...atFirst].some((upid) => running.has(upid)))
       throw new Fault('hypervisor_failed', `Virtual machine ${vm.vmid} is still being cloned.`);
     this.#tasksOf.delete(vm.vmid);
-    const record = await readIfThere(site, vm);
-    if (record === undefined || !isBeingCloned(record)) return record;
-    await takeLockOff(site, record);
-    await finishTask(site.client.api, site.clock, await removal(site, record));
-    site.records.forget(vm.vmid);
-    return undefined;
+  }
+}
+
+/** What nobody ever started holds nothing of anybody. */
+export async function removeUnstarted(site: Site, record: VmRecord): Promise<void> {
+  site.records.forget(record.vmid);
+  await finishTask(site.client.api, site.clock, await removal(site, record));
+  site.records.forget(record.vmid);
+}
+
+/** @throws Fault `hypervisor_failed` while it may be a clone of ours that still runs. */
+export async function readOrReveal(
+  { site, halfClones }: { site: Site; halfClones: HalfClones },
+  vm: ListedVm,
+): Promise<VmRecord | 'free' | 'others'> {
+  try {
+    return (await readIfThere(site, vm)) ?? 'free';
+  } catch (error) {
+    if (isForbidden(error)) return revealVm(site, halfClones, vm);
+    throw error;
+  }
+}
+
+/**
+ * An id that we may not look at: another's, or a clone that is not in our pool yet (Proxmox VE adds it last).
+ * @throws Fault `hypervisor_failed` while it may be a clone of ours that still runs.
+ */
+async function revealVm(site: Site, halfClones: HalfClones, vm: ListedVm): Promise<VmRecord | 'free' | 'others'> {
+  await halfClones.requireIdle(site, vm);
+  if (site.unlock === undefined) return 'others';
+  try {
+    // Refuses whatever is not a cut-off clone of our range, and puts it into our pool.
+    await site.unlock(vm.vmid);
+    return (await readIfThere(site, vm)) ?? 'free';
+  } catch (error) {
+    site.log.warn('id is not ours', { vmid: vm.vmid, error: describeError(error) });
+    return 'others';
   }
 }
 
@@ -45,7 +87,7 @@ async function cloneTasks(site: Site, node: string): Promise<ReadonlySet<string>
 }
 
 /** Only root may: a token has no right that helps. */
-export async function takeLockOff(site: Site, record: VmRecord): Promise<void> {
+async function takeLockOff(site: Site, record: VmRecord): Promise<void> {
   if (site.unlock === undefined)
     throw new Fault('needs_operator', `Virtual machine ${record.vmid} is locked by a clone that was cut off.`, {
       hint: `Run "qm unlock ${record.vmid}" on node ${record.node}, or set LEBUREAU_PVE_UNLOCK_COMMAND.`,

@@ -70,6 +70,12 @@ export class VmLists {
     return this.#cluster.get();
   }
 
+  /** Something was changed: what the lists said before counts no more. */
+  outdate(): void {
+    this.#node.outdate();
+    this.#cluster.outdate();
+  }
+
   freshOfNode(): Promise<ListedVm[]> {
     return this.#node.fresh();
   }

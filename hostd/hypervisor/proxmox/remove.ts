@@ -1,6 +1,7 @@
 import { Fault } from '@lebureau/kit/fault';
+import { vmidsToTry } from './addressing.ts';
 import { readIfThere, requireQuorum, vmsNamed } from './find.ts';
-import { isBeingCloned, removal, type HalfClones } from './halfClone.ts';
+import { isBeingCloned, readOrReveal, removal, type HalfClones } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
 import { powerSeen } from './observe.ts';
 import { stopNow } from './power.ts';
@@ -16,8 +17,18 @@ export async function removeVm(
 ): Promise<void> {
   const { site } = parts;
   const all = await vmsNamed(site, vmRef, true);
-  if (all.length === 0) await requireQuorum(site);
+  if (all.length === 0) all.push(...(await hiddenVm(parts, vmRef)));
   for (const vm of all) await removeOne(parts, vm, owner);
+}
+
+/** A clone that still runs may be this very one, and cannot be seen before it ends. */
+async function hiddenVm(parts: { site: Site; halfClones: HalfClones }, vmRef: string): Promise<ListedVm[]> {
+  const { settings } = parts.site;
+  await requireQuorum(parts.site);
+  const vmid = vmidsToTry(vmRef, settings.vmids)[0]!;
+  const hidden = { vmid, node: settings.node, status: 'stopped', isTemplate: false, tags: [] };
+  const found = await readOrReveal(parts, hidden);
+  return typeof found === 'object' && found.name === vmRef ? [hidden] : [];
 }
 
 async function removeOne(

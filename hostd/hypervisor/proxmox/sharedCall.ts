@@ -8,6 +8,7 @@ export class SharedCall<Value> {
   #last: { value: Value; askedAtMs: number } | undefined;
   #running: Promise<Value> | undefined;
   #next: Promise<Value> | undefined;
+  #isRunningOld = false;
 
   constructor(ask: () => Promise<Value>, clock: Clock, goodMs: number) {
     this.#ask = ask;
@@ -18,7 +19,14 @@ export class SharedCall<Value> {
   async get(): Promise<Value> {
     const last = this.#last;
     if (last !== undefined && this.#clock.monotonicMs() - last.askedAtMs < this.#goodMs) return last.value;
+    if (this.#isRunningOld) return this.fresh();
     return this.#running ?? this.#run();
+  }
+
+  /** What was asked so far says too little from now on. */
+  outdate(): void {
+    this.#last = undefined;
+    this.#isRunningOld = this.#running !== undefined;
   }
 
   /** An answer that was asked for after this call: what was done before shows in it. */
@@ -36,12 +44,15 @@ export class SharedCall<Value> {
   #run(): Promise<Value> {
     const askedAtMs = this.#clock.monotonicMs();
     const running = this.#ask().then((value) => {
-      this.#last = { value, askedAtMs };
+      if (!this.#isRunningOld) this.#last = { value, askedAtMs };
       return value;
     });
     this.#running = running;
+    this.#isRunningOld = false;
     const done = () => {
-      if (this.#running === running) this.#running = undefined;
+      if (this.#running !== running) return;
+      this.#running = undefined;
+      this.#isRunningOld = false;
     };
     running.then(done, done);
     return running;
