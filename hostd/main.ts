@@ -65,7 +65,10 @@ async function runHostd(config: HostdConfig, log: Log) {
   }
   const identities = identityCache(readNodeSecret(config.home));
   let hostd: Hostd | undefined;
-  const { driver, closeDriver, fakeGuests, warm } = await openDriver(config, log, (vmRef) => hostd?.wake(vmRef));
+  const { driver, closeDriver, fakeGuests, warm } = await openDriver(config, log, {
+    onChange: (vmRef) => hostd?.wake(vmRef),
+    identities,
+  });
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -108,7 +111,21 @@ async function runHostd(config: HostdConfig, log: Log) {
   return end;
 }
 
-async function openDriver(config: HostdConfig, log: Log, onChange: (vmRef: string) => void) {
+async function openDriver(
+  config: HostdConfig,
+  log: Log,
+  parts: { onChange: (vmRef: string) => void; identities: (assignmentId: string) => DerivedIdentity },
+) {
+  if (config.proxmox !== undefined) {
+    const { openProxmoxDriver } = await import('./hypervisor/proxmox/driver.ts');
+    const keysOf = (assignmentId: string) => {
+      const { sshHostKey: hostKey, sshClientKey: clientKey } = parts.identities(assignmentId);
+      return { hostKey, clientKey };
+    };
+    const driver = openProxmoxDriver({ settings: config.proxmox, clock: systemClock, log, keysOf });
+    const closeDriver = () => Promise.resolve(driver.close());
+    return { driver, fakeGuests: undefined, closeDriver, warm: undefined };
+  }
   if (config.driver === 'fake') {
     const { FakeHypervisor } = await import('./hypervisor/fake.ts');
     const hypervisor = new FakeHypervisor({ clock: systemClock });
@@ -118,6 +135,7 @@ async function openDriver(config: HostdConfig, log: Log, onChange: (vmRef: strin
   }
   const { openQemuDriver } = await import('./hypervisor/qemu/driver.ts');
   const { home, resolver } = config;
+  const { onChange } = parts;
   const driver = await openQemuDriver({ home, log, clock: systemClock, resolver, onChange });
   const warm = async ({ templateId, vcpus, memoryMiB }: WarmSize, signal: AbortSignal) => {
     const { warmTemplate } = await import('./template/warm.ts');

@@ -2,7 +2,7 @@ import { deriveIdentity } from '@lebureau/hostd/identity';
 import { openProxmoxDriver, type ProxmoxDriver } from '@lebureau/hostd/hypervisor/proxmox/driver';
 import { writeTemplateMarker } from '@lebureau/hostd/hypervisor/proxmox/marker';
 import type { ProxmoxSettings } from '@lebureau/hostd/hypervisor/proxmox/settings';
-import { systemClock } from '@lebureau/kit/clock';
+import { systemClock, type Clock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
 import { emptyFirewall, type Version, type VmState } from './world/state.ts';
 import { openPveDouble, type DoubleOptions, type PveDouble } from './double.ts';
@@ -14,6 +14,11 @@ export const mac = '52:54:00:0a:0b:0c';
 export const spec = { vmRef, owner, templateId, vcpus: 2, memoryMiB: 2048, diskGiB: 8, network: 'internet' } as const;
 
 const secret = Buffer.alloc(32, 7);
+/** Pauses between polls are short, limits are what they are. */
+const quickClock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms < 3_000 ? ms / 40 : ms, signal),
+};
 
 export function keysOf(assignmentId: string) {
   const { sshHostKey, sshClientKey } = deriveIdentity(secret, assignmentId);
@@ -52,7 +57,7 @@ export async function openDriverWorld(options: Partial<DoubleOptions> & { versio
     guestNetwork: { cidr: '10.77.0.0/16', gateway: '10.77.0.1', resolver: '9.9.9.9', blocked: ['203.0.113.0/24'] },
   };
   const again = (change: Partial<ProxmoxSettings> = {}) =>
-    openProxmoxDriver({ settings: { ...settings, ...change }, clock: systemClock, log: silentLog, keysOf });
+    openProxmoxDriver({ settings: { ...settings, ...change }, clock: quickClock, log: silentLog, keysOf });
   const seen: string[] = [];
   const handle = double.dispatcher.handle.bind(double.dispatcher);
   double.dispatcher.handle = (request) => {
