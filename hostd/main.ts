@@ -27,7 +27,36 @@ const lookEveryMs = 3_000;
 const identitiesMax = 1000;
 const fakeTemplate = { id: `tpl_${'0'.repeat(26)}`, name: 'fake', warmSizes: ['1x1024'], diskMiB: 1, builtAtMs: 0 };
 
+if (process.argv[2] === 'doctor') process.exit(await doctor(process.argv.slice(3)));
 await main();
+
+/** Looks only; needs no home of its own and leaves a hostd that runs alone. */
+async function doctor(argv: readonly string[]): Promise<number> {
+  const config = configOrExit();
+  if (config.proxmox === undefined) {
+    console.error('The doctor is for LEBUREAU_DRIVER=proxmox; QEMU nodes are looked at by `npm start`.');
+    return exitConfig;
+  }
+  const [{ openSite }, { runDoctor }] = await Promise.all([
+    import('./hypervisor/proxmox/openSite.ts'),
+    import('./doctor/doctor.ts'),
+  ]);
+  const log = createLog('doctor', 'silent');
+  const keysOf = () => {
+    throw new Error('the doctor logs in nowhere');
+  };
+  const site = openSite({ settings: config.proxmox, clock: systemClock, log, keysOf });
+  return runDoctor({ site, home: config.home, argv, print: (text) => console.log(text) });
+}
+
+function configOrExit(): HostdConfig {
+  try {
+    return readHostdConfig();
+  } catch (error) {
+    console.error(describeError(error));
+    process.exit(exitConfig);
+  }
+}
 
 async function main(): Promise<void> {
   const { config, giveBackHome } = prepare();

@@ -1,61 +1,32 @@
-import { execFile } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { promisify } from 'node:util';
-import type { Clock } from '@lebureau/kit/clock';
 import { Fault, isFault } from '@lebureau/kit/fault';
-import type { Log } from '@lebureau/kit/log';
 import { Slots } from '../../limit.ts';
 import type { Driver, DriverCapabilities, NodeFacts, StartOptions, VmSeen, VmSpec } from '../driver.ts';
 import { Turns } from '../turns.ts';
-import { checkAddressing } from './addressing.ts';
 import { GuestChannels, type RunningGuest } from './channels.ts';
-import { pveClient } from './client.ts';
 import { cloneVm } from './clone.ts';
 import { PveFacts } from './facts.ts';
 import { toFault } from './faults.ts';
 import { requireQuorum, requireVm, vmsNamed } from './find.ts';
 import { HalfClones } from './halfClone.ts';
-import { VmLists, type ListedVm } from './lists.ts';
+import type { ListedVm } from './lists.ts';
 import { listVms, recordOf } from './listVms.ts';
 import { powerSeen, seeVm } from './observe.ts';
 import { askToStop, cutPower, startVm } from './power.ts';
-import { VmRecords } from './records.ts';
 import { removeVm } from './remove.ts';
-import type { ProxmoxSettings } from './settings.ts';
-import { vmApi, type GuestKeys, type Site } from './site.ts';
-import { openTransport } from './transport.ts';
-
-export interface ProxmoxDriverOptions {
-  settings: ProxmoxSettings;
-  clock: Clock;
-  log: Log;
-  /** SSH keys of the guest of an assignment. */
-  keysOf: (owner: string) => GuestKeys;
-}
+import { openSite, type SiteOptions } from './openSite.ts';
+import { vmApi, type Site } from './site.ts';
 
 export interface ProxmoxDriver extends Driver {
   /** Lets go of every connection. VMs keep running. */
   close(): void;
 }
 
-const unlockMaxMs = 20_000;
 const fullClonesMax = 2;
 
 /** Sends nothing yet. @throws Error when the settings contradict each other. */
-export function openProxmoxDriver(options: ProxmoxDriverOptions): ProxmoxDriver {
-  const { settings, clock, log, keysOf } = options;
-  checkAddressing(settings.vmids, settings.guestNetwork);
-  const client = pveClient(openTransport(settings.endpoint, settings.token, clock), () => clock.nowMs());
-  return new ProxmoxDriverOfNode({
-    client,
-    settings,
-    clock,
-    log,
-    keysOf,
-    lists: new VmLists(client.api, settings, clock),
-    records: new VmRecords(client.api, clock),
-    unlock: unlocker(settings),
-  });
+export function openProxmoxDriver(options: SiteOptions): ProxmoxDriver {
+  return new ProxmoxDriverOfNode(openSite(options));
 }
 
 class ProxmoxDriverOfNode implements ProxmoxDriver {
@@ -199,17 +170,4 @@ async function reached<Value>(work: () => Promise<Value>): Promise<Value> {
       throw new Fault('guest_unreachable', 'The guest does not answer.', { cause: error });
     throw fault;
   }
-}
-
-function unlocker({ unlockCommand }: ProxmoxSettings): Site['unlock'] {
-  const [program, ...words] = unlockCommand ?? [];
-  if (program === undefined) return undefined;
-  return async (vmid) => {
-    const argv = words.map((word) => word.replaceAll('{vmid}', String(vmid)));
-    try {
-      await promisify(execFile)(program, argv, { timeout: unlockMaxMs });
-    } catch (error) {
-      throw new Fault('needs_operator', `The command that unlocks virtual machine ${vmid} failed.`, { cause: error });
-    }
-  };
 }

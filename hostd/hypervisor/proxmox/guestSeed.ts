@@ -1,6 +1,7 @@
 import { Fault } from '@lebureau/kit/fault';
 import { guestAddress, prefixOf } from './addressing.ts';
-import { vmApi, type GuestKeys, type Site, type VmPlace } from './site.ts';
+import { runInGuest } from './guestAgent.ts';
+import type { GuestKeys, Site, VmPlace } from './site.ts';
 
 export interface Seed {
   /** `10.77.1.0/16` */
@@ -10,13 +11,9 @@ export interface Seed {
   keys: GuestKeys;
 }
 
-const pollMs = 250;
-const seedMaxMs = 60_000;
-
 /**
- * What a fresh clone needs before hostd can log in: its address and the two SSH keys. One script for `sh`, which reads it
- * from its input: Proxmox VE answers 596 when the guest lacks a program, and every guest has this one. Repeatable. All else
- * comes from the init program over SSH.
+ * What a fresh clone needs before hostd can log in: its address and the two SSH keys. Repeatable. All
+ * else comes from the init program over SSH.
  */
 export function seedScript({ address, gateway, resolver, keys }: Seed): string {
   const network = [
@@ -62,17 +59,6 @@ export async function seedGuest(site: Site, place: VmPlace, owner: string): Prom
     resolver: guestNetwork.resolver,
     keys: site.keysOf(owner),
   });
-  const { agent } = vmApi(site, place);
-  const command = ['/bin/sh'] as unknown as Parameters<typeof agent.exec.$post>[0]['command'];
-  const { pid } = await agent.exec.$post({ command, 'input-data': script });
-  const untilMs = site.clock.monotonicMs() + seedMaxMs;
-  while (site.clock.monotonicMs() < untilMs) {
-    const end = await agent['exec-status'].$get({ pid });
-    if (Number(end.exited) === 1) {
-      if (end.exitcode === 0) return;
-      throw new Fault('guest_unreachable', `The guest did not take its keys: ${String(end['err-data']).slice(0, 300)}`);
-    }
-    await site.clock.sleep(pollMs);
-  }
-  throw new Fault('guest_unreachable', 'The guest did not take its keys in time.');
+  const { exitCode, err } = await runInGuest(site, place, script);
+  if (exitCode !== 0) throw new Fault('guest_unreachable', `The guest did not take its keys: ${err.slice(0, 300)}`);
 }
