@@ -2,7 +2,7 @@ import { Fault } from '@lebureau/kit/fault';
 import { isMissing } from './faults.ts';
 import type { ListedVm } from './lists.ts';
 import type { VmRecord } from './records.ts';
-import { homeTag, type Site } from './site.ts';
+import { homeTag, vmApi, type Site } from './site.ts';
 
 /** Every VM of this name in our range, on this node or moved to another. @param isFresh looks anew, for effects. */
 export async function vmsNamed(site: Site, vmRef: string, isFresh: boolean): Promise<ListedVm[]> {
@@ -15,9 +15,26 @@ export async function vmsNamed(site: Site, vmRef: string, isFresh: boolean): Pro
   const elsewhere: ListedVm[] = [];
   for (const vm of cluster) {
     if (vm.node === settings.node || vm.isTemplate) continue;
-    if (vm.name === vmRef || (vm.name === undefined && (await isNamed(site, vm, vmRef)))) elsewhere.push(vm);
+    if (vm.name !== vmRef && (vm.name !== undefined || !(await isNamed(site, vm, vmRef)))) continue;
+    const now = await asItIs(site, vm);
+    if (now !== undefined) elsewhere.push(now);
   }
   return [...here, ...elsewhere];
+}
+
+/** What a VM on another node does now: the list of the cluster tells it too late. Undefined when it is gone. */
+export async function asItIs(site: Site, vm: ListedVm): Promise<ListedVm | undefined> {
+  try {
+    const { status, qmpstatus, lock } = (await vmApi(site, vm).status.current.$get()) as unknown as {
+      status: string;
+      qmpstatus?: string;
+      lock?: string;
+    };
+    return { ...vm, status, qmpStatus: qmpstatus, lock };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 /** A VM of this node's that moved away and whose new node has not told its name yet. */

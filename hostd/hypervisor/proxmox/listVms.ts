@@ -1,6 +1,6 @@
 import type { VmSeen } from '../driver.ts';
 import { isMissing } from './faults.ts';
-import { requireQuorum } from './find.ts';
+import { asItIs, requireQuorum } from './find.ts';
 import type { ListedVm } from './lists.ts';
 import { seeVm } from './observe.ts';
 import type { VmRecord } from './records.ts';
@@ -15,7 +15,12 @@ export async function listVms(site: Site): Promise<VmSeen[]> {
   const live = new Map((await site.lists.ofNode()).map((vm) => [vm.vmid, vm]));
   const cluster = await site.lists.ofCluster();
   await requireQuorum(site);
-  const moved = cluster.filter((vm) => vm.node !== node && vm.tags.includes(homeTag(node)) && !live.has(vm.vmid));
+  const moved: ListedVm[] = [];
+  for (const vm of cluster) {
+    if (vm.node === node || !vm.tags.includes(homeTag(node)) || live.has(vm.vmid)) continue;
+    const now = await asItIs(site, vm);
+    if (now !== undefined) moved.push(now);
+  }
   const seen: VmSeen[] = [];
   for (const vm of [...live.values(), ...moved]) {
     if (vm.isTemplate) continue;
