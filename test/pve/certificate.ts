@@ -32,7 +32,13 @@ function extension(id: string, value: Buffer): Buffer {
   return sequence(oid(id), der(1, Buffer.from([0xff])), der(4, value));
 }
 
-function certificate(one: { subject: string; issuer: string; key: KeyObject; signer: KeyObject; extensions: Buffer[] }): Buffer {
+function certificate(one: {
+  subject: string;
+  issuer: string;
+  key: KeyObject;
+  signer: KeyObject;
+  extensions: Buffer[];
+}): Buffer {
   const algorithm = sequence(oid(oids.ecdsaSha256));
   const serial = randomBytes(9);
   serial[0] = 1;

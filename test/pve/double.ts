@@ -59,7 +59,13 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
   const { state, tokens } = load(options, clock);
   const machines =
     options.machines ??
-    new MachinesInMemory({ clock, bootMs: (options.bootMs ?? 10_000) * pace, shutdownMs: 1500 * pace, onExec: options.onExec });
+    new MachinesInMemory({
+      clock,
+      bootMs: (options.bootMs ?? 10_000) * pace,
+      shutdownMs: 1500 * pace,
+      pace,
+      onExec: options.onExec,
+    });
   let dead = false;
   const world: World = new World({
     state,
@@ -85,6 +91,10 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
     await listener.close();
     await statd;
   };
+  const close = async () => {
+    await leave();
+    await machines.close();
+  };
   return {
     url: `${options.plain ? 'http' : 'https'}://localhost:${listener.port}`,
     port: listener.port,
@@ -101,10 +111,8 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
     dispatcher,
     machines,
     kill: leave,
-    close: async () => {
-      await leave();
-      await machines.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -114,7 +122,7 @@ export interface Tokens {
   nobody: string;
 }
 
-export interface PveDouble {
+export interface PveDouble extends AsyncDisposable {
   url: string;
   port: number;
   ca: string;
@@ -139,7 +147,7 @@ function load(options: DoubleOptions, clock: Clock): { state: State; tokens: Tok
   }
   const nowMs = clock.nowMs();
   const state = seedState({ version: options.version, nodes: options.nodes ?? ['pve1'], nowMs });
-  addTemplate(state, { vmid: 9001, node: options.nodes?.[0] ?? 'pve1', name: 'tmpl-desktop', nowMs });
+  addTemplate(state, { vmid: 9001, node: options.nodes?.[0] ?? 'pve1', name: 'tmpl-desktop', nowMs, size: '8G' });
   const tokens: Tokens = {
     desk: addToken(state, 'desk@pve!t1', deskGrants(state)),
     admin: addToken(state, 'admin@pve!t1', [{ path: '/', role: 'Administrator' }]),

@@ -17,7 +17,11 @@ export interface Listener {
 }
 
 /** The dispatcher behind HTTP, with the faults that only a connection can have. */
-export async function listen(dispatcher: Dispatcher, tls: { key: string; cert: string } | undefined, port = 0): Promise<Listener> {
+export async function listen(
+  dispatcher: Dispatcher,
+  tls: { key: string; cert: string } | undefined,
+  port = 0,
+): Promise<Listener> {
   const onRequest = (request: IncomingMessage, response: ServerResponse) => void serve(dispatcher, request, response);
   const server: Server = tls ? createSecure(tls, onRequest) : createPlain(onRequest);
   const sockets = new Set<Duplex>();
@@ -42,9 +46,11 @@ export async function listen(dispatcher: Dispatcher, tls: { key: string; cert: s
 
 async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await bodyOf(incoming);
-  if (body === undefined) return send(response, { status: 501, reason: 'for data too large', contentType: null, body: null });
+  if (body === undefined)
+    return send(response, { status: 501, reason: 'for data too large', contentType: null, body: null });
   const request = parse(incoming, body);
-  if (request === undefined) return send(response, { status: 404, reason: 'no such file', contentType: null, body: null });
+  if (request === undefined)
+    return send(response, { status: 404, reason: 'no such file', contentType: null, body: null });
   const { faults, pace } = dispatcher.world;
   const name = dispatcher.nameOf(request);
   if (faults.meets('lostRequest', name)) return void incoming.socket.destroy();
@@ -71,7 +77,12 @@ async function answer(dispatcher: Dispatcher, request: Request): Promise<Reply> 
 }
 
 function plainReply(status: number, reason: string): Reply {
-  return { status, reason, contentType: 'application/json;charset=UTF-8', body: { data: null, message: `${reason}\n` } };
+  return {
+    status,
+    reason,
+    contentType: 'application/json;charset=UTF-8',
+    body: { data: null, message: `${reason}\n` },
+  };
 }
 
 function send(response: ServerResponse, reply: Reply): void {
@@ -81,7 +92,8 @@ function send(response: ServerResponse, reply: Reply): void {
     response.end();
     return;
   }
-  const text = typeof reply.body === 'string' && reply.contentType === 'text/plain' ? reply.body : JSON.stringify(reply.body);
+  const text =
+    typeof reply.body === 'string' && reply.contentType === 'text/plain' ? reply.body : JSON.stringify(reply.body);
   const bytes = Buffer.from(text);
   response.writeHead(reply.status, reason, {
     'content-type': reply.contentType,
@@ -112,7 +124,12 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
   const type = incoming.headers['content-type'] ?? '';
   if (body.length > 0 && type.includes('json')) Object.assign(params, jsonValues(body.toString()));
   else if (body.length > 0) addForm(params, body.toString());
-  return { method: incoming.method ?? 'GET', path: path.slice(prefix.length), params, authorization: incoming.headers.authorization };
+  return {
+    method: incoming.method ?? 'GET',
+    path: path.slice(prefix.length),
+    params,
+    authorization: incoming.headers.authorization,
+  };
 }
 
 function jsonValues(text: string): Parameters {

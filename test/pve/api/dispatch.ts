@@ -107,9 +107,6 @@ export class Dispatcher {
     world.permissions.checkMethod(caller, found.method, given);
     const node = found.inPath.node ?? this.options.localNode;
     this.reach(node);
-    if (writes(request.method) && !world.state.quorate && found.method.protected) {
-      throw new Refusal(500, 'cluster not ready - no quorum?');
-    }
     return { world, caller, node, given: verifyParameters(found.method, given) };
   }
 
@@ -125,7 +122,10 @@ export class Dispatcher {
   }
 
   private find(verb: string, path: string): Found | undefined {
-    const parts = path.split('/').slice(1).map((part) => decodeURIComponent(part));
+    const parts = path
+      .split('/')
+      .slice(1)
+      .map((part) => decodeURIComponent(part));
     let best: Found | undefined;
     let bestFixed = -1;
     for (const one of this.trees.get(verb) ?? []) {
@@ -144,10 +144,6 @@ export class Dispatcher {
     }
     return best;
   }
-}
-
-function writes(verb: string): boolean {
-  return verb !== 'GET';
 }
 
 function notImplemented(request: Request): Refusal {

@@ -53,7 +53,9 @@ function ipConfig(value: string): string | undefined {
     const words = key === 'ip' ? ['dhcp'] : ['dhcp', 'auto'];
     const good = key.startsWith('gw') ? isIP(one) !== 0 : words.includes(one) || isCidr(one);
     if (!good) {
-      const what = key.startsWith('gw') ? `IPv${key === 'gw' ? 4 : 6} address` : `IPv${key === 'ip' ? 4 : 6} network configuration`;
+      const what = key.startsWith('gw')
+        ? `IPv${key === 'gw' ? 4 : 6} address`
+        : `IPv${key === 'ip' ? 4 : 6} network configuration`;
       return `format error\n${key}: invalid format - value does not look like a valid ${what}\n\n`;
     }
   }
@@ -79,7 +81,8 @@ const isConfigId = (value: string) => when(configId.test(value), `invalid config
 const isStorageId = (value: string) => when(storageId.test(value), `storage ID '${value}' contains illegal characters`);
 const isAddress = (value: string) =>
   when(isIP(value) !== 0 || dnsName.test(value), `value does not look like a valid address: ${value}`);
-const isNode = (value: string) => when(new RegExp(`^${label}$`).test(value), 'value does not look like a valid node name');
+const isNode = (value: string) =>
+  when(new RegExp(`^${label}$`).test(value), 'value does not look like a valid node name');
 const cidrText = 'value does not look like a valid IP address or CIDR network';
 
 /** The text after `invalid format - `, or undefined when the value is good. Formats that no call of ours uses pass. */
@@ -92,15 +95,20 @@ export const formats: Record<string, (value: string) => string | undefined> = {
   'pve-configid-list': each(isConfigId),
   'pve-storage-id': isStorageId,
   'pve-storage-id-list': each(isStorageId),
-  'pve-poolid': (value) => when(/^[A-Za-z0-9.\-_]+(?:\/[A-Za-z0-9.\-_]+){0,2}$/.test(value), `value does not look like a valid pool name`),
+  'pve-poolid': (value) =>
+    when(/^[A-Za-z0-9.\-_]+(?:\/[A-Za-z0-9.\-_]+){0,2}$/.test(value), `value does not look like a valid pool name`),
   'dns-name': (value) => when(dnsName.test(value), 'value does not look like a valid DNS name'),
   'mac-addr': (value) => when(unicastMac.test(value), 'value does not look like a valid unicast MAC address'),
   'pve-bridge-id': (value) => when(/^[-_.\w]+$/.test(value), 'invalid bridge id'),
-  'pve-iface': (value) => when(/^[a-z][a-z0-9_]{1,20}(?:[:.]\d+)?$/i.test(value), `invalid network interface name '${value}'`),
+  'pve-iface': (value) =>
+    when(/^[a-z][a-z0-9_]{1,20}(?:[:.]\d+)?$/i.test(value), `invalid network interface name '${value}'`),
   'pve-tag-list': tags,
   'pve-volume-id': (value) => when(volumeId.test(value), `unable to parse volume ID '${value}'`),
   'pve-volume-id-or-qm-path': (value) =>
-    when(['none', 'cdrom'].includes(value) || value.startsWith('/') || volumeId.test(value), `unable to parse volume ID '${value}'`),
+    when(
+      ['none', 'cdrom'].includes(value) || value.startsWith('/') || volumeId.test(value),
+      `unable to parse volume ID '${value}'`,
+    ),
   'pve-qm-ipconfig': ipConfig,
   'pve-fw-addr-spec': firewallAddress,
   'pve-fw-dport-spec': firewallPort,
@@ -116,8 +124,5 @@ export const formats: Record<string, (value: string) => string | undefined> = {
   CIDR: (value) => when(isCidr(value), 'value does not look like a valid CIDR network'),
   IPorCIDR: (value) => when(isIP(value) !== 0 || isCidr(value), cidrText),
   IPorCIDRorAlias: (value) =>
-    when(
-      isIP(value) !== 0 || isCidr(value) || /^(?:(?:dc|guest)\/)?[A-Za-z][A-Za-z0-9\-_]+$/.test(value),
-      cidrText,
-    ),
+    when(isIP(value) !== 0 || isCidr(value) || /^(?:(?:dc|guest)\/)?[A-Za-z][A-Za-z0-9\-_]+$/.test(value), cidrText),
 };

@@ -6,8 +6,12 @@ const corrected: Record<string, Property> = {
   'GET /cluster/options': { type: 'object' },
   'POST /nodes/{node}/qemu/{vmid}/vncproxy': { type: 'object' },
   'GET /nodes/{node}/tasks': { type: 'array' },
+  // One line, or a list of one, for a task that is not there.
+  'GET /nodes/{node}/tasks/{upid}/log': {},
   'GET /cluster/tasks': { type: 'array' },
   'GET /access/permissions': { type: 'object' },
+  // Numbers stay numbers in `value`.
+  'GET /nodes/{node}/qemu/{vmid}/pending': { type: 'array' },
 };
 
 export class BadReturn extends Error {}

@@ -90,7 +90,7 @@ export function checkValue(property: Property, value: Json, path: string): strin
 }
 
 function checkBounds(property: Property, text: string): string | undefined {
-  const length = [...text].length;
+  const length = Array.from(text).length;
   if (property.maxLength !== undefined && length > property.maxLength) {
     return `value may only be ${property.maxLength} characters long`;
   }

@@ -5,8 +5,15 @@ const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const frameMaxBytes = 16 * 1024 ** 2;
 
 export function acceptHeaders(key: string, protocol: string | undefined): string {
-  const accept = createHash('sha1').update(key + guid).digest('base64');
-  const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
+  const accept = createHash('sha1')
+    .update(key + guid)
+    .digest('base64');
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${accept}`,
+  ];
   if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
@@ -77,6 +84,7 @@ function parse(bytes: Buffer): { opcode: number; payload: Buffer; length: number
   const start = at + (masked ? 4 : 0);
   if (bytes.length < start + size) return undefined;
   const payload = Buffer.from(bytes.subarray(start, start + size));
-  if (masked) for (let byte = 0; byte < size; byte++) payload[byte] = (payload[byte] ?? 0) ^ (bytes[at + (byte & 3)] ?? 0);
+  if (masked)
+    for (let byte = 0; byte < size; byte++) payload[byte] = (payload[byte] ?? 0) ^ (bytes[at + (byte & 3)] ?? 0);
   return { opcode: (bytes[0] ?? 0) & 0x0f, payload, length: start + size };
 }

@@ -5,6 +5,8 @@ import { runScript, type Outcome } from './shell.ts';
 /** What a test's own guest answers to a command; undefined leaves it to the small shell. */
 export type OnExec = (command: string[], input: string, guest: ScriptedGuest) => Partial<Outcome> | undefined;
 
+const quickMs = 60;
+const withInputMs = 500;
 const programs = new Set(['sh', 'bash', 'dash', 'cat', 'echo', 'true', 'false', 'sleep']);
 const enabled = [
   'guest-ping',
@@ -46,7 +48,7 @@ export class ScriptedGuest {
   constructor(
     private readonly spec: MachineSpec,
     private readonly clock: Clock,
-    private readonly onExec?: OnExec,
+    private readonly options: { pace: number; onExec?: OnExec },
   ) {
     this.hostname = spec.cloudInit.hostname;
     this.files.set('/etc/hostname', Buffer.from(`${this.hostname}\n`));
@@ -95,12 +97,19 @@ export class ScriptedGuest {
       case 'guest-get-time':
         return this.clock.nowMs() * 1_000_000;
       case 'guest-info':
-        return { version: '7.2.22', supported_commands: enabled.map((name) => ({ name, enabled: true, 'success-response': true })) };
+        return {
+          version: '7.2.22',
+          supported_commands: enabled.map((name) => ({ name, enabled: true, 'success-response': true })),
+        };
       case 'guest-get-users':
       case 'guest-get-memory-blocks':
         return [];
       case 'guest-get-vcpus':
-        return Array.from({ length: this.spec.cores }, (_, id) => ({ 'logical-id': id, online: true, 'can-offline': id > 0 }));
+        return Array.from({ length: this.spec.cores }, (_, id) => ({
+          'logical-id': id,
+          online: true,
+          'can-offline': id > 0,
+        }));
       case 'guest-get-timezone':
         return { offset: 0, zone: 'UTC' };
       case 'guest-get-memory-block-info':
@@ -119,14 +128,15 @@ export class ScriptedGuest {
     const path = String(given.path);
     const rest = (given.arg ?? []) as string[];
     const input = Buffer.from(String(given['input-data'] ?? ''), 'base64').toString('latin1');
-    const own = this.onExec?.([path, ...rest], input, this);
+    const own = this.options.onExec?.([path, ...rest], input, this);
     if (own === undefined && !programs.has(path.replace(/^\/(?:usr\/)?s?bin\//, ''))) throw new AgentBroke(path);
     const quiet: Outcome = { exitcode: 0, out: '', err: '', sleepMs: 0 };
     const script = rest[0] === '-c' || rest[0] === '-lc' ? (rest[1] ?? '') : [path, ...rest].join(' ');
     const outcome = own === undefined ? runScript(script, input) : { ...quiet, ...own };
     const pid = this.nextPid;
     this.nextPid += 2;
-    this.processes.set(pid, { dueMs: this.clock.nowMs() + Math.max(outcome.sleepMs, 150), outcome });
+    const runMs = outcome.sleepMs + (input === '' ? quickMs : withInputMs);
+    this.processes.set(pid, { dueMs: this.clock.nowMs() + runMs * this.options.pace, outcome });
     return { pid };
   }
 
@@ -203,7 +213,11 @@ export class ScriptedGuest {
     const own = given.length > 0 ? given : [`10.0.2.${10 + (this.spec.vmid % 200)}/24`];
     const addresses = own.map((one) => {
       const [address = '', prefix] = one.split('/');
-      return { 'ip-address': address, 'ip-address-type': address.includes(':') ? 'ipv6' : 'ipv4', prefix: Number(prefix) };
+      return {
+        'ip-address': address,
+        'ip-address-type': address.includes(':') ? 'ipv6' : 'ipv4',
+        prefix: Number(prefix),
+      };
     });
     const local = { 'ip-address': linkLocal(this.spec.mac), 'ip-address-type': 'ipv6', prefix: 64 };
     const ethernet = {
@@ -216,7 +230,22 @@ export class ScriptedGuest {
   }
 }
 
-const folders = new Set(['/', '/tmp', '/etc', '/root', '/home', '/home/user', '/run', '/var', '/var/tmp', '/usr', '/usr/local', '/usr/local/bin', '/opt', '/mnt']);
+const folders = new Set([
+  '/',
+  '/tmp',
+  '/etc',
+  '/root',
+  '/home',
+  '/home/user',
+  '/run',
+  '/var',
+  '/var/tmp',
+  '/usr',
+  '/usr/local',
+  '/usr/local/bin',
+  '/opt',
+  '/mnt',
+]);
 
 const cdRom = {
   name: 'sr0',
@@ -225,7 +254,14 @@ const cdRom = {
   'total-bytes': 376_832,
   'used-bytes': 376_832,
   disk: [
-    { dev: '/dev/sr0', 'bus-type': 'ide', bus: 1, unit: 0, target: 0, 'pci-controller': { domain: 0, bus: 0, slot: 1, function: 1 } },
+    {
+      dev: '/dev/sr0',
+      'bus-type': 'ide',
+      bus: 1,
+      unit: 0,
+      target: 0,
+      'pci-controller': { domain: 0, bus: 0, slot: 1, function: 1 },
+    },
   ],
 };
 

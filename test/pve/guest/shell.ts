@@ -25,7 +25,11 @@ export function runScript(script: string, input: string): Outcome {
 function runCommand(command: string, input: string, outcome: Outcome): boolean {
   if (command === '') return false;
   const toErr = />\s*&2/.test(command);
-  const words = command.replace(/>\s*&2/, '').trim().split(/\s+/).map((word) => word.replace(/^(["'])(.*)\1$/, '$2'));
+  const words = command
+    .replace(/>\s*&2/, '')
+    .trim()
+    .split(/\s+/)
+    .map((word) => word.replace(/^(["'])(.*)\1$/, '$2'));
   const [name = '', ...rest] = words;
   const say = (text: string) => {
     if (toErr) outcome.err += text;

@@ -83,6 +83,6 @@ function wholePicture(): Buffer {
   head.writeUInt16BE(width, 8);
   head.writeUInt16BE(height, 10);
   const pixels = Buffer.alloc(width * height * 4);
-  for (let at = 0; at < width * height; at++) pixels.writeUInt32LE((at % width) * 0x10101 & 0xffffff, at * 4);
+  for (let at = 0; at < width * height; at++) pixels.writeUInt32LE(((at % width) * 0x10101) & 0xffffff, at * 4);
   return Buffer.concat([head, pixels]);
 }

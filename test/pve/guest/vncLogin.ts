@@ -2,10 +2,12 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 
 /** VNC's DES turns each byte of the key around. */
-function responseTo(challenge: Buffer, password: string): Buffer {
+export function vncResponse(challenge: Buffer, password: string): Buffer {
   const key = Buffer.alloc(8);
   Buffer.from(password, 'latin1').copy(key);
-  const turned = Buffer.from(key.map((byte) => Number.parseInt(byte.toString(2).padStart(8, '0').split('').reverse().join(''), 2)));
+  const turned = Buffer.from(
+    key.map((byte) => Number.parseInt(byte.toString(2).padStart(8, '0').split('').reverse().join(''), 2)),
+  );
   const cipher = createCipheriv('des-ecb', turned, null);
   cipher.setAutoPadding(false);
   return cipher.update(challenge);
@@ -26,7 +28,7 @@ export async function spliceWithPassword(client: Duplex, machine: Duplex, passwo
     const challenge = randomBytes(16);
     client.write(challenge);
     const answer = await toClient.take(16);
-    if (chosen !== 2 || !answer.equals(responseTo(challenge, password))) return refuse(client);
+    if (chosen !== 2 || !answer.equals(vncResponse(challenge, password))) return refuse(client);
     await toMachine.take(12);
     machine.write('RFB 003.008\n');
     const [count = 0] = await toMachine.take(1);

@@ -1,6 +1,5 @@
 import type { Json, JsonObject } from '../api/reference.ts';
 import { died, Refusal } from '../api/refusal.ts';
-import type { VmState } from '../world/state.ts';
 import type { Call, Routes } from '../world/world.ts';
 import { agentEnabled } from '../vm/config.ts';
 import { AgentBroke, AgentDown, AgentRefused } from '../vm/machines.ts';
@@ -37,7 +36,10 @@ const told = [
 const base = '/nodes/{node}/qemu/{vmid}/agent';
 
 export const agentRoutes: Routes = {
-  [`GET ${base}`]: () => [...asked, ...told, 'exec', 'exec-status', 'file-read', 'file-write', 'set-user-password'].map((name) => ({ name })),
+  [`GET ${base}`]: () =>
+    [...asked, ...told, 'exec', 'exec-status', 'file-read', 'file-write', 'set-user-password'].map((name) => ({
+      name,
+    })),
   [`POST ${base}`]: (call) => plain(call, String(call.given.command)),
   ...Object.fromEntries(asked.map((name) => [`GET ${base}/${name}`, (call: Call) => plain(call, name)])),
   ...Object.fromEntries(told.map((name) => [`POST ${base}/${name}`, (call: Call) => plain(call, name)])),
@@ -47,20 +49,31 @@ export const agentRoutes: Routes = {
   [`GET ${base}/file-read`]: readFile,
   [`POST ${base}/set-user-password`]: async (call) => {
     const { username, password, crypted } = call.given;
+    await available(call);
     const encoded = latin1(String(password)).toString('base64');
-    await ask(call, await available(call), 'guest-set-user-password', { username, password: encoded, crypted: crypted === 1 });
+    await ask(call, 'guest-set-user-password', {
+      username,
+      password: encoded,
+      crypted: crypted === 1,
+    });
     return { result: {} };
   },
 };
 
 async function plain(call: Call, name: string): Promise<Json> {
-  const vm = await available(call);
+  await available(call);
   const command = name === 'network-get-interfaces' ? 'guest-network-get-interfaces' : `guest-${name}`;
-  return { result: await ask(call, vm, command) };
+  try {
+    return { result: ((await call.world.machines.agent(Number(call.given.vmid), command)) ?? {}) as Json };
+  } catch (error) {
+    // Only calls with parameters look for the agent's error.
+    if (error instanceof AgentRefused) return { result: { error: { class: 'GenericError', desc: error.message } } };
+    return ask(call, command);
+  }
 }
 
 /** Configured, running, and answering a ping: each with its own text, the last after three seconds. */
-async function available(call: Call): Promise<VmState> {
+async function available(call: Call): Promise<void> {
   const { world } = call;
   const vm = world.vm(Number(call.given.vmid), call.node);
   if (vm.config.agent === undefined) throw died('No QEMU guest agent configured');
@@ -73,26 +86,26 @@ async function available(call: Call): Promise<VmState> {
     if (agentEnabled(vm.run.startConfig)) await world.pace.wait(pingTimeoutMs);
     throw died('QEMU guest agent is not running');
   }
-  return vm;
 }
 
-async function ask(call: Call, vm: VmState, command: string, given: Record<string, unknown> = {}): Promise<Json> {
+async function ask(call: Call, command: string, given: Record<string, unknown> = {}): Promise<Json> {
+  const vmid = Number(call.given.vmid);
   try {
-    return ((await call.world.machines.agent(vm.vmid, command, given)) ?? {}) as Json;
+    return ((await call.world.machines.agent(vmid, command, given)) ?? {}) as Json;
   } catch (error) {
     if (error instanceof AgentRefused) throw died(`Agent error: ${error.message}`);
     if (error instanceof AgentBroke) {
       await call.world.pace.wait(brokenAfterMs);
       throw new Refusal(596, 'Broken pipe', { body: 'none' });
     }
-    if (error instanceof AgentDown) throw died(`VM ${vm.vmid} qga command '${command}' failed - got timeout`);
+    if (error instanceof AgentDown) throw died(`VM ${vmid} qga command '${command}' failed - got timeout`);
     throw error;
   }
 }
 
 /** Perl takes each character for a byte, and knows none above 255. */
 function latin1(text: string): Buffer {
-  if ([...text].some((one) => (one.codePointAt(0) ?? 0) > 255)) throw died('Wide character in subroutine entry');
+  if (Array.from(text).some((one) => (one.codePointAt(0) ?? 0) > 255)) throw died('Wide character in subroutine entry');
   return Buffer.from(text, 'latin1');
 }
 
@@ -101,10 +114,10 @@ function textOf(base64: Json | undefined): string {
 }
 
 async function exec(call: Call): Promise<Json> {
-  const vm = await available(call);
+  await available(call);
   const [path, ...rest] = call.given.command as string[];
   const input = call.given['input-data'];
-  const answer = (await ask(call, vm, 'guest-exec', {
+  const answer = (await ask(call, 'guest-exec', {
     path,
     arg: rest,
     'capture-output': true,
@@ -114,8 +127,8 @@ async function exec(call: Call): Promise<Json> {
 }
 
 async function execStatus(call: Call): Promise<Json> {
-  const vm = await available(call);
-  const answer = (await ask(call, vm, 'guest-exec-status', { pid: call.given.pid })) as JsonObject;
+  await available(call);
+  const answer = (await ask(call, 'guest-exec-status', { pid: call.given.pid })) as JsonObject;
   const status: JsonObject = { exited: answer.exited === true ? 1 : 0 };
   for (const key of ['exitcode', 'signal']) if (answer[key] !== undefined) status[key] = answer[key];
   for (const side of ['out', 'err']) {
@@ -128,30 +141,30 @@ async function execStatus(call: Call): Promise<Json> {
 
 async function writeFile(call: Call): Promise<Json> {
   const { given } = call;
-  const vm = await available(call);
+  await available(call);
   const content = String(given.content);
-  const handle = await ask(call, vm, 'guest-file-open', { path: given.file, mode: 'wb' });
+  const handle = await ask(call, 'guest-file-open', { path: given.file, mode: 'wb' });
   const encoded = given.encode === 0 ? content : latin1(content).toString('base64');
-  await ask(call, vm, 'guest-file-write', { handle, 'buf-b64': encoded });
-  await ask(call, vm, 'guest-file-close', { handle });
+  await ask(call, 'guest-file-write', { handle, 'buf-b64': encoded });
+  await ask(call, 'guest-file-close', { handle });
   return null;
 }
 
 async function readFile(call: Call): Promise<Json> {
-  const vm = await available(call);
-  const handle = await ask(call, vm, 'guest-file-open', { path: call.given.file });
+  await available(call);
+  const handle = await ask(call, 'guest-file-open', { path: call.given.file });
   const parts: Buffer[] = [];
   let bytes = 0;
   let eof = false;
   try {
     while (!eof && bytes < readMaxBytes) {
-      const piece = (await ask(call, vm, 'guest-file-read', { handle, count: chunkBytes })) as JsonObject;
+      const piece = (await ask(call, 'guest-file-read', { handle, count: chunkBytes })) as JsonObject;
       parts.push(Buffer.from(String(piece['buf-b64'] ?? ''), 'base64'));
       bytes += Number(piece.count ?? 0);
       eof = piece.eof === true || piece.count === 0;
     }
   } finally {
-    await ask(call, vm, 'guest-file-close', { handle });
+    await ask(call, 'guest-file-close', { handle });
   }
   const answer: JsonObject = { content: Buffer.concat(parts).toString('latin1'), 'bytes-read': bytes };
   return eof ? answer : { ...answer, truncated: 1 };

@@ -6,13 +6,23 @@ import { storageLines } from './storages.ts';
 import { nodeLine } from './nodes.ts';
 
 export const clusterRoutes: Routes = {
-  'GET /version': ({ world }) => ({ version: world.facts.version, release: world.facts.release, repoid: world.facts.repoid }),
+  'GET /version': ({ world }) => ({
+    version: world.facts.version,
+    release: world.facts.release,
+    repoid: world.facts.repoid,
+  }),
   'GET /cluster/resources': resources,
   'GET /cluster/nextid': nextId,
   'GET /cluster/status': status,
   'GET /cluster/options': () => ({ mac_prefix: 'BC:24:11', description: '', 'allowed-tags': [] }),
   'GET /cluster/ha/status/current': ({ world, node }) => {
-    const quorum = { id: 'quorum', node, quorate: world.state.quorate ? 1 : 0, status: world.state.quorate ? 'OK' : 'No quorum on node', type: 'quorum' };
+    const quorum = {
+      id: 'quorum',
+      node,
+      quorate: world.state.quorate ? 1 : 0,
+      status: world.state.quorate ? 'OK' : 'No quorum on node',
+      type: 'quorum',
+    };
     const fencing = {
       id: 'fencing',
       node,
@@ -83,5 +93,8 @@ function status({ world, node }: Call): Json {
   }));
   if (names.length === 1) return nodes;
   const quorate = world.state.quorate ? 1 : 0;
-  return [{ id: 'cluster', name: 'double', nodes: names.length, quorate, type: 'cluster', version: names.length }, ...nodes];
+  return [
+    { id: 'cluster', name: 'double', nodes: names.length, quorate, type: 'cluster', version: names.length },
+    ...nodes,
+  ];
 }

@@ -1,115 +1,163 @@
 import { badParameters, died } from '../api/refusal.ts';
+import type { Json } from '../api/reference.ts';
 import type { VmState } from '../world/state.ts';
 import type { Call, Routes, World } from '../world/world.ts';
-import { digestOf, diskKey, driveSize, isCdrom, isCloudInit, parseDrive, sizeBytes, sizeText, withMac } from '../vm/config.ts';
+import { applyChange, checkBalloon, type Change } from '../vm/changes.ts';
+import {
+  digestOf,
+  diskKey,
+  driveSize,
+  isCdrom,
+  isCloudInit,
+  parseDrive,
+  sizeBytes,
+  sizeText,
+  withMac,
+} from '../vm/config.ts';
 import { checkLock } from '../vm/lifecycle.ts';
 import { checkOptionRights } from '../vm/optionRights.ts';
-import { freeDiskName, parseVolume, pathOf, storageOf, volumeExists, volumeName } from '../vm/volumes.ts';
+import { refuseRootOnly } from '../vm/rootOnly.ts';
+import { parseVolume, pathOf, storageOf } from '../vm/volumes.ts';
+import { assertWritable } from '../vm/writable.ts';
 
-/** Applied to a running VM at once; everything else waits for the next start unless it can be plugged. */
-const immediate = new Set([
-  'description',
-  'migrate_downtime',
-  'migrate_speed',
-  'name',
-  'onboot',
-  'protection',
-  'shares',
-  'startup',
-  'tags',
-  'vmstatestorage',
+const notOptions = new Set([
+  'node',
+  'vmid',
+  'delete',
+  'revert',
+  'digest',
+  'skiplock',
+  'force',
+  'background_delay',
+  'import-working-storage',
 ]);
-const notOptions = new Set(['node', 'vmid', 'delete', 'revert', 'digest', 'skiplock', 'force', 'background_delay']);
-
-interface Change {
-  set: Map<string, string>;
-  remove: string[];
-  revert: string[];
-}
+const numberedOption = /^(?:net|ipconfig|serial|usb|hostpci|numa|parallel|virtiofs)\d+$/;
 
 export const configRoutes: Routes = {
-  'PUT /nodes/{node}/qemu/{vmid}/config': async (call) => {
-    const change = changeOf(call);
-    await call.world.locks.within(Number(call.given.vmid), () => {
-      const vm = ready(call);
-      apply(call.world, vm, change);
-    });
-    return null;
-  },
-  'POST /nodes/{node}/qemu/{vmid}/config': async (call) => {
-    const change = changeOf(call);
-    return call.world.locks.within(Number(call.given.vmid), () => {
-      const vm = ready(call);
-      const shown = [...change.set].map(([key, value]) => `-${key} ${value}`);
-      return call.world.task(call, 'qmconfig', async (running) => {
-        running.log(`update VM ${vm.vmid}: ${[...change.remove.map((key) => `-delete ${key}`), ...shown].join(' ')}`);
-        await call.world.pace.wait(60);
-        apply(call.world, vm, change);
-      });
-    });
-  },
+  'PUT /nodes/{node}/qemu/{vmid}/config': change,
+  'POST /nodes/{node}/qemu/{vmid}/config': changeInTask,
+  'PUT /nodes/{node}/qemu/{vmid}/unlink': (call) =>
+    change({
+      ...call,
+      given: {
+        node: call.node,
+        vmid: call.given.vmid ?? null,
+        delete: call.given.idlist ?? '',
+        force: call.given.force ?? 0,
+      },
+    }),
   'PUT /nodes/{node}/qemu/{vmid}/resize': (call) => {
-    call.world.vm(Number(call.given.vmid), call.node);
-    return call.world.task(call, 'resize', async (running) => {
-      const release = await call.world.locks.take(Number(call.given.vmid), { onWait: running.log, signal: running.signal });
-      try {
-        await resize(call, running.log);
-      } finally {
-        release();
-      }
+    refuseRootOnly(call, 'skiplock');
+    return call.world.task(call, 'resize', (running) => {
+      const waiting = { onWait: running.log, signal: running.signal };
+      return call.world.locks.within(Number(call.given.vmid), () => resize(call, running.log), waiting);
     });
-  },
-  'PUT /nodes/{node}/qemu/{vmid}/unlink': async (call) => {
-    const ids = String(call.given.idlist).split(/[,;\s]+/);
-    await call.world.locks.within(Number(call.given.vmid), () =>
-      apply(call.world, ready(call), { set: new Map(), remove: ids, revert: [] }),
-    );
-    return null;
   },
   'PUT /nodes/{node}/qemu/{vmid}/cloudinit': async (call) => {
-    await call.world.locks.within(Number(call.given.vmid), () => ready(call));
+    await call.world.locks.within(Number(call.given.vmid), () => checkLock(find(call)));
     return null;
   },
 };
 
-/** Everything that is checked before the lock is asked for. */
-function changeOf(call: Call): Change {
+async function change(call: Call): Promise<Json> {
+  const wanted = changeOf(call);
+  if (call.world.facts.configCheckedEarly) ready(call, wanted);
+  await call.world.locks.within(Number(call.given.vmid), () => applyChange(call.world, ready(call, wanted), wanted));
+  return null;
+}
+
+function changeInTask(call: Call): Json | Promise<Json> {
+  const { world, given } = call;
+  const wanted = changeOf(call);
+  const vmid = Number(given.vmid);
+  const start = (inside: (work: () => void) => Promise<void>) =>
+    world.task(call, 'qmconfig', async (running) => {
+      running.log(`update VM ${vmid}: ${shown(given)}`);
+      await world.pace.wait(140);
+      await inside(() => applyChange(world, ready(call, wanted), wanted));
+    });
+  if (!world.facts.configCheckedEarly) {
+    return world.locks.within(vmid, () => {
+      ready(call, wanted);
+      return start(async (work) => work());
+    });
+  }
+  ready(call, wanted);
+  return start((work) => world.locks.within(vmid, work));
+}
+
+function shown(given: Call['given']): string {
+  const skipped = new Set(['node', 'vmid', 'digest', 'background_delay', 'import-working-storage']);
+  const names = Object.keys(given)
+    .filter((name) => !skipped.has(name))
+    .toSorted();
+  return names.map((name) => `-${name} ${name === 'cipassword' ? '<hidden>' : String(given[name])}`).join(' ');
+}
+
+function find(call: Call): VmState {
+  return call.world.vm(Number(call.given.vmid), call.node);
+}
+
+/** Everything that is checked before the config is read. */
+function changeOf(call: Call, pool?: string): Change {
   const { world, given, caller } = call;
-  if (given.skiplock === 1) throw badParameters({ skiplock: 'Only root may use this option.' });
-  const names = (value: unknown) => (value === undefined ? [] : String(value).split(/[,;\s]+/).filter((one) => one !== ''));
+  refuseRootOnly(call, 'skiplock');
+  const names = (value: unknown) =>
+    value === undefined
+      ? []
+      : String(value)
+          .split(/[,;\s]+/)
+          .filter((one) => one !== '');
   const remove = names(given.delete);
   const revert = names(given.revert);
   const set = new Map<string, string>();
   for (const [key, value] of Object.entries(given)) if (!notOptions.has(key)) set.set(key, String(value));
-  for (const key of [...remove, ...revert]) {
-    if (set.has(key)) throw badParameters({ delete: `you can't use '-${key}' and -delete ${key}' at the same time` });
-  }
   checkSshKeys(set.get('sshkeys'));
+  if (remove.length + revert.length + set.size === 0) throw died('no options specified');
+  checkNames(world, { set, remove, revert });
+  for (const [key, raw] of set) if (diskKey.test(key)) checkDrive(call, raw);
+  const who = { caller, vmid: Number(given.vmid), pool };
+  checkOptionRights(world, who, new Map([...remove, ...revert].map((key) => [key, undefined])));
+  checkOptionRights(world, who, set);
+  return { set: normalised(set), remove, revert, force: given.force === 1 };
+}
+
+function checkNames(world: World, { set, remove, revert }: Change): void {
+  const known = (key: string) =>
+    key in world.vmProperties || diskKey.test(key) || numberedOption.test(key) || key === 'vmstate';
+  for (const key of revert) {
+    if (!known(key)) throw badParameters({ revert: `unknown option '${key}'` });
+    if (set.has(key)) throw badParameters({ delete: `you can't use '-${key}' and -revert ${key}' at the same time` });
+  }
   for (const key of remove) {
-    if (!(key in world.vmProperties) && !diskKey.test(key) && !/^(?:net|ipconfig|serial|usb|hostpci|numa|parallel)\d+$/.test(key)) {
-      throw badParameters({ delete: `unknown option '${key}'` });
+    if (set.has(key)) throw badParameters({ delete: `you can't use '-${key}' and -delete ${key}' at the same time` });
+    if (revert.includes(key)) {
+      throw badParameters({ revert: `you can't use '-delete ${key}' and -revert ${key}' at the same time` });
     }
+    if (!known(key)) throw badParameters({ delete: `unknown option '${key}'` });
   }
-  for (const [key, raw] of set) {
-    if (diskKey.test(key)) checkDrive(world, raw);
-  }
-  const options = new Map<string, string | undefined>([...[...remove, ...revert].map((key) => [key, undefined] as const), ...set]);
-  checkOptionRights(world, { caller, vmid: Number(given.vmid) }, options);
-  return { set: normalised(set), remove, revert };
 }
 
 function checkSshKeys(keys: string | undefined): void {
   if (keys === undefined) return;
-  const lines = decodeURIComponent(keys).split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const lines = decodeURIComponent(keys)
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const form = /^(?:\S+ )?(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]{16,}(?: .*)?$/;
   if (!lines.every((line) => form.test(line.trim()))) throw died('SSH public key validation error');
 }
 
-function checkDrive(world: World, raw: string): void {
+function checkDrive(call: Call, raw: string): void {
   const { volume } = parseDrive(raw);
-  if (volume === 'none' || volume === 'cdrom') return;
+  if (volume === 'none') return;
+  if (volume === 'cdrom') return call.world.permissions.check(call.caller, '/', ['Sys.Console']);
   if (volume.startsWith('/')) throw died('Only root can pass arbitrary filesystem paths.');
-  storageOf(world, parseVolume(volume).storage);
+  const { storage, rest } = parseVolume(volume);
+  const one = storageOf(call.world, storage);
+  if (!/^\d+(?:\.\d+)?$/.test(rest)) return;
+  call.world.permissions.check(call.caller, `/storage/${storage}`, ['Datastore.AllocateSpace']);
+  if (!one.content.includes('images'))
+    throw badParameters({ storage: `storage '${storage}' does not support vm images` });
 }
 
 function normalised(set: Map<string, string>): Map<string, string> {
@@ -118,6 +166,7 @@ function normalised(set: Map<string, string>): Map<string, string> {
     if (/^net\d+$/.test(key)) result.set(key, withMac(raw));
     if (key === 'tags') result.set(key, tidyTags(raw));
     if (key === 'cipassword') result.set(key, `$5$${raw.length}`);
+    if (key === 'vmgenid' && raw === '1') result.set(key, crypto.randomUUID());
   }
   return result;
 }
@@ -128,95 +177,58 @@ function tidyTags(raw: string): string {
   return [...new Set(tags.map((tag) => tag.toLowerCase()))].toSorted().join(';');
 }
 
-function ready(call: Call): VmState {
-  const vm = call.world.vm(Number(call.given.vmid), call.node);
-  const { digest } = call.given;
-  if (digest !== undefined && digest !== digestOf(vm)) throw died('checksum missmatch (file change by other user?)');
-  checkLock(vm);
+function ready(call: Call, wanted: Change): VmState {
+  const vm = find(call);
+  checkDigest(call, vm);
+  // A hibernated VM may lose its saved memory, and its lock with it.
+  const forgets = wanted.remove.includes('vmstate') && vm.config.lock === 'suspended';
+  if (!forgets) checkLock(vm);
+  checkBalloon(vm, wanted);
   return vm;
 }
 
-function apply(world: World, vm: VmState, change: Change): void {
-  for (const key of change.revert) {
-    delete vm.pending[key];
-    vm.pendingDelete = vm.pendingDelete.filter((one) => one !== key);
-  }
-  for (const key of change.remove) removeOption(vm, key);
-  for (const [key, raw] of change.set) {
-    const value = diskKey.test(key) ? attach(world, vm, raw) : raw;
-    setOption(vm, key, value);
-  }
-  world.save();
-}
-
-function hotPlugged(vm: VmState, key: string): boolean {
-  if (vm.run === null || immediate.has(key)) return true;
-  return /^net\d+$/.test(key) || /^scsi\d+$|^virtio\d+$/.test(key) || /^(?:ci|ipconfig|sshkeys|nameserver|searchdomain)/.test(key);
-}
-
-function removeOption(vm: VmState, key: string): void {
-  delete vm.pending[key];
-  if (hotPlugged(vm, key)) delete vm.config[key];
-  else if (vm.config[key] !== undefined && !vm.pendingDelete.includes(key)) vm.pendingDelete.push(key);
-}
-
-function setOption(vm: VmState, key: string, value: string): void {
-  vm.pendingDelete = vm.pendingDelete.filter((one) => one !== key);
-  delete vm.pending[key];
-  if (value === '' && ['tags', 'description'].includes(key)) delete vm.config[key];
-  else if (hotPlugged(vm, key)) vm.config[key] = value;
-  else if (vm.config[key] !== value) vm.pending[key] = value;
-}
-
-/** `local:8` makes a disk of 8 GiB, `local:cloudinit` a cloud-init drive; anything else must exist. */
-function attach(world: World, vm: VmState, raw: string): string {
-  const { volume, options } = parseDrive(raw);
-  if (!volume.includes(':')) return raw;
-  const { storage, rest } = parseVolume(volume);
-  const plain = options.filter((one) => !/^(?:format|import-from|size)=/.test(one));
-  const format = options.find((one) => one.startsWith('format='))?.slice(7);
-  if (rest === 'cloudinit') {
-    const name = volumeName(world, storage, { vmid: vm.vmid, name: `vm-${vm.vmid}-cloudinit`, format });
-    return [name, 'media=cdrom', ...plain].join(',');
-  }
-  if (/^\d+(?:\.\d+)?$/.test(rest)) {
-    const imported = options.some((one) => one.startsWith('import-from='));
-    const size = imported ? '4G' : sizeText(Math.floor(Number(rest) * 1024 ** 3));
-    const name = volumeName(world, storage, { vmid: vm.vmid, name: freeDiskName(vm), format });
-    return [name, ...plain, `size=${size}`].join(',');
-  }
-  if (!volumeExists(world, volume) && !isCdrom(raw)) throw died(`volume '${volume}' does not exist`);
-  return raw;
+function checkDigest(call: Call, vm: VmState): void {
+  const { digest } = call.given;
+  if (digest !== undefined && digest !== digestOf(vm)) throw died(call.world.facts.digestText);
 }
 
 async function resize(call: Call, log: (text: string) => void): Promise<void> {
   const { world, given } = call;
-  const vm = world.vm(Number(given.vmid), call.node);
+  const vm = find(call);
+  checkDigest(call, vm);
   checkLock(vm);
   const key = String(given.disk);
   const raw = vm.config[key];
   if (raw === undefined) throw died(`disk '${key}' does not exist`);
-  if (isCdrom(raw) || isCloudInit(raw)) throw died('you can\'t resize a cdrom');
+  if (isCdrom(raw) || isCloudInit(raw)) throw died("you can't resize a cdrom");
+  const { volume, options } = parseDrive(raw);
+  world.permissions.check(call.caller, `/storage/${parseVolume(volume).storage}`, ['Datastore.AllocateSpace']);
   const size = String(given.size);
   const now = driveSize(raw);
   const wanted = size.startsWith('+') ? now + sizeBytes(size.slice(1)) : sizeBytes(size);
+  await world.pace.wait(90);
   if (wanted < now) throw died('shrinking disks is not supported');
-  await world.pace.wait(200);
+  await world.pace.wait(120);
   if (wanted === now) return;
-  const { volume, options } = parseDrive(raw);
   const path = pathOf(world, volume);
   if (vm.config.template === '1') {
     log(`qemu-img: Could not open '${path}': Could not open '${path}': Operation not permitted`);
-    throw died(`command '/usr/bin/qemu-img resize${world.facts.resizePreallocation} -f qcow2 ${path} ${wanted}' failed: exit code 1`);
+    const command = `/usr/bin/qemu-img resize${world.facts.resizePreallocation} -f qcow2 ${path} ${wanted}`;
+    throw died(`command '${command}' failed: exit code 1`);
   }
   log('Image resized.');
+  assertWritable(world, vm);
   vm.config[key] = [volume, ...options.filter((one) => !one.startsWith('size=')), `size=${sizeText(wanted)}`].join(',');
   world.save();
 }
 
+const notOfNewVm = new Set(['pool', 'storage', 'start', 'unique', 'archive', 'bwlimit', 'ha-managed', 'live-restore']);
+
 /** What `POST /nodes/{node}/qemu` needs of the same rules. */
-export function configured(call: Call, vm: VmState): void {
-  const skip = new Set(['pool', 'storage', 'start', 'unique', 'archive', 'bwlimit', 'import-working-storage', 'ha-managed', 'live-restore']);
-  const given = Object.fromEntries(Object.entries(call.given).filter(([key]) => !skip.has(key)));
-  apply(call.world, vm, changeOf({ ...call, given }));
+export function firstConfig(call: Call): Change {
+  const given = Object.fromEntries(Object.entries(call.given).filter(([key]) => !notOfNewVm.has(key)));
+  const pool = call.given.pool === undefined ? undefined : String(call.given.pool);
+  const options = Object.keys(given).filter((key) => !notOptions.has(key));
+  if (options.length === 0) return { set: new Map(), remove: [], revert: [] };
+  return changeOf({ ...call, given }, pool);
 }

@@ -1,13 +1,16 @@
-import { died } from '../api/refusal.ts';
+import { died, noConfig } from '../api/refusal.ts';
 import type { VmState } from '../world/state.ts';
 import type { Running } from '../world/tasks.ts';
 import type { Call, Routes, World } from '../world/world.ts';
 import { parseDrive, realDisks } from '../vm/config.ts';
 import { checkLock } from '../vm/lifecycle.ts';
+import { refuseRootOnly } from '../vm/rootOnly.ts';
+import { assertWritable } from '../vm/writable.ts';
 import { isFileStorage, isLinkedTo, parseVolume, storageOf, volumesOf } from '../vm/volumes.ts';
 
 export const destroyRoutes: Routes = {
   'DELETE /nodes/{node}/qemu/{vmid}': (call) => {
+    refuseRootOnly(call, 'skiplock');
     const vm = call.world.vm(Number(call.given.vmid), call.node);
     if (vm.config.protection === '1') throw died(`can't remove VM ${vm.vmid} - protection mode enabled`);
     if (vm.run) throw died(`VM ${vm.vmid} is running - destroy failed`);
@@ -15,10 +18,10 @@ export const destroyRoutes: Routes = {
   },
   'POST /nodes/{node}/qemu/{vmid}/template': (call) => {
     const vm = call.world.vm(Number(call.given.vmid), call.node);
-    if (vm.config.template === '1') throw died("you can't convert a template to a template");
-    if (Object.keys(vm.snapshots).length > 0) throw died('unable to create template, because VM contains snapshots');
-    if (vm.run) throw died("you can't convert a VM to template if VM is running");
     checkLock(vm);
+    if (Object.keys(vm.snapshots).length > 0) throw died('unable to create template, because VM contains snapshots');
+    if (vm.config.template === '1') throw died("you can't convert a template to a template");
+    if (vm.run) throw died("you can't convert a VM to template if VM is running");
     return call.world.task(call, 'qmtemplate', () => convert(call.world, vm));
   },
 };
@@ -27,11 +30,13 @@ async function destroy(call: Call, vm: VmState, running: Running): Promise<void>
   const { world } = call;
   const release = await world.locks.take(vm.vmid, { onWait: running.log, signal: running.signal });
   try {
-    if (world.state.vms[vm.vmid] !== vm) throw died(`unable to find configuration file for VM ${vm.vmid} on node '${call.node}'`);
-    if (call.given.skiplock !== 1) checkLock(vm);
+    if (world.state.vms[vm.vmid] !== vm) throw noConfig(vm.vmid, call.node);
+    checkLock(vm);
+    assertWritable(world, vm);
     if (vm.run) throw died(`VM ${vm.vmid} is running - destroy failed`);
+    await world.pace.wait(70);
     assertUnused(world, vm);
-    await world.pace.wait(120);
+    await world.pace.wait(80);
     await world.machines.removeDisk(vm.vmid);
     for (const volume of volumesOf(vm.config)) delete world.state.volumes[volume];
     delete world.state.vms[vm.vmid];

@@ -7,7 +7,21 @@ import type { Call, Routes } from '../world/world.ts';
 
 type Rule = Record<string, string | number>;
 
-const ruleKeys = ['type', 'action', 'macro', 'iface', 'source', 'dest', 'proto', 'sport', 'dport', 'icmp-type', 'log', 'comment', 'enable'];
+const ruleKeys = [
+  'type',
+  'action',
+  'macro',
+  'iface',
+  'source',
+  'dest',
+  'proto',
+  'sport',
+  'dport',
+  'icmp-type',
+  'log',
+  'comment',
+  'enable',
+];
 const scopes = { '/cluster/firewall': 'dc', '/nodes/{node}/qemu/{vmid}/firewall': 'guest' } as const;
 
 /** The same calls stand below the cluster and below each VM. */
@@ -151,7 +165,7 @@ function checkRule(rule: Rule): void {
     throw badParameters({ action: `unknown action '${String(rule.action)}'` });
   }
   if (rule.iface !== undefined && !/^net\d+$/.test(String(rule.iface))) {
-    throw badParameters({ iface: 'value does not match the regex pattern \'net\\d+\'' });
+    throw badParameters({ iface: "value does not match the regex pattern 'net\\d+'" });
   }
 }
 
@@ -235,7 +249,11 @@ function entryOf(call: Call): Rule {
 }
 
 function changeEntry(call: Call): Json {
-  Object.assign(entryOf(call), commentOf(call), call.given.nomatch === undefined ? {} : { nomatch: call.given.nomatch });
+  Object.assign(
+    entryOf(call),
+    commentOf(call),
+    call.given.nomatch === undefined ? {} : { nomatch: call.given.nomatch },
+  );
   return null;
 }
 
@@ -255,7 +273,9 @@ function dropSet(call: Call): Json {
 }
 
 function aliasLines(wall: FirewallState): JsonObject[] {
-  return Object.entries(wall.aliases).map(([name, one]) => withComment({ name, cidr: one.cidr, ipversion: versionOf(one.cidr) }, one.comment));
+  return Object.entries(wall.aliases).map(([name, one]) =>
+    withComment({ name, cidr: one.cidr, ipversion: versionOf(one.cidr) }, one.comment),
+  );
 }
 
 function versionOf(cidr: string): number {

@@ -9,7 +9,8 @@ export const nodeRoutes: Routes = {
     Object.keys(world.state.nodes).map((node) =>
       nodeLine(world, node, world.permissions.any(caller, `/nodes/${node}`, ['Sys.Audit'])),
     ),
-  'GET /nodes/{node}': () => ['qemu', 'storage', 'status', 'tasks', 'network', 'rrddata', 'version'].map((name) => ({ name })),
+  'GET /nodes/{node}': () =>
+    ['qemu', 'storage', 'status', 'tasks', 'network', 'rrddata', 'version'].map((name) => ({ name })),
   'GET /nodes/{node}/status': nodeStatus,
   'GET /nodes/{node}/version': ({ world }) => ({
     version: world.facts.version,
@@ -110,7 +111,11 @@ function nodeStatus({ world, node: name }: Call): Json {
 
 function network({ world, node, given }: Call): Json {
   const ip = world.state.nodes[node]?.ip ?? '';
-  if (given.type !== undefined && !['bridge', 'any_bridge', 'any_local_bridge', 'include_sdn'].includes(String(given.type))) return [];
+  if (
+    given.type !== undefined &&
+    !['bridge', 'any_bridge', 'any_local_bridge', 'include_sdn'].includes(String(given.type))
+  )
+    return [];
   return world.state.bridges.map((iface, at) => ({
     iface,
     type: 'bridge',
@@ -146,6 +151,12 @@ function nodeSample(world: World, name: string): JsonObject {
     swapused: 0,
   };
   if (!world.facts.nodePressure) return sample;
-  const pressure = { pressurecpusome: 0, pressureiosome: 0, pressureiofull: 0, pressurememorysome: 0, pressurememoryfull: 0 };
+  const pressure = {
+    pressurecpusome: 0,
+    pressureiosome: 0,
+    pressureiofull: 0,
+    pressurememorysome: 0,
+    pressurememoryfull: 0,
+  };
   return { ...sample, ...pressure, arcsize: 0, memavailable: node.memoryBytes - used };
 }

@@ -8,12 +8,18 @@ export const poolRoutes: Routes = {
     if (given.poolid !== undefined) return [shown(world, String(given.poolid))];
     return Object.entries(world.state.pools)
       .filter(([pool]) => world.permissions.any(caller, `/pool/${pool}`, ['Pool.Audit']))
-      .map(([poolid, pool]): JsonObject => (pool.comment === undefined ? { poolid } : { poolid, comment: pool.comment }));
+      .map(([poolid, pool]): JsonObject =>
+        pool.comment === undefined ? { poolid } : { poolid, comment: pool.comment },
+      );
   },
   'POST /pools': ({ world, given }) => {
     const poolid = String(given.poolid);
+    assertLockable(world, 'create pool');
     if (world.state.pools[poolid]) throw died(`create pool failed: pool '${poolid}' already exists`);
-    world.state.pools[poolid] = { members: [], ...(given.comment === undefined ? {} : { comment: String(given.comment) }) };
+    world.state.pools[poolid] = {
+      members: [],
+      ...(given.comment === undefined ? {} : { comment: String(given.comment) }),
+    };
     world.save();
     return null;
   },
@@ -36,10 +42,16 @@ function shown(world: World, poolid: string): JsonObject {
 
 function update({ world, caller, given }: Call): Json {
   const poolid = String(given.poolid);
+  assertLockable(world, 'update pools');
   const pool = world.state.pools[poolid];
   if (pool === undefined) throw died(`update pools failed: pool '${poolid}' does not exist`);
   if (given.comment !== undefined) pool.comment = String(given.comment);
-  const vmids = given.vms === undefined ? [] : String(given.vms).split(/[,;\s]+/).map(Number);
+  const vmids =
+    given.vms === undefined
+      ? []
+      : String(given.vms)
+          .split(/[,;\s]+/)
+          .map(Number);
   for (const vmid of vmids) {
     world.permissions.check(caller, `/vms/${vmid}`, ['VM.Allocate']);
     const current = world.poolOf(vmid);
@@ -62,10 +74,17 @@ function update({ world, caller, given }: Call): Json {
 
 function remove({ world, given }: Call): Json {
   const poolid = String(given.poolid);
+  assertLockable(world, 'delete pool');
   const pool = world.state.pools[poolid];
   if (pool === undefined) throw died(`delete pool failed: pool '${poolid}' does not exist`);
-  if (pool.members.length > 0) throw died(`delete pool failed: pool '${poolid}' is not empty (contains VM ${pool.members[0]})`);
+  if (pool.members.length > 0)
+    throw died(`delete pool failed: pool '${poolid}' is not empty (contains VM ${pool.members[0]})`);
   delete world.state.pools[poolid];
   world.save();
   return null;
+}
+
+function assertLockable(world: World, what: string): void {
+  if (world.state.quorate) return;
+  throw died(`${what} failed: error during cfs-locked 'file-user_cfg' operation: no quorum!`);
 }

@@ -5,16 +5,28 @@ import type { Running } from '../world/tasks.ts';
 import type { Call, Routes, World } from '../world/world.ts';
 import { allocateState, runningFacts } from '../vm/hibernate.ts';
 import { digestOf, parseDrive, realDisks, shownConfig } from '../vm/config.ts';
-import { boot, checkLock } from '../vm/lifecycle.ts';
+import { boot, checkLock, holdForCleanup } from '../vm/lifecycle.ts';
+import { assertWritable } from '../vm/writable.ts';
 
 /** What belongs to the snapshot and not to the VM that is rolled back to it. */
-const ownKeys = ['snaptime', 'vmstate', 'runningmachine', 'runningcpu', 'running-nets-host-mtu', 'description', 'parent'];
+const ownKeys = [
+  'snaptime',
+  'vmstate',
+  'runningmachine',
+  'runningcpu',
+  'running-nets-host-mtu',
+  'description',
+  'parent',
+];
 
 export const snapshotRoutes: Routes = {
   'GET /nodes/{node}/qemu/{vmid}/snapshot': list,
   'POST /nodes/{node}/qemu/{vmid}/snapshot': (call) => {
+    const name = String(call.given.snapname);
+    if (name === 'current' || name.toLowerCase() === 'pending') {
+      throw died(`unable to use snapshot name '${name.toLowerCase()}' (reserved name)`);
+    }
     const vm = call.world.vm(Number(call.given.vmid), call.node);
-    if (call.given.snapname === 'current') throw died("unable to use snapshot name 'current' (reserved name)");
     return call.world.task(call, 'qmsnapshot', (running) => take(call, vm, running));
   },
   'GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}': () => ['config', 'rollback'].map((cmd) => ({ cmd })),
@@ -32,12 +44,13 @@ export const snapshotRoutes: Routes = {
     return null;
   },
   'POST /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback': (call) => {
-    const vm = call.world.vm(Number(call.given.vmid), call.node);
-    return call.world.task(call, 'qmrollback', (running) => rollback(call, vm, running));
+    if (call.given.start === 1) {
+      call.world.permissions.check(call.caller, `/vms/${String(call.given.vmid)}`, ['VM.PowerMgmt']);
+    }
+    return call.world.task(call, 'qmrollback', (running) => rollback(call, running));
   },
   'DELETE /nodes/{node}/qemu/{vmid}/snapshot/{snapname}': (call) => {
-    const vm = call.world.vm(Number(call.given.vmid), call.node);
-    return call.world.task(call, 'qmdelsnapshot', (running) => remove(call, vm, running));
+    return call.world.task(call, 'qmdelsnapshot', (running) => remove(call, running));
   },
 };
 
@@ -67,13 +80,8 @@ function list(call: Call): Json {
 }
 
 async function locked(call: Call, running: Running, work: () => Promise<void>): Promise<void> {
-  const vmid = Number(call.given.vmid);
-  const release = await call.world.locks.take(vmid, { onWait: running.log, signal: running.signal });
-  try {
-    await work();
-  } finally {
-    release();
-  }
+  const waiting = { onWait: running.log, signal: running.signal };
+  await call.world.locks.within(Number(call.given.vmid), work, waiting);
 }
 
 async function take(call: Call, vm: VmState, running: Running): Promise<void> {
@@ -83,6 +91,7 @@ async function take(call: Call, vm: VmState, running: Running): Promise<void> {
     if (vm.config.template === '1') throw died("you can't take a snapshot if it's a template");
     checkLock(vm);
     if (vm.snapshots[name] !== undefined) throw died(`snapshot name '${name}' already used`);
+    assertWritable(world, vm);
     const withMemory = given.vmstate === 1 && vm.run !== null;
     const snapshot: Config = { ...vm.config, snaptime: String(world.nowS(vm.node)) };
     snapshot.description = String(given.description ?? '');
@@ -98,7 +107,11 @@ async function take(call: Call, vm: VmState, running: Running): Promise<void> {
   });
 }
 
-async function saveMemory(world: World, vm: VmState, one: { name: string; snapshot: Config; running: Running }): Promise<void> {
+async function saveMemory(
+  world: World,
+  vm: VmState,
+  one: { name: string; snapshot: Config; running: Running },
+): Promise<void> {
   const { name, snapshot, running } = one;
   const volume = allocateState(world, vm, { suffix: name, log: running.log });
   running.log(`saving VM state and RAM using storage '${volume.split(':')[0]}'`);
@@ -110,13 +123,15 @@ async function saveMemory(world: World, vm: VmState, one: { name: string; snapsh
   Object.assign(snapshot, { vmstate: volume, ...runningFacts(world) });
 }
 
-async function rollback(call: Call, vm: VmState, running: Running): Promise<void> {
+async function rollback(call: Call, running: Running): Promise<void> {
   const { world, given } = call;
   const name = String(given.snapname);
   await locked(call, running, async () => {
+    const vm = world.vm(Number(given.vmid), call.node);
     if (vm.config.template === '1') throw died("you can't rollback if vm is a template");
     checkLock(vm);
     const snapshot = snapshotOf(vm, name);
+    assertWritable(world, vm);
     const wasRunning = vm.run !== null;
     if (wasRunning) {
       await world.machines.stop(vm.vmid);
@@ -135,21 +150,19 @@ async function rollback(call: Call, vm: VmState, running: Running): Promise<void
     await world.pace.wait(2500);
     await boot(world, vm, snapshot.vmstate);
   });
-  holdForCleanup(world, vm);
+  const vm = world.state.vms[Number(given.vmid)];
+  if (vm?.run) holdForCleanup(world, vm);
 }
 
-/** QEMU was replaced within moments: the cleanup of the former one holds the lock, on versions that do so. */
-function holdForCleanup(world: World, vm: VmState): void {
-  if (vm.run && world.facts.cleanupHoldsLockMs > 0) world.locks.hold(vm.vmid, world.facts.cleanupHoldsLockMs);
-}
-
-async function remove(call: Call, vm: VmState, running: Running): Promise<void> {
+async function remove(call: Call, running: Running): Promise<void> {
   const { world, given } = call;
   const name = String(given.snapname);
   await locked(call, running, async () => {
+    const vm = world.vm(Number(given.vmid), call.node);
     if (vm.config.template === '1') throw died("you can't delete snapshot if vm is a template");
     checkLock(vm);
     const gone = snapshotOf(vm, name);
+    assertWritable(world, vm);
     await world.pace.wait(200);
     for (const config of [vm.config, ...Object.values(vm.snapshots)]) {
       if (config.parent !== name) continue;

@@ -30,7 +30,9 @@ export const storageRoutes: Routes = {
 };
 
 function visible(world: World, caller: string): [string, StorageState][] {
-  return Object.entries(world.state.storages).filter(([name]) => world.permissions.any(caller, `/storage/${name}`, rights));
+  return Object.entries(world.state.storages).filter(([name]) =>
+    world.permissions.any(caller, `/storage/${name}`, rights),
+  );
 }
 
 function configOf(world: World, name: string, one: StorageState): JsonObject {
@@ -67,7 +69,10 @@ function list({ world, caller, given, node }: Call): Json {
   const wanted = given.content === undefined ? [] : String(given.content).split(',');
   return visible(world, caller)
     .filter(([, one]) => on(one, node) && wanted.every((kind) => one.content.includes(kind)))
-    .filter(([name, one]) => (given.storage === undefined || given.storage === name) && !(given.enabled === 1 && one.disabled))
+    .filter(
+      ([name, one]) =>
+        (given.storage === undefined || given.storage === name) && !(given.enabled === 1 && one.disabled),
+    )
     .map(([name, one]) => {
       const status = statusOf(world, name, one);
       return { storage: name, ...status, used_fraction: Number(status.used) / Math.max(1, one.totalBytes) };
@@ -119,7 +124,16 @@ function content({ world, given }: Call): Json {
   }
   for (const [volid, one] of Object.entries(world.state.volumes)) {
     if (parseVolume(volid).storage !== name) continue;
-    lines.push({ volid, vmid: one.vmid, content: one.content, format: one.format, size: one.sizeBytes, used: one.usedBytes, parent: one.parent, ctime: one.ctime });
+    lines.push({
+      volid,
+      vmid: one.vmid,
+      content: one.content,
+      format: one.format,
+      size: one.sizeBytes,
+      used: one.usedBytes,
+      parent: one.parent,
+      ctime: one.ctime,
+    });
   }
   return lines.filter(
     (line) => (kind === undefined || line.content === kind) && (given.vmid === undefined || line.vmid === given.vmid),

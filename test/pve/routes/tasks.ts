@@ -11,7 +11,7 @@ export const taskRoutes: Routes = {
   'GET /nodes/{node}/tasks/{upid}/status': (call) => statusOf(known(call)),
   'GET /nodes/{node}/tasks/{upid}/log': log,
   'DELETE /nodes/{node}/tasks/{upid}': (call) => {
-    const task = known(call);
+    const task = lookedUp(call);
     mayEnd(call, task);
     call.world.tasks.interrupt(task.upid);
     return null;
@@ -24,9 +24,14 @@ function decoded(call: Call): string {
   return upid;
 }
 
-function known(call: Call): TaskState {
+function lookedUp(call: Call): TaskState {
   const task = call.world.state.tasks[decoded(call)];
   if (task === undefined || task.node !== call.node) throw badParameters({ upid: 'no such task' });
+  return task;
+}
+
+function known(call: Call): TaskState {
+  const task = lookedUp(call);
   maySee(call, task);
   return task;
 }
@@ -69,7 +74,8 @@ function log(call: Call): Json | Envelope | Download {
     return new Download(`${(task?.log ?? []).join('\n')}\n`);
   }
   if (task === undefined || task.node !== call.node) {
-    return new Envelope([{ n: 1, t: 'unable to open file - No such file or directory' }], { total: 1 });
+    const line = { n: 1, t: 'unable to open file - No such file or directory' };
+    return world.facts.missingLogIsList ? new Envelope([line], { total: 1 }) : new Envelope(line, { total: 1 });
   }
   maySee(call, task);
   const start = Number(given.start ?? 0);
@@ -86,7 +92,8 @@ function list(call: Call): Envelope {
   const auditor = world.permissions.any(call.caller, `/nodes/${node}`, ['Sys.Audit']);
   const chosen = all.filter((task) => {
     if (task.node !== node || (!auditor && userOf(task.who) !== userOf(call.caller))) return false;
-    if (source === 'active' ? task.exitstatus !== undefined : source === 'archive' && task.exitstatus === undefined) return false;
+    if (source === 'active' ? task.exitstatus !== undefined : source === 'archive' && task.exitstatus === undefined)
+      return false;
     if (given.vmid !== undefined && task.id !== String(given.vmid)) return false;
     if (given.typefilter !== undefined && task.type !== given.typefilter) return false;
     if (given.errors === 1 && (task.exitstatus === 'OK' || task.exitstatus === undefined)) return false;
@@ -110,7 +117,8 @@ function recent(call: Call): Json {
   const all = world.state.taskOrder.slice(0, 25).flatMap((upid) => world.state.tasks[upid] ?? []);
   const mine = all.filter(
     (task) =>
-      userOf(task.who) === userOf(call.caller) || world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
+      userOf(task.who) === userOf(call.caller) ||
+      world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
   );
   const running = mine.filter((task) => task.exitstatus === undefined);
   const ended = mine.filter((task) => task.exitstatus !== undefined);
@@ -120,6 +128,11 @@ function recent(call: Call): Json {
   };
   return [
     ...running.map((task) => ({ ...shared(task), pid: task.pid })),
-    ...ended.map((task) => ({ ...shared(task), endtime: task.endtime ?? task.starttime, status: task.exitstatus ?? '', saved: '1' })),
+    ...ended.map((task) => ({
+      ...shared(task),
+      endtime: task.endtime ?? task.starttime,
+      status: task.exitstatus ?? '',
+      saved: '1',
+    })),
   ];
 }

@@ -1,13 +1,15 @@
-import { badParameters, died } from '../api/refusal.ts';
+import { badParameters, died, forbidden, noConfigFile } from '../api/refusal.ts';
 import type { Json, JsonObject } from '../api/reference.ts';
 import type { VmState } from '../world/state.ts';
 import type { Call, Routes, World } from '../world/world.ts';
 import { digestOf, realDisks, parseDrive, shownConfig, typed } from '../vm/config.ts';
+import { applyChange } from '../vm/changes.ts';
+import { assertQuorum } from '../vm/writable.ts';
 import { dumpCloudInit } from '../vm/cloudInit.ts';
-import { newVm, startVm } from '../vm/lifecycle.ts';
+import { checkLock, newVm, startVm } from '../vm/lifecycle.ts';
 import { currentStatus, vmStatus } from '../vm/status.ts';
 import { canLink, parseVolume, storageOf } from '../vm/volumes.ts';
-import { configured } from './config.ts';
+import { firstConfig } from './config.ts';
 
 const index =
   'config cloudinit pending status unlink vncproxy termproxy migrate resize move rrd rrddata monitor agent snapshot spiceproxy sendkey firewall mtunnel remote_migrate';
@@ -60,7 +62,8 @@ function withPending(vm: VmState): VmState['config'] {
 function showPending(call: Call): Json {
   const { world } = call;
   const vm = find(call);
-  const show = (key: string, raw: string): Json => (key === 'cipassword' ? '**********' : typed(world.vmProperties, key, raw));
+  const show = (key: string, raw: string): Json =>
+    key === 'cipassword' ? '**********' : typed(world.vmProperties, key, raw);
   const lines: JsonObject[] = Object.entries(vm.config).map(([key, raw]) => ({
     key,
     value: show(key, raw),
@@ -76,20 +79,31 @@ function showPending(call: Call): Json {
 function rrddata(call: Call): Json {
   const { world, given } = call;
   const vmid = Number(given.vmid);
-  const vm = world.state.vms[vmid];
-  if (vm === undefined) {
-    throw died(`RRD error: opening '/var/lib/rrdcached/db/${world.facts.rrdFolder}/${vmid}': No such file or directory`);
+  const history = world.state.rrd[vmid];
+  if (history === undefined) {
+    throw died(
+      `RRD error: opening '/var/lib/rrdcached/db/${world.facts.rrdFolder}/${vmid}': No such file or directory`,
+    );
   }
-  return rows(world, String(given.timeframe), vm.history);
+  return rows(world, String(given.timeframe), history);
 }
 
-const stepS: Record<string, number> = { hour: 60, day: 1800, week: 10_800, month: 43_200, year: 604_800, decade: 604_800 };
+const stepS: Record<string, number> = {
+  hour: 60,
+  day: 1800,
+  week: 10_800,
+  month: 43_200,
+  year: 604_800,
+  decade: 604_800,
+};
 
 /** One row a step, most of them empty for something young. */
 export function rows(world: World, timeframe: string, history: { time: number; values: JsonObject }[]): Json {
   const step = stepS[timeframe] ?? 60;
   const end = Math.floor(world.nowS() / step) * step;
-  const known = new Map(history.map((row) => [Math.floor(row.time / step) * step, row.values]));
+  // A row is told once its step and one more are over.
+  const ripe = history.filter((row) => row.time + 2 * step <= world.nowS());
+  const known = new Map(ripe.map((row) => [Math.floor(row.time / step) * step, row.values]));
   return Array.from({ length: 70 }, (_, at) => {
     const time = end - (69 - at) * step;
     return { time, ...known.get(time) };
@@ -98,6 +112,7 @@ export function rows(world: World, timeframe: string, history: { time: number; v
 
 function feature(call: Call): Json {
   const { world, given } = call;
+  if (world.state.vms[Number(given.vmid)] === undefined) throw noConfigFile(Number(given.vmid), call.node);
   const vm = find(call);
   const storages = realDisks(vm.config).map(([, raw]) => storageOf(world, parseVolume(parseDrive(raw).volume).storage));
   const has = given.feature !== 'clone' || storages.every((one) => canLink(one) || vm.config.template !== '1');
@@ -110,46 +125,64 @@ function create(call: Call): Json {
   const { world, given, caller } = call;
   const vmid = Number(given.vmid);
   const pool = given.pool === undefined ? undefined : String(given.pool);
-  if (pool !== undefined) world.permissions.check(caller, `/pool/${pool}`, ['VM.Allocate']);
-  else world.permissions.check(caller, `/vms/${vmid}`, ['VM.Allocate']);
-  if (given.storage !== undefined) storageOf(world, String(given.storage));
-  if (world.state.vms[vmid] !== undefined) throw died(`unable to create VM ${vmid}: config file already exists`);
+  assertQuorum(world);
+  if (pool !== undefined && world.state.pools[pool] === undefined) throw forbidden(`pool '${pool}' does not exist`);
+  if (given.storage !== undefined) {
+    world.permissions.check(caller, `/storage/${String(given.storage)}`, ['Datastore.AllocateSpace']);
+  }
+  const may = world.permissions.any(caller, `/vms/${vmid}`, ['VM.Allocate']);
+  if (!may && !(pool !== undefined && world.permissions.any(caller, `/pool/${pool}`, ['VM.Allocate'])))
+    throw forbidden();
+  const config = firstConfig(call);
+  const known = world.state.vms[vmid];
+  if (known) throw died(`unable to create VM ${vmid} - VM ${vmid} already exists on node '${known.node}'`);
+  const meta = `creation-qemu=7.2.22,ctime=${world.nowS(call.node)}`;
+  const vm = newVm(vmid, call.node, { lock: 'create' });
+  world.state.vms[vmid] = vm;
   return world.task(call, 'qmcreate', async (running) => {
-    const release = await world.locks.take(vmid, { onWait: running.log, signal: running.signal });
-    try {
-      if (world.state.vms[vmid] !== undefined) throw died(`unable to create VM ${vmid}: config file already exists`);
-      const meta = `creation-qemu=7.2.22,ctime=${world.nowS(call.node)}`;
-      const vm = newVm(vmid, call.node, {
-        boot: '',
-        meta,
-        smbios1: `uuid=${crypto.randomUUID()}`,
-        vmgenid: crypto.randomUUID(),
-      });
-      configured(call, vm);
-      if (vm.config.boot === '') delete vm.config.boot;
-      await world.pace.wait(300);
-      world.state.vms[vmid] = vm;
+    const waiting = { onWait: running.log, signal: running.signal };
+    const fill = async () => {
+      try {
+        await world.pace.wait(300);
+        vm.config = { meta, smbios1: `uuid=${crypto.randomUUID()}`, vmgenid: crypto.randomUUID() };
+        applyChange(world, vm, config);
+      } catch (error) {
+        delete world.state.vms[vmid];
+        throw new Error(`unable to create VM ${vmid} - ${error instanceof Error ? error.message : String(error)}`, {
+          cause: error,
+        });
+      }
       if (pool !== undefined) world.state.pools[pool]?.members.push(vmid);
       world.save();
       if (given.start === 1) await startVm(world, vm, running.log);
-    } finally {
-      release();
-    }
+    };
+    await world.locks.within(vmid, fill, waiting);
   });
 }
 
 function precheck(call: Call): Json {
   const { world } = call;
+  assertQuorum(world);
   const vm = find(call);
-  const local = realDisks(vm.config).filter(([, raw]) => !storageOf(world, parseVolume(parseDrive(raw).volume).storage).shared);
+  checkLock(vm);
+  const local = realDisks(vm.config).filter(
+    ([, raw]) => !storageOf(world, parseVolume(parseDrive(raw).volume).storage).shared,
+  );
   return {
     running: vm.run ? 1 : 0,
     allowed_nodes: Object.keys(world.state.nodes).filter((node) => node !== vm.node && world.state.nodes[node]?.online),
     not_allowed_nodes: {},
-    local_disks: local.map(([key, raw]) => ({ volid: parseDrive(raw).volume, drivename: key, cdrom: 0, is_unused: 0, size: 0 })),
+    local_disks: local.map(([key, raw]) => ({
+      volid: parseDrive(raw).volume,
+      drivename: key,
+      cdrom: 0,
+      is_unused: 0,
+      size: 0,
+    })),
     local_resources: [],
     'mapped-resources': [],
     'mapped-resource-info': {},
+    ...(world.facts.memhost ? { 'has-dbus-vmstate': 1 } : {}),
   };
 }
 
@@ -157,10 +190,11 @@ function migrate(call: Call): Json {
   const { world, given } = call;
   const target = String(given.target);
   if (target === call.node) throw badParameters({ target: 'target is local node.' });
+  assertQuorum(world);
   const node = world.state.nodes[target];
   if (node === undefined) throw died(`no such cluster node '${target}'`);
   const vm = find(call);
-  if (vm.config.lock !== undefined) throw died(`VM is locked (${vm.config.lock})`);
+  checkLock(vm);
   if (vm.run && given.online !== 1) throw died("can't migrate running VM without --online");
   if (!node.online) throw died(`node '${target}' is not online`);
   return world.task(call, 'qmigrate', async (running) => {

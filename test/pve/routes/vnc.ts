@@ -41,11 +41,14 @@ const certificate = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE----
 function freePort({ world }: Call): number {
   const taken = new Set([...world.tickets.values()].map((one) => one.port));
   for (let port = firstPort; port < 6000; port++) if (!taken.has(port)) return port;
-  throw died("unable to find free port (5900-5999)");
+  throw died('unable to find free port (5900-5999)');
 }
 
 /** The worker behind a ticket: ten seconds for somebody to come, then it lasts as long as the connection. */
-async function serveOnce(call: Call, one: { ticket: string; opened: AbortController; running: Running }): Promise<void> {
+async function serveOnce(
+  call: Call,
+  one: { ticket: string; opened: AbortController; running: Running },
+): Promise<void> {
   const { world } = call;
   const either = new AbortController();
   one.opened.signal.addEventListener('abort', () => either.abort());

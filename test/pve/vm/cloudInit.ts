@@ -6,7 +6,9 @@ import { macOf } from './config.ts';
 export function dumpCloudInit(vm: VmState, type: string): string {
   if (type === 'user') return userData(vm.config);
   if (type === 'network') return networkData(vm.config);
-  const id = createHash('sha1').update(userData(vm.config) + networkData(vm.config)).digest('hex');
+  const id = createHash('sha1')
+    .update(userData(vm.config) + networkData(vm.config))
+    .digest('hex');
   return `instance-id: ${id}\n`;
 }
 
@@ -18,7 +20,9 @@ export function userData(config: Config): string {
   if (config.cipassword !== undefined) lines.push(`password: ${config.cipassword}`);
   if (config.sshkeys !== undefined) {
     lines.push('ssh_authorized_keys:');
-    const keys = decodeURIComponent(config.sshkeys).split('\n').filter((key) => key.trim() !== '');
+    const keys = decodeURIComponent(config.sshkeys)
+      .split('\n')
+      .filter((key) => key.trim() !== '');
     for (const key of keys) lines.push(`  - ${key.trim()}`);
   }
   lines.push('chpasswd:', '  expire: False');

@@ -96,7 +96,8 @@ export function randomMac(): string {
   return `BC:24:11:${tail.join(':')}`;
 }
 
-const models = 'e1000|e1000-82540em|e1000-82544gc|e1000-82545em|e1000e|i82551|i82557b|i82559er|ne2k_isa|ne2k_pci|pcnet|rtl8139|virtio|vmxnet3';
+const models =
+  'e1000|e1000-82540em|e1000-82544gc|e1000-82545em|e1000e|i82551|i82557b|i82559er|ne2k_isa|ne2k_pci|pcnet|rtl8139|virtio|vmxnet3';
 
 /** `virtio,bridge=vmbr0` gets a MAC; what has one keeps it, in capitals. */
 export function withMac(raw: string): string {
@@ -118,17 +119,21 @@ export function bridgeOf(net: string): string | undefined {
 }
 
 /** What a clone does not take over, and what it gets anew. */
-export function clonedConfig(source: Config, given: { name?: string; description?: string; vmid: number }): Config {
+export function clonedConfig(
+  source: Config,
+  given: { name?: string; description?: string; sourceVmid: number },
+): Config {
   const config: Config = {};
-  const dropped = /^(?:template|parent|snaptime|vmstate|runningmachine|runningcpu|running-nets-host-mtu|lock|digest|description|unused\d+)$/;
+  const dropped =
+    /^(?:template|parent|snaptime|vmstate|runningmachine|runningcpu|running-nets-host-mtu|lock|digest|unused\d+)$/;
   for (const [key, raw] of Object.entries(source)) {
     if (dropped.test(key) || diskKey.test(key)) continue;
     config[key] = /^net\d+$/.test(key) ? withMac(raw.replace(/=(?:[0-9A-F]{2}:){5}[0-9A-F]{2}/i, '')) : raw;
   }
   if (config.smbios1 !== undefined) config.smbios1 = config.smbios1.replace(/uuid=[0-9a-f-]+/i, `uuid=${randomUUID()}`);
   if (config.vmgenid !== undefined) config.vmgenid = randomUUID();
-  config.name = given.name ?? `Copy-of-${source.name ?? `VM-${given.vmid}`}`;
-  if (given.description !== undefined) config.description = given.description;
+  config.name = given.name ?? `Copy-of-VM-${source.name ?? given.sourceVmid}`;
+  if (given.description !== undefined && given.description !== '') config.description = given.description;
   return config;
 }
 

@@ -2,6 +2,7 @@ import type { VmState } from '../world/state.ts';
 import type { Running } from '../world/tasks.ts';
 import type { World } from '../world/world.ts';
 import { checkLock } from './lifecycle.ts';
+import { assertWritable } from './writable.ts';
 import { parseDrive, realDisks } from './config.ts';
 import { parseVolume, pathOf, storageOf, isFileStorage } from './volumes.ts';
 
@@ -12,10 +13,16 @@ export function stateBytes(vm: VmState): number {
   return (Number(/\d+/.exec(vm.config.memory ?? '512')?.[0] ?? 512) * 2 + 500) * MiB;
 }
 
-/** Where memory goes: the storage of the first disk. @returns its name. */
-export function allocateState(world: World, vm: VmState, one: { suffix: string; log: (text: string) => void }): string {
+/** Where memory goes: what the config says, or the storage of the first disk. */
+export function stateStorage(world: World, vm: VmState): string {
   const first = realDisks(vm.config)[0];
-  const storage = first ? parseVolume(parseDrive(first[1]).volume).storage : (Object.keys(world.state.storages)[0] ?? 'local');
+  const fallback = Object.keys(world.state.storages)[0] ?? 'local';
+  return vm.config.vmstatestorage ?? (first ? parseVolume(parseDrive(first[1]).volume).storage : fallback);
+}
+
+/** @returns the name of the volume. */
+export function allocateState(world: World, vm: VmState, one: { suffix: string; log: (text: string) => void }): string {
+  const storage = stateStorage(world, vm);
   const name = `vm-${vm.vmid}-state-${one.suffix}`;
   const volume = isFileStorage(storageOf(world, storage)) ? `${storage}:${vm.vmid}/${name}.raw` : `${storage}:${name}`;
   one.log(`Formatting '${pathOf(world, volume)}', fmt=raw size=${stateBytes(vm)} preallocation=off`);
@@ -36,6 +43,7 @@ export async function hibernate(world: World, vm: VmState, running: Running): Pr
   let volume = '';
   await world.locks.within(vm.vmid, () => {
     checkLock(vm);
+    assertWritable(world, vm);
     vm.config.lock = 'suspending';
     volume = allocateState(world, vm, { suffix: `suspend-${date}`, log: running.log });
   });

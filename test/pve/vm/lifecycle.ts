@@ -1,12 +1,12 @@
 import { died } from '../api/refusal.ts';
 import type { Config, VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
-import { agentEnabled, bridgeOf, isCloudInit, macOf, realDisks } from './config.ts';
+import { agentEnabled, bridgeOf, isCloudInit, macOf, maxDisk, realDisks } from './config.ts';
 import type { MachineSpec } from './machines.ts';
 import { volumeExists } from './volumes.ts';
 
 export function newVm(vmid: number, node: string, config: Config): VmState {
-  return { vmid, node, config, pending: {}, pendingDelete: [], snapshots: {}, run: null, history: [] };
+  return { vmid, node, config, pending: {}, pendingDelete: [], snapshots: {}, run: null };
 }
 
 export function checkLock(vm: VmState): void {
@@ -20,20 +20,35 @@ export async function startVm(world: World, vm: VmState, log: (text: string) => 
   if (!suspended) checkLock(vm);
   if (vm.run) throw died(`VM ${vm.vmid} already running`);
   const missing = snippetMissing(world, vm.config.cicustom);
-  if (missing !== undefined) throw died(`volume '${missing}' does not exist`);
+  if (missing !== undefined) {
+    await world.pace.wait(80);
+    throw died(`volume '${missing}' does not exist`);
+  }
   world.applyPending(vm);
   if (Object.values(vm.config).some((raw) => isCloudInit(raw))) log('generating cloud-init ISO');
   if (suspended) log('Resuming suspended VM');
-  checkBridges(world, vm, log);
-  checkMemory(world, vm, log);
   const state = suspended ? vm.config.vmstate : undefined;
-  await world.pace.wait(suspended ? 1000 : 1200);
+  await world.pace.wait(150);
+  checkBridges(world, vm, log);
+  await world.pace.wait(suspended ? 850 : 1100);
+  checkMemory(world, vm, log);
   await boot(world, vm, state);
   if (!suspended) return;
   if (world.facts.hostMtu) log("netdev net0: not adding 'host_mtu' parameter for migration compat");
   log(`activating and using '${state}' as vmstate`);
   log('Resumed VM, removing state');
+  holdForCleanup(world, vm);
   for (const key of ['lock', 'vmstate', 'runningmachine', 'runningcpu', 'running-nets-host-mtu']) delete vm.config[key];
+}
+
+/**
+ * QEMU was replaced within moments by one with memory: PVE's cleanup of the former one holds the lock, on versions that do
+ * so.
+ */
+export function holdForCleanup(world: World, vm: VmState): void {
+  const { cleanupHoldsLockMs } = world.facts;
+  if (vm.run && cleanupHoldsLockMs > 0)
+    void world.pace.wait(1).then(() => world.locks.hold(vm.vmid, cleanupHoldsLockMs));
 }
 
 /** Runs the machine and writes down that it runs. */
@@ -54,6 +69,7 @@ function specOf(vm: VmState): MachineSpec {
     name: config.name ?? `VM ${vm.vmid}`,
     memoryMiB: Number(/\d+/.exec(config.memory ?? '512')?.[0] ?? 512),
     cores: Number(config.cores ?? 1) * Number(config.sockets ?? 1),
+    diskBytes: maxDisk(config),
     mac: macOf(config.net0),
     bootable: realDisks(config).length > 0,
     agent: agentEnabled(config),
@@ -90,7 +106,11 @@ function checkMemory(world: World, vm: VmState, log: (text: string) => void): vo
 }
 
 /** Waits until the guest went, in small steps. @returns false when it did not within `ms` or the task was stopped. */
-export async function waitForEnd(world: World, vm: VmState, limit: { ms: number; signal: AbortSignal }): Promise<boolean> {
+export async function waitForEnd(
+  world: World,
+  vm: VmState,
+  limit: { ms: number; signal: AbortSignal },
+): Promise<boolean> {
   for (let waited = 0; waited < limit.ms; waited += 100) {
     if (vm.run === null) return true;
     if (limit.signal.aborted) return false;

@@ -32,6 +32,8 @@ export interface MachineSpec {
   name: string;
   memoryMiB: number;
   cores: number;
+  /** Of the disk it boots from. */
+  diskBytes: number;
   mac?: string;
   /** Without a disk to boot from nothing answers: no agent, no power button. */
   bootable: boolean;

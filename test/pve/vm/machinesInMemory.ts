@@ -12,6 +12,8 @@ export interface InMemoryOptions {
   /** From the power button to off. */
   shutdownMs: number;
   onExec?: OnExec;
+  /** What guests' programs take, against the usual. */
+  pace: number;
 }
 
 interface Running {
@@ -33,7 +35,7 @@ export class MachinesInMemory implements Machines {
 
   async start(spec: MachineSpec, resume?: string): Promise<void> {
     const kept = resume === undefined ? undefined : this.memories.get(resume);
-    const guest = kept ?? new ScriptedGuest(spec, this.options.clock, this.options.onExec);
+    const guest = kept ?? new ScriptedGuest(spec, this.options.clock, this.options);
     const bootMs = resume === undefined ? this.options.bootMs : 0;
     this.machines.set(spec.vmid, { spec, guest, upAtMs: this.options.clock.nowMs() + bootMs, paused: false });
   }

@@ -68,7 +68,19 @@ export function sampled(world: World, vm: VmState): JsonObject {
   const { vmid, name, cpus, maxmem, maxdisk, cpu, mem, uptime, netin, netout, status, memhost } = vmStatus(world, vm, {
     full: false,
   });
-  const sample: JsonObject = { vmid, name, maxcpu: cpus, maxmem, maxdisk, cpu, mem, uptime, netin, netout, status } as JsonObject;
+  const sample: JsonObject = {
+    vmid,
+    name,
+    maxcpu: cpus,
+    maxmem,
+    maxdisk,
+    cpu,
+    mem,
+    uptime,
+    netin,
+    netout,
+    status,
+  } as JsonObject;
   if (memhost !== undefined) sample.memhost = memhost;
   return { ...sample, disk: 0, diskread: 0, diskwrite: 0, template: vm.config.template === '1' ? 1 : 0 };
 }

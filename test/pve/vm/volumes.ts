@@ -37,7 +37,11 @@ export function canLink(storage: StorageState): boolean {
   return isFileStorage(storage) || ['lvmthin', 'zfspool', 'rbd'].includes(storage.type);
 }
 
-export function volumeName(world: World, storage: string, what: { vmid: number; name: string; format?: string }): string {
+export function volumeName(
+  world: World,
+  storage: string,
+  what: { vmid: number; name: string; format?: string },
+): string {
   return isFileStorage(storageOf(world, storage))
     ? `${storage}:${what.vmid}/${what.name}.${what.format ?? 'qcow2'}`
     : `${storage}:${what.name}`;

@@ -45,9 +45,7 @@ export class Faults {
 
   /** The first standing fault of this kind for `METHOD template`; counts it down. */
   meets<K extends FaultKind>(kind: K, call: string): FaultKinds[K] | undefined {
-    const one = this.standing.find(
-      (other) => other.kind === kind && other.left > 0 && matches(other.rule.on, call),
-    );
+    const one = this.standing.find((other) => other.kind === kind && other.left > 0 && matches(other.rule.on, call));
     if (one === undefined) return undefined;
     one.left -= 1;
     return one.rule as FaultKinds[K];

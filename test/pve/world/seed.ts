@@ -70,6 +70,7 @@ export function seedState(options: SeedOptions): State {
     tasks: {},
     taskOrder: [],
     firewalls: {},
+    rrd: {},
     nextPid: 2000,
     quorate: true,
   };
@@ -111,7 +112,10 @@ export function deskGrants(state: State): { path: string; role: string }[] {
 }
 
 /** A template with a disk of 1 GiB, a cloud-init drive, a network card and an agent. */
-export function addTemplate(state: State, one: { vmid: number; node: string; name: string; nowMs: number; memoryMiB?: number }): VmState {
+export function addTemplate(
+  state: State,
+  one: { vmid: number; node: string; name: string; nowMs: number; memoryMiB?: number; size?: string },
+): VmState {
   const { vmid } = one;
   const config: Config = {
     agent: '1',
@@ -123,7 +127,7 @@ export function addTemplate(state: State, one: { vmid: number; node: string; nam
     name: one.name,
     net0: `virtio=${randomMac()},bridge=vmbr0,firewall=1`,
     ostype: 'l26',
-    scsi0: `local:${vmid}/base-${vmid}-disk-0.qcow2,size=1G`,
+    scsi0: `local:${vmid}/base-${vmid}-disk-0.qcow2,size=${one.size ?? '1G'}`,
     scsihw: 'virtio-scsi-single',
     serial0: 'socket',
     smbios1: `uuid=${randomUUID()}`,

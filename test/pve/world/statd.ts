@@ -1,4 +1,5 @@
 import { sampled } from '../vm/status.ts';
+import type { VmState } from './state.ts';
 import type { World } from './world.ts';
 
 const sampleEveryMs = 10_000;
@@ -16,13 +17,17 @@ export function lookAtAll(world: World): void {
   for (const vm of Object.values(world.state.vms)) {
     if (!world.state.nodes[vm.node]?.online) continue;
     vm.sample = sampled(world, vm);
-    const minute = Math.floor(world.nowS() / 60) * 60;
-    if (vm.history.at(-1)?.time === minute) continue;
-    const { cpu, maxcpu, mem, maxmem, maxdisk, netin, netout } = vm.sample;
-    const values = vm.run
-      ? { cpu, maxcpu, mem, maxmem, disk: 0, maxdisk, netin, netout, diskread: 0, diskwrite: 0 }
-      : { cpu, maxcpu, mem, maxmem, disk: 0, maxdisk };
-    vm.history.push({ time: minute, values: JSON.parse(JSON.stringify(values)) });
-    if (vm.history.length > historyMax) vm.history.shift();
+    remember(world, vm);
   }
+}
+
+/** Rows stay when a VM is gone: its id's next owner inherits them. */
+function remember(world: World, vm: VmState): void {
+  const minute = Math.floor(world.nowS() / 60) * 60;
+  const rows = (world.state.rrd[vm.vmid] ??= []);
+  if (rows.at(-1)?.time === minute) return;
+  const { cpu, maxcpu, mem, maxmem, maxdisk, netin, netout } = vm.sample ?? {};
+  const always = { cpu, maxcpu, mem, maxmem, disk: 0, maxdisk };
+  rows.push({ time: minute, values: JSON.parse(JSON.stringify(vm.run ? { ...always, netin, netout } : always)) });
+  if (rows.length > historyMax) rows.shift();
 }

@@ -19,6 +19,8 @@ export interface State {
   tasks: Record<string, TaskState>;
   taskOrder: string[];
   firewalls: Record<string, FirewallState>;
+  /** Samples a minute, by VM id. */
+  rrd: Record<string, { time: number; values: JsonObject }[]>;
   nextPid: number;
   quorate: boolean;
 }
@@ -73,7 +75,6 @@ export interface VmState {
   run: RunState | null;
   /** pvestatd's last look: what lists show. Absent for a VM it has not seen yet. */
   sample?: JsonObject;
-  history: { time: number; values: JsonObject }[];
 }
 
 export interface RunState {

@@ -5,7 +5,7 @@ import type { State, TaskState } from './state.ts';
 export interface Running {
   task: TaskState;
   signal: AbortSignal;
-  log(text: string): void;
+  log: (text: string) => void;
 }
 
 const upidForm =
@@ -18,11 +18,14 @@ export class Tasks {
   constructor(
     private readonly state: State,
     private readonly clock: Clock,
-    private readonly options: { pace: number; done: () => void },
+    private readonly options: { pace: number; startMs: number; done: () => void },
   ) {}
 
   /** Starts a worker. It begins only after the answer with its UPID is on its way. */
-  start(what: { type: string; id: string; node: string; who: string }, work: (running: Running) => Promise<unknown>): string {
+  start(
+    what: { type: string; id: string; node: string; who: string },
+    work: (running: Running) => Promise<unknown>,
+  ): string {
     const task = this.open(what);
     const controller = new AbortController();
     this.abort.set(task.upid, controller);
@@ -48,7 +51,7 @@ export class Tasks {
   private async run(running: Running, work: (running: Running) => Promise<unknown>): Promise<void> {
     const { task } = running;
     try {
-      await this.clock.sleep(15 * this.options.pace);
+      await this.clock.sleep(this.options.startMs * this.options.pace);
       await work(running);
       this.end(task, running.signal.aborted ? 'received interrupt' : 'OK');
     } catch (error) {

@@ -13,9 +13,14 @@ export interface VersionFacts {
   pressure: boolean;
   /** The clone's config file is there when the UPID comes (8), or only this much later (9). */
   cloneConfigAfterMs: number;
-  /** The clone's flock is held from begin to end (8: a PUT waits), or only while files are written (9: "VM is locked"). */
-  cloneHoldsLock: boolean;
+  /** A change of the config is checked before its lock is asked for (9), so that a locked VM refuses at once. */
+  configCheckedEarly: boolean;
+  digestText: string;
   cloneLogsId: boolean;
+  /** What `qemu-img create` of a linked clone is told. */
+  linkedImage: string;
+  /** The log of a task that is not there: one line (8) or a list of one (9). */
+  missingLogIsList: boolean;
   rrdFolder: string;
   /** A bridge that is absent is the task's error (9) or QEMU's (8). */
   bridgeCheckedFirst: boolean;
@@ -28,7 +33,10 @@ export interface VersionFacts {
   haFencing: boolean;
   nodePressure: boolean;
   machine: string;
+  /** Until a worker does something. */
+  taskStartMs: number;
   suspendMs: number;
+  resumeMs: number;
 }
 
 export const versionFacts: Record<Version, VersionFacts> = {
@@ -41,8 +49,11 @@ export const versionFacts: Record<Version, VersionFacts> = {
     memhost: false,
     pressure: false,
     cloneConfigAfterMs: 0,
-    cloneHoldsLock: true,
+    configCheckedEarly: false,
+    digestText: 'checksum missmatch (file change by other user?)',
     cloneLogsId: false,
+    linkedImage: 'cluster_size=65536 extended_l2=off',
+    missingLogIsList: false,
     rrdFolder: 'pve2-vm',
     bridgeCheckedFirst: false,
     hostMtu: false,
@@ -53,7 +64,9 @@ export const versionFacts: Record<Version, VersionFacts> = {
     haFencing: false,
     nodePressure: false,
     machine: 'pc-i440fx-7.2+pve0',
-    suspendMs: 1500,
+    taskStartMs: 40,
+    suspendMs: 1000,
+    resumeMs: 100,
   },
   '9.2': {
     version: '9.2.11',
@@ -72,9 +85,12 @@ export const versionFacts: Record<Version, VersionFacts> = {
     },
     memhost: true,
     pressure: true,
-    cloneConfigAfterMs: 60,
-    cloneHoldsLock: false,
+    cloneConfigAfterMs: 75,
+    configCheckedEarly: true,
+    digestText: 'checksum mismatch (file change by other user?)',
     cloneLogsId: true,
+    linkedImage: 'cluster_size=131072 extended_l2=on preallocation=metadata',
+    missingLogIsList: true,
     rrdFolder: 'pve-vm-9.0',
     bridgeCheckedFirst: true,
     hostMtu: true,
@@ -85,6 +101,8 @@ export const versionFacts: Record<Version, VersionFacts> = {
     haFencing: true,
     nodePressure: true,
     machine: 'pc-i440fx-7.2+pve0',
-    suspendMs: 400,
+    taskStartMs: 15,
+    suspendMs: 350,
+    resumeMs: 10,
   },
 };

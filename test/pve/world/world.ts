@@ -59,7 +59,10 @@ export class World {
   readonly tasks: Tasks;
   readonly faults = new Faults();
   readonly vmProperties: Record<string, Property>;
-  readonly tickets = new Map<string, { vmid: number; port: number; password: string; dueMs: number; upid: string; open: () => void }>();
+  readonly tickets = new Map<
+    string,
+    { vmid: number; port: number; password: string; dueMs: number; upid: string; open: () => void }
+  >();
   private readonly changed: () => void;
 
   constructor(readonly options: WorldOptions) {
@@ -71,7 +74,11 @@ export class World {
     this.changed = options.changed;
     this.permissions = new Permissions(this.state);
     this.locks = new Locks(options.clock, options.pace);
-    this.tasks = new Tasks(this.state, options.clock, { pace: options.pace, done: options.changed });
+    this.tasks = new Tasks(this.state, options.clock, {
+      pace: options.pace,
+      startMs: this.facts.taskStartMs,
+      done: options.changed,
+    });
     this.vmProperties = options.schema['PUT /nodes/{node}/qemu/{vmid}/config']?.parameters.properties ?? {};
     this.machines.onExit((vmid) => this.guestLeft(vmid));
   }
