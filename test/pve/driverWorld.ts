@@ -11,7 +11,7 @@ export const templateId = 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4';
 export const vmRef = 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4';
 export const owner = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
 export const mac = '52:54:00:0a:0b:0c';
-export const spec = { vmRef, owner, templateId, vcpus: 2, memoryMiB: 2048, diskGiB: 8, network: 'internet' } as const;
+export const spec = { vmRef, owner, templateId, vcpus: 2, memoryMiB: 2048, diskGiB: 16, network: 'internet' } as const;
 
 const secret = Buffer.alloc(32, 7);
 /** Pauses between polls are short, limits are what they are. */

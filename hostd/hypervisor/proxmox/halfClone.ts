@@ -54,12 +54,8 @@ export async function readOrReveal(
   { site, halfClones }: { site: Site; halfClones: HalfClones },
   vm: ListedVm,
 ): Promise<VmRecord | 'free' | 'others'> {
-  try {
-    return (await readIfThere(site, vm)) ?? 'free';
-  } catch (error) {
-    if (isForbidden(error)) return revealVm(site, halfClones, vm);
-    throw error;
-  }
+  const now = await readUnlessForbidden(site, vm);
+  return now === 'others' ? revealVm(site, halfClones, vm) : now;
 }
 
 /**
@@ -68,7 +64,9 @@ export async function readOrReveal(
  */
 async function revealVm(site: Site, halfClones: HalfClones, vm: ListedVm): Promise<VmRecord | 'free' | 'others'> {
   await halfClones.requireIdle(site, vm);
-  if (site.unlock === undefined) return 'others';
+  // It may have become visible while we asked what runs.
+  const now = await readUnlessForbidden(site, vm);
+  if (now !== 'others' || site.unlock === undefined) return now;
   try {
     // Refuses whatever is not a cut-off clone of our range, and puts it into our pool.
     await site.unlock(vm.vmid);
@@ -76,6 +74,15 @@ async function revealVm(site: Site, halfClones: HalfClones, vm: ListedVm): Promi
   } catch (error) {
     site.log.warn('id is not ours', { vmid: vm.vmid, error: describeError(error) });
     return 'others';
+  }
+}
+
+async function readUnlessForbidden(site: Site, vm: ListedVm): Promise<VmRecord | 'free' | 'others'> {
+  try {
+    return (await readIfThere(site, vm)) ?? 'free';
+  } catch (error) {
+    if (isForbidden(error)) return 'others';
+    throw error;
   }
 }
 

@@ -22,6 +22,8 @@ const goodMs = 30_000;
 export class VmRecords {
   readonly #api: PveApi;
   readonly #clock: Clock;
+  /** Reads that serve everybody who asks while they run. */
+  readonly #running = new Map<number, Promise<VmRecord>>();
   readonly #known = new Map<number, { record: VmRecord; readAtMs: number }>();
 
   constructor(api: PveApi, clock: Clock) {
@@ -31,7 +33,7 @@ export class VmRecords {
 
   /** @throws PveError */
   async read(place: VmPlace): Promise<VmRecord> {
-    this.#known.delete(place.vmid);
+    this.forget(place.vmid);
     const config = (await this.#api.nodes
       .$(place.node)
       .qemu.$(place.vmid)
@@ -55,12 +57,18 @@ export class VmRecords {
   recent(place: VmPlace): Promise<VmRecord> {
     const known = this.#known.get(place.vmid);
     const isGood = known !== undefined && known.record.node === place.node;
-    return isGood && this.#clock.monotonicMs() - known.readAtMs < goodMs
-      ? Promise.resolve(known.record)
-      : this.read(place);
+    if (isGood && this.#clock.monotonicMs() - known.readAtMs < goodMs) return Promise.resolve(known.record);
+    const running = this.#running.get(place.vmid) ?? this.read(place);
+    this.#running.set(place.vmid, running);
+    const done = () => {
+      if (this.#running.get(place.vmid) === running) this.#running.delete(place.vmid);
+    };
+    running.then(done, done);
+    return running;
   }
 
   forget(vmid: number): void {
     this.#known.delete(vmid);
+    this.#running.delete(vmid);
   }
 }
