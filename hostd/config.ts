@@ -104,8 +104,7 @@ export function readHostdConfig(environment: Record<string, string | undefined> 
     guestSocket: values.LEBUREAU_GUEST_SOCKET ?? join(home, 'run', 'guest.sock'),
     logLevel: values.LEBUREAU_LOG_LEVEL,
     driver: values.LEBUREAU_DRIVER,
-    proxmox:
-      values.LEBUREAU_DRIVER === 'proxmox' ? readProxmoxSettings(values, values.LEBUREAU_RESOLVER) : undefined,
+    proxmox: values.LEBUREAU_DRIVER === 'proxmox' ? readProxmoxSettings(values, values.LEBUREAU_RESOLVER) : undefined,
     reclaim: values.LEBUREAU_RECLAIM,
     effectsMax: values.LEBUREAU_EFFECTS_MAX,
     bootTimeoutMs: values.LEBUREAU_BOOT_TIMEOUT_SECONDS * 1000,

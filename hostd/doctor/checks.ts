@@ -84,9 +84,12 @@ export async function checkStorages(site: Site): Promise<Finding[]> {
       content?: string;
     };
     const gib = Math.floor((status.avail ?? 0) / 2 ** 30);
-    if (Number(status.active) !== 1) findings.push(bad(`storage ${storage} is not active`, [`pvesm set ${storage} --disable 0`]));
+    if (Number(status.active) !== 1)
+      findings.push(bad(`storage ${storage} is not active`, [`pvesm set ${storage} --disable 0`]));
     else if (!status.content?.split(',').includes('images'))
-      findings.push(bad(`storage ${storage} holds no disks`, [`pvesm set ${storage} --content ${status.content},images`]));
+      findings.push(
+        bad(`storage ${storage} holds no disks`, [`pvesm set ${storage} --content ${status.content},images`]),
+      );
     else findings.push(good(`storage ${storage} has ${gib} GiB free`));
   }
   return findings;
@@ -99,8 +102,13 @@ export async function checkBridge(site: Site): Promise<Finding> {
     active?: number;
   }[];
   const found = networks.find((network) => network.iface === bridge);
-  if (found === undefined) return bad(`node ${node} has no bridge ${bridge}`, ['bun hostd/main.ts doctor --print-setup   # run it as root on the node']);
-  return Number(found.active ?? 0) === 1 ? good(`bridge ${bridge}`) : bad(`bridge ${bridge} is down`, [`ifup ${bridge}`]);
+  if (found === undefined)
+    return bad(`node ${node} has no bridge ${bridge}`, [
+      'bun hostd/main.ts doctor --print-setup   # run it as root on the node',
+    ]);
+  return Number(found.active ?? 0) === 1
+    ? good(`bridge ${bridge}`)
+    : bad(`bridge ${bridge} is down`, [`ifup ${bridge}`]);
 }
 
 export async function checkFirewall(site: Site): Promise<Finding> {
@@ -118,7 +126,8 @@ export async function checkTemplates(site: Site, home: string): Promise<Finding[
   const [newest] = builtTemplates(home);
   const findings = there.map(({ marker, record }) => good(`template ${marker.templateId} (VM ${record.vmid})`));
   const lacksNewest = newest !== undefined && !there.some(({ marker }) => marker.templateId === newest.id);
-  if (lacksNewest) findings.push(bad(`template ${newest.id} was built and is not imported`, importLines(newest, site.settings)));
+  if (lacksNewest)
+    findings.push(bad(`template ${newest.id} was built and is not imported`, importLines(newest, site.settings)));
   else if (there.length === 0)
     findings.push(
       bad(`node ${site.settings.node} has no template of ours`, [

@@ -1,13 +1,6 @@
 import { describeError } from '@lebureau/kit/fault';
 import type { Site } from '../hypervisor/proxmox/site.ts';
-import {
-  checkBridge,
-  checkFirewall,
-  checkGrants,
-  checkReach,
-  checkStorages,
-  checkTemplates,
-} from './checks.ts';
+import { checkBridge, checkFirewall, checkGrants, checkReach, checkStorages, checkTemplates } from './checks.ts';
 import { bad, type Finding } from './finding.ts';
 import { checkClosedIn, proveIsolation } from './isolation.ts';
 import { collectTemplates } from './oldTemplates.ts';
@@ -57,8 +50,7 @@ export async function examine(site: Site, home: string): Promise<Finding[]> {
     () => checkClosedIn(site),
     () => proveIsolation(site),
   ];
-  for (const check of checks)
-    findings.push(...(await check().catch((error: unknown) => [bad(describeError(error))])));
+  for (const check of checks) findings.push(...(await check().catch((error: unknown) => [bad(describeError(error))])));
   return findings;
 }
 

@@ -38,11 +38,17 @@ export async function proveIsolation(site: Site): Promise<Finding[]> {
   if (from === undefined) return [note('no desktop runs, so isolation was not tried from inside one')];
   const doors = await doorsOf(site, other);
   const { out } = await runInGuest(site, from, probeScript(doors));
-  const opened = new Set(out.split('\n').filter((line) => line.startsWith('open ')).map((line) => line.slice(5)));
+  const opened = new Set(
+    out
+      .split('\n')
+      .filter((line) => line.startsWith('open '))
+      .map((line) => line.slice(5)),
+  );
   if (!out.includes('tried')) return [bad(`VM ${from.vmid} could not try its network: ${out.slice(0, 200)}`)];
   return doors.flatMap((door) => {
     const isOpen = opened.has(`${door.host} ${door.port}`);
-    if (isOpen === door.mayOpen) return [good(`from inside VM ${from.vmid}: ${door.what} is ${isOpen ? 'open' : 'closed'}`)];
+    if (isOpen === door.mayOpen)
+      return [good(`from inside VM ${from.vmid}: ${door.what} is ${isOpen ? 'open' : 'closed'}`)];
     if (!isOpen) return [note(`from inside VM ${from.vmid}: ${door.what} cannot be reached`)];
     return [bad(`from inside VM ${from.vmid}: ${door.what} is open`, ['bun hostd/main.ts doctor --print-setup'])];
   });
@@ -53,7 +59,9 @@ async function doorsOf(site: Site, other: ListedVm | undefined): Promise<Door[]>
   const rows = (await site.client.api.cluster.status.$get()) as { type?: string; ip?: string }[];
   const nodes = rows.flatMap(({ type, ip }) => (type === 'node' && ip !== undefined ? [ip] : []));
   const hosts = [...new Set([guestNetwork.gateway, ...nodes])];
-  const closed = [22, 111, 3128, 8006].flatMap((port) => hosts.map((host) => ({ what: `${host}:${port}`, host, port })));
+  const closed = [22, 111, 3128, 8006].flatMap((port) =>
+    hosts.map((host) => ({ what: `${host}:${port}`, host, port })),
+  );
   const neighbour = other && guestAddress(other.vmid, vmids, guestNetwork);
   if (neighbour !== undefined) closed.push({ what: `another desktop (${neighbour}:22)`, host: neighbour, port: 22 });
   closed.push({ what: 'the metadata address', host: '169.254.169.254', port: 80 });

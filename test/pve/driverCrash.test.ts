@@ -92,37 +92,44 @@ function befall(world: DriverWorld, at: number, mishap: Mishap): () => void {
   return faults.add('answer', { on, status: 596, reason: 'Broken pipe' });
 }
 
-describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)('hostd dies on Proxmox VE %s', (version) => {
-  let world: DriverWorld;
-  beforeAll(async () => {
-    world = await openDriverWorld({ version, pace: 0.0005 });
-  });
-  afterAll(() => world.close());
+describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
+  'hostd dies on Proxmox VE %s',
+  (version) => {
+    let world: DriverWorld;
+    beforeAll(async () => {
+      world = await openDriverWorld({ version, pace: 0.0005 });
+    });
+    afterAll(() => world.close());
 
-  test.each(stages)('in every call of $name', async (stage) => {
-    await stage.before(world.again());
-    world.calls();
-    await stage.effect(world.again());
-    const calls = world.calls();
-    await stage.holds(world);
-    for (let at = 0; at < calls.length; at++) {
-      for (const mishap of mishaps) {
-        // A read that was answered and one that was not are the same to the cluster.
-        const isRead = calls[at]!.startsWith('GET ');
-        if (isRead && (mishap === 'lostAnswer' || version === '8.4')) continue;
-        await world.again().delete(vmRef, owner);
+    test.each(stages)(
+      'in every call of $name',
+      async (stage) => {
         await stage.before(world.again());
-        const lift = befall(world, at, mishap);
-        await stage.effect(world.again()).catch(() => {});
-        lift();
-        try {
-          await untilDone(world, stage);
-          await stage.holds(world);
-        } catch (error) {
-          throw new Error(`${mishap} at ${calls[at]} (${at})`, { cause: error });
+        world.calls();
+        await stage.effect(world.again());
+        const calls = world.calls();
+        await stage.holds(world);
+        for (let at = 0; at < calls.length; at++) {
+          for (const mishap of mishaps) {
+            // A read that was answered and one that was not are the same to the cluster.
+            const isRead = calls[at]!.startsWith('GET ');
+            if (isRead && (mishap === 'lostAnswer' || version === '8.4')) continue;
+            await world.again().delete(vmRef, owner);
+            await stage.before(world.again());
+            const lift = befall(world, at, mishap);
+            await stage.effect(world.again()).catch(() => {});
+            lift();
+            try {
+              await untilDone(world, stage);
+              await stage.holds(world);
+            } catch (error) {
+              throw new Error(`${mishap} at ${calls[at]} (${at})`, { cause: error });
+            }
+          }
         }
-      }
-    }
-    await world.again().delete(vmRef, owner);
-  }, 60_000);
-});
+        await world.again().delete(vmRef, owner);
+      },
+      60_000,
+    );
+  },
+);

@@ -49,7 +49,10 @@ describe.skipIf(lacks !== undefined)('ways into a guest on Proxmox VE', () => {
   /** Does to a folder what the agent's script does to a guest. */
   const applied = (script: string) => {
     const here = script.replaceAll('/etc/', `${folder}/etc/`);
-    const { exitCode } = Bun.spawnSync(['sh'], { stdin: Buffer.from(here), env: { ...process.env, LB_NO_NETWORK: '1' } });
+    const { exitCode } = Bun.spawnSync(['sh'], {
+      stdin: Buffer.from(here),
+      env: { ...process.env, LB_NO_NETWORK: '1' },
+    });
     expect(exitCode).toBe(0);
     return (path: string) => readFileSync(join(folder, path), 'utf8');
   };
@@ -116,7 +119,8 @@ async function serveSsh(host: string, guest: { hostKey: string; clientKey: strin
   const server = new ssh2.Server({ hostKeys: [guest.hostKey] }, (client) => {
     client.on('error', () => {});
     client.on('authentication', (ask) => {
-      const isKey = ask.method === 'publickey' && ask.username === 'root' && ask.key.data.equals(believed.getPublicSSH());
+      const isKey =
+        ask.method === 'publickey' && ask.username === 'root' && ask.key.data.equals(believed.getPublicSSH());
       if (isKey) ask.accept();
       else ask.reject();
     });

@@ -33,7 +33,9 @@ export function checkAddressing(range: VmidRange, network: GuestNetworkSettings)
   if (wanted > size - 1) throw new Error(`${network.cidr} has no room for ${wanted} addresses, one for each VM id`);
   const gateway = parseIpv4(network.gateway) - base;
   if (gateway < 1 || gateway >= reserved)
-    throw new Error(`the gateway ${network.gateway} is not one of the first ${reserved - 1} addresses of ${network.cidr}`);
+    throw new Error(
+      `the gateway ${network.gateway} is not one of the first ${reserved - 1} addresses of ${network.cidr}`,
+    );
 }
 
 function parseCidr(cidr: string): { base: number; prefix: number } {

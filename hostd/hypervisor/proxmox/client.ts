@@ -1,4 +1,4 @@
-import { proxmoxApi, type Proxmox } from 'proxmox-api';
+import { proxmoxApi, type ApiRequestable, type Proxmox } from 'proxmox-api';
 import type { PveRequest, PveSend } from './transport.ts';
 
 export type PveApi = Proxmox.Api;
@@ -30,7 +30,8 @@ const limitMs = 30_000;
 /** The typings of `proxmox-api` over our own transport. Every failure is a `PveError`. */
 export function pveClient(send: PveSend, nowMs: () => number): PveClient {
   let skew: number | undefined;
-  const doRequest = async (verb: string, path: string, _template: string, params?: Record<string, unknown>) => {
+  const doRequest = async (...asked: Parameters<ApiRequestable['doRequest']>) => {
+    const [verb, path, , params] = asked;
     const method = verb.toUpperCase() as PveRequest['method'];
     const what = `${method} ${path}`;
     const request = { method, path, query: queryOf(params ?? {}), limitMs };

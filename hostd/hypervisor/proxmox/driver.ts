@@ -135,8 +135,7 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   /** From what was read lately: a channel that turns out dead is opened again. */
   async #running(vmRef: string): Promise<RunningGuest> {
     const site = this.#site;
-    const vm: ListedVm | undefined =
-      (await vmsNamed(site, vmRef, false))[0] ?? (await requireVm(site, vmRef)).vm;
+    const vm: ListedVm | undefined = (await vmsNamed(site, vmRef, false))[0] ?? (await requireVm(site, vmRef)).vm;
     const record = await recordOf(site, vm);
     const marker = record?.marker;
     if (record === undefined || marker === undefined)

@@ -19,7 +19,11 @@ test.each([
   [500, 'cluster not ready - no quorum?', 'hypervisor_failed'],
   [500, "bridge 'vmbr77' does not exist", 'needs_operator'],
   [500, "storage 'nostore' does not exist", 'needs_operator'],
-  [500, 'clone failed: unable to create image: qemu-img: x.qcow2: Could not write qcow2 header: No space left on device', 'disk_full'],
+  [
+    500,
+    'clone failed: unable to create image: qemu-img: x.qcow2: Could not write qcow2 header: No space left on device',
+    'disk_full',
+  ],
   [
     500,
     "the task qmstart ended: start failed: QEMU exited with code 1 | kvm: cannot set up guest memory 'pc.ram': Cannot allocate memory",
@@ -31,7 +35,13 @@ test.each([
 });
 
 test('wrong parameters are named, and an id that is taken is known', () => {
-  const wrong = new PveError('PUT /x', { status: 400, reason: 'Parameter verification failed.', parameters: { cores: 'no\n' } });
+  const wrong = new PveError('PUT /x', {
+    status: 400,
+    reason: 'Parameter verification failed.',
+    parameters: { cores: 'no\n' },
+  });
   expect(toFault(wrong)).toMatchObject({ code: 'needs_operator', message: expect.stringContaining('cores: no') });
-  expect(isTaken(new PveError('', { status: 500, reason: 'unable to create VM 4211: config file already exists' }))).toBe(true);
+  expect(
+    isTaken(new PveError('', { status: 500, reason: 'unable to create VM 4211: config file already exists' })),
+  ).toBe(true);
 });

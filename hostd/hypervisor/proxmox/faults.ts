@@ -30,7 +30,10 @@ const meanings: readonly Meaning[] = [
   },
   { text: /cannot allocate memory|cannot set up guest memory|not enough memory/i, code: 'memory_full' },
   { text: /configuration file .* does not exist|unable to find configuration file for VM/i, code: 'vm_missing' },
-  { text: /guest agent is not running|no qemu guest agent|vm \d+ is not running|agent error/i, code: 'guest_unreachable' },
+  {
+    text: /guest agent is not running|no qemu guest agent|vm \d+ is not running|agent error/i,
+    code: 'guest_unreachable',
+  },
   { text: /can't lock file|vm is locked|got timeout|detected modified configuration/i, code: 'hypervisor_failed' },
   {
     text: /bridge '.*' does not exist|storage '.*' (does not exist|is not online)|no such storage|only root can set/i,

@@ -15,7 +15,10 @@ export function readAnswer(bytes: Buffer): PveAnswer {
   const match = /^HTTP\/1\.[01] (\d{3})(?: (.*))?$/.exec(first);
   if (!match) throw new Error('the other side does not speak HTTP');
   const header = (name: string) =>
-    lines.find((line) => line.toLowerCase().startsWith(`${name}:`))?.slice(name.length + 1).trim();
+    lines
+      .find((line) => line.toLowerCase().startsWith(`${name}:`))
+      ?.slice(name.length + 1)
+      .trim();
   const rest = bytes.subarray(end + 4);
   const isChunked = header('transfer-encoding')?.toLowerCase() === 'chunked';
   const body = isChunked ? joinChunks(rest) : whole(rest, header('content-length'));
@@ -35,7 +38,7 @@ function whole(body: Buffer, length: string | undefined): Buffer {
 
 function joinChunks(bytes: Buffer): Buffer {
   const parts: Buffer[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const line = bytes.indexOf('\r\n', at);
     const size = line < 0 ? Number.NaN : Number.parseInt(bytes.toString('latin1', at, line), 16);
     if (Number.isNaN(size) || line + 2 + size > bytes.length) throw new Error('the answer was cut off');

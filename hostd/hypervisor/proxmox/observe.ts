@@ -72,10 +72,7 @@ export interface StartTask {
 }
 
 /** The last start that has ended. Ids are used again, so it may be that of an earlier VM. */
-export async function lastStart(
-  site: Site,
-  place: { node: string; vmid: number },
-): Promise<StartTask | undefined> {
+export async function lastStart(site: Site, place: { node: string; vmid: number }): Promise<StartTask | undefined> {
   const tasks = (await site.client.api.nodes
     .$(place.node)
     .tasks.$get({ vmid: place.vmid, typefilter: 'qmstart', limit: 1 })) as unknown as StartTask[];

@@ -34,10 +34,9 @@ export class VmRecords {
   /** @throws PveError */
   async read(place: VmPlace): Promise<VmRecord> {
     this.forget(place.vmid);
-    const config = (await this.#api.nodes
-      .$(place.node)
-      .qemu.$(place.vmid)
-      .config.$get()) as unknown as Readonly<Record<string, unknown>>;
+    const config = (await this.#api.nodes.$(place.node).qemu.$(place.vmid).config.$get()) as unknown as Readonly<
+      Record<string, unknown>
+    >;
     const text = (name: string) => (config[name] === undefined ? undefined : String(config[name]));
     const record: VmRecord = {
       vmid: place.vmid,

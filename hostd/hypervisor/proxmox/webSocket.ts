@@ -11,10 +11,7 @@ const headMaxBytes = 16_384;
  * A binary WebSocket (RFC 6455) as a stream, over a connection whose certificate was checked before the token is sent.
  * @throws Error when the other side does not switch protocols.
  */
-export async function connectWebSocket(
-  endpoint: PveEndpoint,
-  ask: { path: string; token: string },
-): Promise<Duplex> {
+export async function connectWebSocket(endpoint: PveEndpoint, ask: { path: string; token: string }): Promise<Duplex> {
   const socket = await connectPve(endpoint);
   const lines = [
     `GET ${ask.path} HTTP/1.1`,
