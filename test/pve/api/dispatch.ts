@@ -82,7 +82,8 @@ export class Dispatcher {
     const token = parts ? this.world.state.tokens[parts[1] ?? ''] : undefined;
     if (token && !token.revoked && token.secret === parts?.[2]) return parts[1] ?? '';
     await this.world.pace.wait(authDelayMs);
-    throw new Refusal(401, authorization === undefined ? 'No ticket' : 'Authentication failed!', { body: 'none' });
+    const tried = /^PVEAPIToken[=:\s]/.test(authorization ?? '');
+    throw new Refusal(401, tried ? 'Authentication failed!' : 'No ticket', { body: 'none' });
   }
 
   private async answer(request: Request, caller: string): Promise<Reply> {
@@ -107,7 +108,7 @@ export class Dispatcher {
     world.permissions.checkMethod(caller, found.method, given);
     const node = found.inPath.node ?? this.options.localNode;
     this.reach(node);
-    return { world, caller, node, given: verifyParameters(found.method, given) };
+    return { world, caller, node, given: verifyParameters(found.method, given, world.facts.absentParameters) };
   }
 
   /** The daemon asked passes a call on to the node it is for. */

@@ -7,12 +7,12 @@ const volumeId = /^[a-z][a-z0-9\-_.]*[a-z0-9]:.+$/i;
 const configId = /^[a-z][a-z0-9_-]+$/i;
 const storageId = /^[a-z][a-z0-9\-_.]*[a-z0-9]$/i;
 
-function isCidr(value: string): boolean {
+function isCidr(value: string, only?: 4 | 6): boolean {
   const [address = '', bits, more] = value.split('/');
   const kind = isIP(address);
-  if (kind === 0 || more !== undefined) return false;
+  if (kind === 0 || more !== undefined || (only !== undefined && kind !== only)) return false;
   if (bits === undefined) return false;
-  return /^\d+$/.test(bits) && Number(bits) <= (kind === 4 ? 32 : 128);
+  return /^\d+$/.test(bits) && Number(bits) > 7 && Number(bits) <= (kind === 4 ? 32 : 128);
 }
 
 function firewallAddress(value: string): string | undefined {
@@ -41,25 +41,6 @@ function firewallPort(value: string): string | undefined {
 function tags(value: string): string | undefined {
   const list = value.split(/[,;\s\0]+/).filter((tag) => tag !== '');
   return list.every((tag) => /^[a-z0-9_][a-z0-9_\-+.]*$/i.test(tag)) ? undefined : 'invalid characters in tag';
-}
-
-function ipConfig(value: string): string | undefined {
-  const known = new Set(['ip', 'gw', 'ip6', 'gw6']);
-  for (const part of value.split(',')) {
-    const [key = '', one = ''] = part.split('=');
-    if (!known.has(key)) {
-      return `format error\n${key}: property is not defined in schema and the schema does not allow additional properties\n`;
-    }
-    const words = key === 'ip' ? ['dhcp'] : ['dhcp', 'auto'];
-    const good = key.startsWith('gw') ? isIP(one) !== 0 : words.includes(one) || isCidr(one);
-    if (!good) {
-      const what = key.startsWith('gw')
-        ? `IPv${key === 'gw' ? 4 : 6} address`
-        : `IPv${key === 'ip' ? 4 : 6} network configuration`;
-      return `format error\n${key}: invalid format - value does not look like a valid ${what}\n\n`;
-    }
-  }
-  return undefined;
 }
 
 function when(good: boolean, text: string): string | undefined {
@@ -99,7 +80,7 @@ export const formats: Record<string, (value: string) => string | undefined> = {
     when(/^[A-Za-z0-9.\-_]+(?:\/[A-Za-z0-9.\-_]+){0,2}$/.test(value), `value does not look like a valid pool name`),
   'dns-name': (value) => when(dnsName.test(value), 'value does not look like a valid DNS name'),
   'mac-addr': (value) => when(unicastMac.test(value), 'value does not look like a valid unicast MAC address'),
-  'pve-bridge-id': (value) => when(/^[-_.\w]+$/.test(value), 'invalid bridge id'),
+  'pve-bridge-id': (value) => when(/^[-_.\w]+$/.test(value), `invalid bridge ID '${value}'`),
   'pve-iface': (value) =>
     when(/^[a-z][a-z0-9_]{1,20}(?:[:.]\d+)?$/i.test(value), `invalid network interface name '${value}'`),
   'pve-tag-list': tags,
@@ -109,18 +90,38 @@ export const formats: Record<string, (value: string) => string | undefined> = {
       ['none', 'cdrom'].includes(value) || value.startsWith('/') || volumeId.test(value),
       `unable to parse volume ID '${value}'`,
     ),
-  'pve-qm-ipconfig': ipConfig,
+  'pve-ipv4-config': (value) =>
+    when(
+      /^(?:dhcp|manual)$/.test(value) || isCidr(value, 4),
+      'value does not look like a valid ipv4 network configuration',
+    ),
+  'pve-ipv6-config': (value) =>
+    when(
+      /^(?:auto|dhcp|manual)$/.test(value) || isCidr(value, 6),
+      'value does not look like a valid ipv6 network configuration',
+    ),
+  'pve-bootdev-list': each((value) =>
+    when(/^(?:ide|sata|scsi|virtio|net|usb|hostpci)\d+$/.test(value), `invalid boot device '${value}'`),
+  ),
+  'pve-startup-order': (value) =>
+    when(
+      value.split(',').every((part) => /^\s*$|^(?:order=)?\d+$|^(?:up|down)=\d+$/.test(part)),
+      'unable to parse startup options',
+    ),
   'pve-fw-addr-spec': firewallAddress,
   'pve-fw-dport-spec': firewallPort,
   'pve-fw-sport-spec': firewallPort,
   'pve-fw-protocol-spec': (value) => when(/^[a-z0-9-]+$/.test(value), `unknown protocol '${value}'`),
-  'disk-size': (value) => when(/^\d+(?:\.\d+)?[KMGT]?$/.test(value), 'value does not look like a valid size'),
-  urlencoded: (value) => when(!/[^A-Za-z0-9\-_.~%]/.test(value), 'invalid urlencoded string'),
+  'disk-size': (value) =>
+    when(/^\d+(?:\.\d+)?[KMGT]?$/.test(value), `value does not look like a valid disk size: ${value}`),
+  urlencoded: (value) => when(/^[-%a-zA-Z0-9_.!~*'()]*$/.test(value), `invalid urlencoded string: ${value}`),
   'address-list': each(isAddress),
   address: isAddress,
   ip: (value) => when(isIP(value) !== 0, 'value does not look like a valid IP address'),
   ipv4: (value) => when(isIP(value) === 4, 'value does not look like a valid IPv4 address'),
   ipv6: (value) => when(isIP(value) === 6, 'value does not look like a valid IPv6 address'),
+  CIDRv4: (value) => when(isCidr(value, 4), 'value does not look like a valid IPv4 CIDR network'),
+  CIDRv6: (value) => when(isCidr(value, 6), 'value does not look like a valid IPv6 CIDR network'),
   CIDR: (value) => when(isCidr(value), 'value does not look like a valid CIDR network'),
   IPorCIDR: (value) => when(isIP(value) !== 0 || isCidr(value), cidrText),
   IPorCIDRorAlias: (value) =>

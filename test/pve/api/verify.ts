@@ -1,4 +1,5 @@
 import { formats } from './formats.ts';
+import { namedFormats } from './namedFormats.ts';
 import { badParameters } from './refusal.ts';
 import type { Json, Method, Property } from './reference.ts';
 
@@ -16,12 +17,12 @@ export function propertyOf(properties: Record<string, Property>, name: string): 
 }
 
 /** As PVE::JSONSchema::validate: throws 400 with one text for each bad parameter, and returns the values it converted. */
-export function verifyParameters(method: Method, given: Parameters): Parameters {
+export function verifyParameters(method: Method, given: Parameters, absent: string[] = []): Parameters {
   const properties = method.parameters.properties ?? {};
   const errors: Errors = {};
   const values: Parameters = {};
   for (const [name, value] of Object.entries(given)) {
-    const property = propertyOf(properties, name);
+    const property = absent.includes(name) ? undefined : propertyOf(properties, name);
     if (property === undefined) errors[name] = additional;
     else {
       const error = checkValue(property, value, name);
@@ -43,13 +44,15 @@ export function verifyParameters(method: Method, given: Parameters): Parameters 
 
 function convert(property: Property, value: Json): Json {
   if (property.type === 'integer' || property.type === 'number') return Number(value);
-  if (property.type === 'boolean') return isTrue(value) ? 1 : 0;
+  if (property.type === 'boolean') return Number(value);
   if (property.type === 'array') return Array.isArray(value) ? value : [value];
   return typeof value === 'string' ? value : String(value);
 }
 
-function isTrue(value: Json): boolean {
-  return /^(?:1|on|yes|true)$/i.test(String(value));
+/** Inside a property string words are booleans, too. */
+function booleanOf(text: string): string {
+  if (/^(?:1|on|yes|true)$/i.test(text)) return '1';
+  return /^(?:0|off|no|false)$/i.test(text) ? '0' : text;
 }
 
 function checkType(type: string | undefined, value: Json): boolean {
@@ -60,7 +63,7 @@ function checkType(type: string | undefined, value: Json): boolean {
     case 'number':
       return text !== '' && Number.isFinite(Number(text));
     case 'boolean':
-      return /^(?:1|on|yes|true|0|off|no|false)$/i.test(text);
+      return text === '0' || text === '1';
     case 'array':
       return true;
     default:
@@ -69,7 +72,7 @@ function checkType(type: string | undefined, value: Json): boolean {
 }
 
 /** The text of the first thing wrong with one value. */
-export function checkValue(property: Property, value: Json, path: string): string | undefined {
+function checkValue(property: Property, value: Json, path: string): string | undefined {
   if (!checkType(property.type, value)) {
     return `type check ('${property.type}') failed - got '${String(value)}'`;
   }
@@ -113,42 +116,52 @@ function checkBounds(property: Property, text: string): string | undefined {
 
 function checkFormat(format: Property['format'], text: string, path: string): string | undefined {
   if (format === undefined) return undefined;
-  if (typeof format === 'string') return formats[format]?.(text);
-  if (text === '') return undefined;
-  const errors = checkPropertyString(format, text, path);
+  const table = typeof format === 'string' ? namedFormats[format] : format;
+  if (table === undefined) return formats[String(format)]?.(text);
+  const parsed = parsePropertyString(table, text);
+  if (typeof parsed === 'string') return parsed;
+  const errors = checkProperties(table, parsed, path);
   return errors.length === 0 ? undefined : `format error\n${errors.join('\n')}`;
 }
 
-function checkPropertyString(format: Record<string, Property>, text: string, path: string): string[] {
-  const parsed = parsePropertyString(format, text);
+function checkProperties(table: Record<string, Property>, parsed: Record<string, string>, path: string): string[] {
   const errors: string[] = [];
   for (const [key, value] of Object.entries(parsed)) {
-    const property = format[key];
+    const property = table[key];
     const error = property === undefined ? additional : checkValue(property, value, `${path}.${key}`);
     if (error !== undefined) errors.push(`${path}.${key}: ${error}`);
+    const requires = property?.requires;
+    if (requires !== undefined && parsed[requires] === undefined) {
+      errors.push(`${path}.${requires}: missing property - '${path}.${key}' requires this property`);
+    }
   }
-  for (const [key, property] of Object.entries(format)) {
-    const needed = !property.optional && property.alias === undefined && property.default === undefined;
+  for (const [key, property] of Object.entries(table)) {
+    const needed = !property.optional && property.alias === undefined;
     if (needed && parsed[key] === undefined) errors.push(`${path}.${key}: ${missing}`);
   }
   return errors;
 }
 
-/** `virtio=AA:..,bridge=vmbr0` to its parts: the default key needs no name, an alias with `keyAlias` sets two keys. */
-export function parsePropertyString(format: Record<string, Property>, text: string): Record<string, string> {
-  const defaultKey = Object.keys(format).find((key) => format[key]?.default_key);
+/**
+ * `virtio=AA:..,bridge=vmbr0` to its parts: the default key needs no name, an alias with `keyAlias` sets two keys.
+ * @returns the error's text where it is not such a list.
+ */
+function parsePropertyString(table: Record<string, Property>, text: string): Record<string, string> | string {
+  const defaultKey = Object.keys(table).find((key) => table[key]?.default_key);
   const parsed: Record<string, string> = {};
   for (const part of text.split(',')) {
     if (/^\s*$/.test(part)) continue;
-    const named = /^([^=]+)=(.*)$/s.exec(part);
-    if (named) {
-      const [, key = '', value = ''] = named;
-      const property = format[key];
-      if (property?.keyAlias !== undefined && property.alias !== undefined) {
-        parsed[property.keyAlias] = key;
-        parsed[property.alias] = value;
-      } else parsed[property?.alias ?? key] = value;
-    } else if (defaultKey !== undefined) parsed[defaultKey] = part;
+    const [, name, value] = /^([^=]+)=(.+)$/s.exec(part) ?? [];
+    if (name === undefined && part.includes('=')) return 'missing key in comma-separated list property';
+    if (name === undefined && defaultKey === undefined)
+      return 'value without key, but schema does not define a default key';
+    const given = name ?? defaultKey ?? '';
+    const property = table[given];
+    const key = property?.alias ?? given;
+    if (parsed[key] !== undefined) return `duplicate key in comma-separated list property: ${key}`;
+    if (property?.alias !== undefined && property.keyAlias !== undefined) parsed[property.keyAlias] = given;
+    const raw = value ?? part;
+    parsed[key] = table[key]?.type === 'boolean' ? booleanOf(raw) : raw;
   }
   return parsed;
 }

@@ -21,7 +21,7 @@ export async function loginRfb(
   try {
     socket.write(
       [
-        `GET /api2/json${vm}/vncwebsocket?${query} HTTP/1.1`,
+        `GET /api2/json${vm}/vncwebsocket?${query.toString()} HTTP/1.1`,
         `Host: localhost:${double.port}`,
         `Authorization: PVEAPIToken=${double.token}`,
         'Connection: Upgrade',

@@ -2,6 +2,8 @@ import type { Clock } from '@lebureau/kit/clock';
 import { died } from '../api/refusal.ts';
 
 const lockTimeoutMs = 10_000;
+/** However fast the rest goes, a machine under load must not make lock holders look stuck. */
+const leastFactor = 0.2;
 
 interface Waiter {
   take: () => void;
@@ -89,7 +91,7 @@ export class Locks {
     waiters.push(waiter);
     const onAbort = () => stop.abort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    await this.clock.sleep((waiting.timeoutMs ?? lockTimeoutMs) * this.factor, stop.signal);
+    await this.clock.sleep((waiting.timeoutMs ?? lockTimeoutMs) * Math.max(this.factor, leastFactor), stop.signal);
     signal?.removeEventListener('abort', onAbort);
     const at = waiters.indexOf(waiter);
     if (at >= 0) waiters.splice(at, 1);

@@ -8,6 +8,8 @@ export interface VersionFacts {
   /** The agent's privilege in 8 is one; the schema names the finer ones of 9. */
   agentPrivilege?: string;
   privileges: { add: string[]; remove: string[] };
+  /** Parameters that the schema of 9.1 has and this version has not. */
+  absentParameters: string[];
   /** `memhost` in lists and status, `pressure*` in the status of a running VM. */
   memhost: boolean;
   pressure: boolean;
@@ -46,6 +48,7 @@ export const versionFacts: Record<Version, VersionFacts> = {
     repoid: '2606ac85',
     agentPrivilege: 'VM.Monitor',
     privileges: { add: ['VM.Monitor'], remove: [] },
+    absentParameters: ['allow-ksm', 'intel-tdx', 'nets-host-mtu', 'with-conntrack-state'],
     memhost: false,
     pressure: false,
     cloneConfigAfterMs: 0,
@@ -83,6 +86,7 @@ export const versionFacts: Record<Version, VersionFacts> = {
       ],
       remove: ['VM.Monitor'],
     },
+    absentParameters: [],
     memhost: true,
     pressure: true,
     cloneConfigAfterMs: 75,

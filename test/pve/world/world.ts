@@ -1,5 +1,6 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { Permissions, type Caller } from '../api/permissions.ts';
+import { nameDriveFormats } from '../api/namedFormats.ts';
 import type { Json, Method, Property } from '../api/reference.ts';
 import { noConfig } from '../api/refusal.ts';
 import type { Parameters } from '../api/verify.ts';
@@ -80,6 +81,7 @@ export class World {
       done: options.changed,
     });
     this.vmProperties = options.schema['PUT /nodes/{node}/qemu/{vmid}/config']?.parameters.properties ?? {};
+    nameDriveFormats(this.vmProperties);
     this.machines.onExit((vmid) => this.guestLeft(vmid));
   }
 
@@ -99,11 +101,8 @@ export class World {
     return Math.floor((this.clock.nowMs() + skewMs) / 1000);
   }
 
-  task(call: Call, type: string, work: (running: Running) => Promise<unknown>, id?: string): string {
-    const upid = this.tasks.start(
-      { type, id: id ?? String(call.given.vmid ?? ''), node: call.node, who: call.caller },
-      work,
-    );
+  task(call: Call, type: string, work: (running: Running) => Promise<unknown>): string {
+    const upid = this.tasks.start({ type, id: String(call.given.vmid ?? ''), node: call.node, who: call.caller }, work);
     this.changed();
     return upid;
   }
