@@ -69,7 +69,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
         'out ACCEPT 9.9.9.9',
         expect.stringMatching(/^out DROP .*10\.0\.0\.0\/8.*169\.254\.0\.0\/16.*192\.168\.0\.0\/16/),
         'out DROP 10.10.10.1,203.0.113.0/24',
-        'out ACCEPT 0.0.0.0/1,128.0.0.0/1',
+        'out ACCEPT 1.0.0.0-223.255.255.255',
       ]);
       await world.driver.delete(vmRef, owner);
       await world.driver.clone({ ...spec, network: 'none' });

@@ -24,9 +24,8 @@ const options = {
   radv: 0,
 } as const;
 
-/** Private, shared, link-local (with the metadata address), loopback, benchmark, multicast and reserved networks. */
+/** Private, shared, link-local (with the metadata address), loopback and benchmark networks. */
 const closedNetworks = [
-  '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
@@ -35,11 +34,9 @@ const closedNetworks = [
   '192.0.0.0/24',
   '192.168.0.0/16',
   '198.18.0.0/15',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
 ].join(',');
-/** All of IPv4: a rule without an address would open IPv6, too. */
-const everyAddress = '0.0.0.0/1,128.0.0.0/1';
+/** All hosts of IPv4, without multicast and reserved ones: a rule without an address would open IPv6, too. */
+const everyAddress = '1.0.0.0-223.255.255.255';
 const filterSet = 'ipfilter-net0';
 const addressesPerRule = 20;
 
