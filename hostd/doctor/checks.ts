@@ -1,5 +1,6 @@
 import { describeError } from '@lebureau/kit/fault';
 import { PveError } from '../hypervisor/proxmox/client.ts';
+import { PveFacts } from '../hypervisor/proxmox/facts.ts';
 import { bootDisk } from '../hypervisor/proxmox/disk.ts';
 import type { Site } from '../hypervisor/proxmox/site.ts';
 import { templatesOf } from '../hypervisor/proxmox/templates.ts';
@@ -127,7 +128,12 @@ export async function checkTemplates(site: Site, home: string): Promise<Finding[
   const findings = there.map(({ marker, record }) => good(`template ${marker.templateId} (VM ${record.vmid})`));
   const lacksNewest = newest !== undefined && !there.some(({ marker }) => marker.templateId === newest.id);
   if (lacksNewest)
-    findings.push(bad(`template ${newest.id} was built and is not imported`, importLines(newest, site.settings)));
+    findings.push(
+      bad(
+        `template ${newest.id} was built and is not imported`,
+        importLines(newest, site.settings, await new PveFacts(site).blocked()),
+      ),
+    );
   else if (there.length === 0)
     findings.push(
       bad(`node ${site.settings.node} has no template of ours`, [

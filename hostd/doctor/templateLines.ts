@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { accessFor, firewallOptions, rulesFor } from '../hypervisor/proxmox/firewall.ts';
 import { writeTemplateMarker } from '../hypervisor/proxmox/marker.ts';
 import type { ProxmoxSettings } from '../hypervisor/proxmox/settings.ts';
 
@@ -49,7 +50,7 @@ function readTemplate(path: string): Omit<BuiltTemplate, 'folder'> | undefined {
  * The lines that make a PVE template of what was built, for root on the node: a token may not set `args`, and the image
  * boots by its kernel without any loader. The address of the kernel's command line is that of QEMU's own network.
  */
-export function importLines(template: BuiltTemplate, settings: ProxmoxSettings): string[] {
+export function importLines(template: BuiltTemplate, settings: ProxmoxSettings, blocked: readonly string[]): string[] {
   const { id, name, builtAtMs, diskMiB, folder } = template;
   const kernels = `${kernelFolder}/${id}`;
   const append = template.kernelArgs
@@ -65,6 +66,22 @@ export function importLines(template: BuiltTemplate, settings: ProxmoxSettings):
     `qm set $vmid --virtio0 ${storage}:0,import-from=${folder}/disk.qcow2,discard=on --ide2 ${storage}:cloudinit --boot order=virtio0`,
     `qm set $vmid --args '-kernel ${kernels}/vmlinux -initrd ${kernels}/initrd -append "${append}"'`,
     `qm set $vmid --description '${marker}'`,
+    ...firewallLines(settings, blocked),
     'qm template $vmid',
+  ];
+}
+
+/** A clone takes over the firewall of its template, so hostd finds nothing to write there but the clone's own address. */
+function firewallLines(settings: ProxmoxSettings, blocked: readonly string[]): string[] {
+  const path = `/nodes/${settings.node}/qemu/$vmid/firewall`;
+  const flags = (values: object) =>
+    Object.entries(values)
+      .map(([name, value]) => `--${name} ${String(value)}`)
+      .join(' ');
+  // A new rule goes in front.
+  const rules = rulesFor(accessFor(settings, 'internet', blocked)).toReversed();
+  return [
+    `pvesh set ${path}/options ${flags(firewallOptions)}`,
+    ...rules.map((rule) => `pvesh create ${path}/rules ${flags({ ...rule, enable: 1 })}`),
   ];
 }

@@ -78,6 +78,8 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       const { text } = await examine();
       expect(text).toContain(`import-from=${join(home, 'templates', id)}/disk.qcow2`);
       expect(text).toContain('-append "root=/dev/vda quiet"');
+      expect(text).toContain('/firewall/options --enable 1 --policy_in DROP --policy_out DROP');
+      expect(text).toContain('--type out --action DROP --dest 10.10.10.1,203.0.113.0/24 --enable 1');
       expect(text).toContain('pvesh set /cluster/firewall/options --enable 1');
       expect(text).toContain('2 of ');
     });

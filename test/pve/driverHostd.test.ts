@@ -94,7 +94,11 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)('ho
     let chance = 7;
     const befalls = () => (chance = (chance * 48_271) % 2_147_483_647) % 100 < 3;
     world.double.faults.add('lostAnswer', { on: { test: befalls } as unknown as RegExp });
-    world.double.faults.add('answer', { on: { test: befalls } as unknown as RegExp, status: 596, reason: 'Broken pipe' });
+    world.double.faults.add('answer', {
+      on: { test: befalls } as unknown as RegExp,
+      status: 596,
+      reason: 'Broken pipe',
+    });
     let hostd = startHostd(world, api);
     const isSo = (wish: string) =>
       refs.every((body) => {

@@ -6,7 +6,7 @@ import { changeVm } from './change.ts';
 import { bootDisk } from './disk.ts';
 import { isTaken, says } from './faults.ts';
 import { ownedVm } from './find.ts';
-import { closeIn } from './firewall.ts';
+import { accessFor, closeIn } from './firewall.ts';
 import { isBeingCloned, readOrReveal, removeUnstarted, type HalfClones } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
 import { writeVmMarker, type VmMarker } from './marker.ts';
@@ -129,13 +129,7 @@ async function complete(parts: CloneParts, record: VmRecord, spec: VmSpec): Prom
     });
     if (task) await finishTask(site.client.api, site.clock, task);
   }
-  const { guestNetwork } = site.settings;
-  await closeIn(site, record, {
-    network: spec.network,
-    hostdSource: guestNetwork.hostdSource ?? guestNetwork.gateway,
-    resolver: guestNetwork.resolver,
-    blocked: await parts.blocked(),
-  });
+  await closeIn(site, record, accessFor(site.settings, spec.network, await parts.blocked()));
   // Resizing has changed the configuration.
   const now = await site.records.read(record);
   const marker: VmMarker = { owner: spec.owner, home: site.settings.node, complete: true, boot: 0 };

@@ -1,5 +1,6 @@
 import { guestAddress } from './addressing.ts';
 import { says } from './faults.ts';
+import type { ProxmoxSettings } from './settings.ts';
 import { vmApi, type Site, type VmPlace } from './site.ts';
 
 /** One rule, in the words of the API. Rules are tried in order; what fits none is dropped by policy. */
@@ -13,7 +14,7 @@ export interface FirewallRule {
 }
 
 /** Only the VM's own MAC and address may send; no DHCP or router of its own; both ways closed unless a rule opens them. */
-const options = {
+export const firewallOptions = {
   enable: 1,
   policy_in: 'DROP',
   policy_out: 'DROP',
@@ -61,13 +62,22 @@ export function rulesFor(access: GuestAccess): FirewallRule[] {
   return rules;
 }
 
+export function accessFor(
+  { guestNetwork }: ProxmoxSettings,
+  network: GuestAccess['network'],
+  blocked: readonly string[],
+): GuestAccess {
+  const { hostdSource = guestNetwork.gateway, resolver } = guestNetwork;
+  return { network, hostdSource, resolver, blocked };
+}
+
 /** Closes the VM in. Repeatable; a clone of a template that has the same rules costs no write but its own address. */
 export async function closeIn(site: Site, place: VmPlace, access: GuestAccess): Promise<void> {
   const firewall = vmApi(site, place).firewall;
   const now = (await firewall.options.$get()) as Readonly<Record<string, unknown>>;
-  const isSet = Object.entries(options).every(([name, value]) => String(now[name]) === String(value));
+  const isSet = Object.entries(firewallOptions).every(([name, value]) => String(now[name]) === String(value));
   // First, because both policies are DROP: whatever of the rest is missing closes more, not less.
-  if (!isSet) await firewall.options.$put(options as unknown as Parameters<typeof firewall.options.$put>[0]);
+  if (!isSet) await firewall.options.$put(firewallOptions as unknown as Parameters<typeof firewall.options.$put>[0]);
   await allowAddress(site, place);
   await setRules(site, place, rulesFor(access));
 }
