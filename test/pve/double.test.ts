@@ -27,4 +27,16 @@ describe.skipIf(findReference() === undefined)('the double of Proxmox VE (needs 
       expect((await ask(double, `GET ${vm}/config`)).reason).toBe('Permission check failed (/vms/4101, VM.Audit)');
     });
   }
+
+  it('has a template and room of its own on each node', async () => {
+    await using double = await openPveDouble({ version: '9.2', nodes: ['pve1', 'pve2'] });
+    const form = { newid: '4101', full: '0', pool: 'desks' };
+    expect(await ended(double, await ask(double, 'POST /nodes/pve2/qemu/9002/clone', { form }))).toBe('OK');
+    const used = async (node: string) =>
+      ((await ask(double, `GET /nodes/${node}/storage/local/status`)).data as { used: number }).used;
+    expect(await used('pve2')).toBeGreaterThan(await used('pve1'));
+    expect((await ask(double, 'POST /nodes/pve1/qemu/9002/clone', { form })).reason).toBe(
+      "unable to find configuration file for VM 9002 on node 'pve1'",
+    );
+  });
 });

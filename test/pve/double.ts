@@ -8,6 +8,7 @@ import { listen } from './http.ts';
 import type { Machines } from './vm/machines.ts';
 import { MachinesInMemory } from './vm/machinesInMemory.ts';
 import type { Faults } from './world/faults.ts';
+import { LifeClock } from './world/lifeClock.ts';
 import { addTemplate, addToken, deskGrants, seedState } from './world/seed.ts';
 import { lookAtAll, runStatd } from './world/statd.ts';
 import type { State, Version } from './world/state.ts';
@@ -34,6 +35,8 @@ export interface DoubleOptions {
   certificates?: Certificates;
 }
 
+const firstTemplate = 9001;
+
 /**
  * A Proxmox VE to test against. `openPveDouble({ version: '8.4' | '9.2', … })` gives
  *
@@ -43,7 +46,7 @@ export interface DoubleOptions {
  *     token        `desk@pve!t1=UUID`, with no more rights than a desktop's life takes: on /pool/desks, /storage/local, the
  *                  bridge and Sys.Audit on the nodes. Header: `Authorization: PVEAPIToken=${token}`
  *     tokens       { desk, admin, nobody }: admin may everything a token can, nobody nothing
- *     templateId   9001, in pool `desks`: linked clones, agent, cloud-init drive
+ *     templateId   9001, in pool `desks`: linked clones, agent, cloud-init drive; 9002 on the second node, and so on
  *     faults       add('slow' | 'lostAnswer' | 'lostRequest' | 'brokenPipe' | 'answer', { on, times? … }), clear()
  *     state        the cluster, live: nodes[n].online, quorate, storages[s].otherBytes (full), vms, tokens[t].revoked,
  *                  nodes[n].clockSkewMs
@@ -54,7 +57,7 @@ export interface DoubleOptions {
 export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> {
   const reference = findReference();
   if (reference === undefined) throw new Error('shared/reference/pve-api.json is not beside the checkout');
-  const clock = options.clock ?? systemClock;
+  const clock = new LifeClock(options.clock ?? systemClock);
   const pace = options.pace ?? 0.02;
   const { state, tokens } = load(options, clock);
   const machines =
@@ -67,16 +70,12 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
       onExec: options.onExec,
     });
   let dead = false;
-  const world: World = new World({
-    state,
-    schema: readSchema(reference),
-    machines,
-    clock,
-    pace,
-    changed: () => {
-      if (!dead) keep(options, state, tokens);
-    },
-  });
+  const keeper = new Keeper(options.file, { state, tokens });
+  const schema = readSchema(reference);
+  const changed = () => {
+    if (!dead) keeper.changed();
+  };
+  const world = new World({ state, schema, machines, clock, pace, changed });
   await wake(world);
   const localNode = Object.keys(state.nodes)[0] ?? 'pve1';
   const dispatcher = new Dispatcher(world, { localNode });
@@ -85,14 +84,16 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
   const listener = await listen(dispatcher, tls, options.port);
   const ended = new AbortController();
   const statd = runStatd(world, ended.signal);
-  const leave = async () => {
+  const leave = async (halt: () => void) => {
     dead = true;
     ended.abort();
-    await listener.close();
     await statd;
+    halt();
+    keeper.write();
+    await listener.close();
   };
   const close = async () => {
-    await leave();
+    await leave(() => {});
     await machines.close();
   };
   return {
@@ -104,13 +105,13 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
     token: tokens.desk,
     tokens,
     node: localNode,
-    templateId: 9001,
+    templateId: firstTemplate,
     state,
     faults: world.faults,
     world,
     dispatcher,
     machines,
-    kill: leave,
+    kill: () => leave(() => clock.halt()),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -147,7 +148,9 @@ function load(options: DoubleOptions, clock: Clock): { state: State; tokens: Tok
   }
   const nowMs = clock.nowMs();
   const state = seedState({ version: options.version, nodes: options.nodes ?? ['pve1'], nowMs });
-  addTemplate(state, { vmid: 9001, node: options.nodes?.[0] ?? 'pve1', name: 'tmpl-desktop', nowMs, size: '8G' });
+  for (const [at, node] of Object.keys(state.nodes).entries()) {
+    addTemplate(state, { vmid: firstTemplate + at, node, name: 'tmpl-desktop', nowMs, size: '8G' });
+  }
   const tokens: Tokens = {
     desk: addToken(state, 'desk@pve!t1', deskGrants(state)),
     admin: addToken(state, 'admin@pve!t1', [{ path: '/', role: 'Administrator' }]),
@@ -156,10 +159,30 @@ function load(options: DoubleOptions, clock: Clock): { state: State; tokens: Tok
   return { state, tokens };
 }
 
-function keep(options: DoubleOptions, state: State, tokens: Tokens): void {
-  if (options.file === undefined) return;
-  writeFileSync(`${options.file}.new`, JSON.stringify({ state, tokens }));
-  renameSync(`${options.file}.new`, options.file);
+const keepEveryMs = 20;
+
+/** Writes the state where `file` says, soon after each change and once more at the end. */
+class Keeper {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly file: string | undefined,
+    private readonly kept: { state: State; tokens: Tokens },
+  ) {}
+
+  changed(): void {
+    if (this.file === undefined || this.timer !== undefined) return;
+    this.timer = setTimeout(() => this.write(), keepEveryMs);
+  }
+
+  /** As a whole or not at all. */
+  write(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.file === undefined) return;
+    writeFileSync(`${this.file}.new`, JSON.stringify(this.kept));
+    renameSync(`${this.file}.new`, this.file);
+  }
 }
 
 /** After a power cut: workers are gone, locks in configs stay, no guest runs unless its machine outlived us. */

@@ -56,8 +56,10 @@ async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response
   if (faults.meets('lostRequest', name)) return void incoming.socket.destroy();
   const instead = faults.meets('answer', name);
   if (instead) return send(response, plainReply(instead.status, instead.reason));
-  if (faults.meets('brokenPipe', name)) {
-    return send(response, { status: 596, reason: 'Broken pipe', contentType: null, body: null });
+  const broken = faults.meets('brokenPipe', name);
+  if (broken) {
+    const { status = 596, reason = 'Broken pipe' } = broken;
+    return send(response, { status, reason, contentType: null, body: null });
   }
   const reply = await answer(dispatcher, request);
   const slow = faults.meets('slow', name);

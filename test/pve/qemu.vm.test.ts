@@ -30,7 +30,7 @@ describe.skipIf(skip !== '')(`the double with real VMs behind it ${skip}`, () =>
     chmodSync(home, 0o755);
     symlinkSync(templates, join(home, 'templates'));
     machines = await openMachinesQemu({ home, clock: systemClock, log: silentLog, templateVmid: 9001 });
-    double = await openPveDouble({ version: '9.2', machines });
+    double = await openPveDouble({ version: '9.2', machines, file: join(home, 'state.json') });
   });
 
   afterAll(async () => {
@@ -88,6 +88,27 @@ describe.skipIf(skip !== '')(`the double with real VMs behind it ${skip}`, () =>
     expect(await ended(double, await ask(double, `POST ${vm}/status/start`), 20_000)).toBe('OK');
     const read = await ask(double, `GET ${vm}/agent/file-read?file=/tmp/from-pve`);
     expect(read.data).toMatchObject({ 'bytes-read': 6 });
+  });
+
+  test('a double that is killed and opened again finds its VMs running', async () => {
+    await double.kill();
+    const { certificates } = double;
+    double = await openPveDouble({ version: '9.2', machines, file: join(home, 'state.json'), certificates });
+    expect((await ask(double, `GET ${vm}/status/current`)).data).toMatchObject({ status: 'running' });
+    expect((await ask(double, `GET ${vm}/agent/file-read?file=/tmp/from-pve`)).data).toMatchObject({ 'bytes-read': 6 });
+    const { data } = await ask(double, `GET ${vm}/status/current`);
+    expect((data as { mem: number }).mem).toBeGreaterThan(10_000_000);
+  });
+
+  test('the guest’s own power-off is noticed', async () => {
+    const form = new URLSearchParams([
+      ['command', '/bin/sh'],
+      ['command', '-c'],
+      ['command', 'systemctl poweroff'],
+    ]);
+    await ask(double, `POST ${vm}/agent/exec?${form.toString()}`);
+    const status = async () => (await ask(double, `GET ${vm}/status/current`)).data;
+    await expect.poll(status, { timeout: 60_000, interval: 500 }).toMatchObject({ status: 'stopped' });
   });
 
   test('stops, is deleted, and the template refuses while it is used', async () => {

@@ -86,7 +86,7 @@ function checkValue(property: Property, value: Json, path: string): string | und
   const text = String(value);
   const wrongFormat = checkFormat(property.format, text, path);
   if (wrongFormat !== undefined) return `invalid format - ${wrongFormat}\n`;
-  if (property.pattern !== undefined && !new RegExp(`^(?:${property.pattern})$`).test(text)) {
+  if (property.pattern !== undefined && !perlPattern(property.pattern).test(text)) {
     return 'value does not match the regex pattern';
   }
   return checkBounds(property, text);
@@ -164,4 +164,9 @@ function parsePropertyString(table: Record<string, Property>, text: string): Rec
     parsed[key] = table[key]?.type === 'boolean' ? booleanOf(raw) : raw;
   }
   return parsed;
+}
+
+/** Perl writes the flags of an inner pattern as `(?^i:…)`, and `(?>…)` only to be quicker. */
+function perlPattern(pattern: string): RegExp {
+  return new RegExp(`^(?:${pattern.replace(/\(\?(?:\^[a-z]*:|>)/g, '(?:')})$`);
 }

@@ -8,7 +8,7 @@ import { runStatd } from '../world/statd.ts';
 import { World } from '../world/world.ts';
 import { arrange, heldByCleanup, leftByOthers, recordedWorld } from './arrange.ts';
 import { differences } from './compare.ts';
-import { readCases, type Exchange } from './recording.ts';
+import { readCases, type Case, type Exchange } from './recording.ts';
 import { FastClock } from './fastClock.ts';
 
 export interface Disagreement {
@@ -80,7 +80,7 @@ class Player {
 
   private run = '';
 
-  async play(one: { name: string; given?: string; exchanges: Exchange[] }): Promise<Disagreement[]> {
+  async play(one: Case): Promise<Disagreement[]> {
     const run = one.exchanges[0]?.run ?? '';
     if (run !== this.run) for (const vmid of Object.keys(this.world.state.vms)) this.world.locks.free(Number(vmid));
     this.run = run;

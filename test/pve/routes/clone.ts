@@ -224,7 +224,7 @@ function fullDisk(plan: Plan, [key, raw]: [string, string], log: (text: string) 
 
 function reserve(plan: Plan, one: { volume: string; bytes: number; log: (text: string) => void }): void {
   try {
-    assertSpace(plan.world, parseVolume(one.volume).storage, one.bytes);
+    assertSpace(plan.world, { storage: parseVolume(one.volume).storage, node: plan.target }, one.bytes);
   } catch (error) {
     if (!(error instanceof NoSpace)) throw error;
     const path = pathOf(plan.world, one.volume);

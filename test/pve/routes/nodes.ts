@@ -29,9 +29,9 @@ export const nodeRoutes: Routes = {
   },
 };
 
-function rootDisk(world: World): { total: number; used: number } {
+function rootDisk(world: World, node: string): { total: number; used: number } {
   const [name, storage] = Object.entries(world.state.storages)[0] ?? [];
-  return storage && name ? { total: storage.totalBytes, used: usedBytes(world, name) } : { total: 0, used: 0 };
+  return storage && name ? { total: storage.totalBytes, used: usedBytes(world, name, node) } : { total: 0, used: 0 };
 }
 
 /** One node in a list; who may not audit it sees that it is there and no more. */
@@ -46,7 +46,7 @@ export function nodeLine(world: World, name: string, audited: boolean): JsonObje
     ssl_fingerprint: node.fingerprint,
   };
   if (!audited || !node.online) return line;
-  const disk = rootDisk(world);
+  const disk = rootDisk(world, name);
   return {
     ...line,
     cpu: 0.05,
@@ -72,7 +72,7 @@ function memoryUsed(world: World, name: string): number {
 function nodeStatus({ world, node: name }: Call): Json {
   const node = world.state.nodes[name] as NodeState;
   const used = memoryUsed(world, name);
-  const disk = rootDisk(world);
+  const disk = rootDisk(world, name);
   const available = node.memoryBytes - used;
   const kernel = { sysname: 'Linux', release: '6.14.11-4-pve', version: '#1 SMP PREEMPT_DYNAMIC', machine: 'x86_64' };
   const cpuinfo: JsonObject = {
@@ -134,7 +134,7 @@ function network({ world, node, given }: Call): Json {
 
 function nodeSample(world: World, name: string): JsonObject {
   const node = world.state.nodes[name] as NodeState;
-  const disk = rootDisk(world);
+  const disk = rootDisk(world, name);
   const used = memoryUsed(world, name);
   const sample: JsonObject = {
     cpu: 0.05,

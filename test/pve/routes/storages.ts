@@ -20,11 +20,11 @@ export const storageRoutes: Routes = {
   'GET /nodes/{node}/storage': list,
   'GET /nodes/{node}/storage/{storage}': () =>
     ['content', 'file-restore', 'prunebackups', 'rrd', 'rrddata', 'status', 'upload'].map((subdir) => ({ subdir })),
-  'GET /nodes/{node}/storage/{storage}/status': ({ world, given }) => {
+  'GET /nodes/{node}/storage/{storage}/status': ({ world, given, node }) => {
     const name = String(given.storage);
     const storage = world.state.storages[name];
     if (storage === undefined) throw badParameters({ storage: 'No such storage.' });
-    return statusOf(world, name, storage);
+    return statusOf(world, [name, storage], node);
   },
   'GET /nodes/{node}/storage/{storage}/content': content,
 };
@@ -47,8 +47,8 @@ function configOf(world: World, name: string, one: StorageState): JsonObject {
   };
 }
 
-function statusOf(world: World, name: string, one: StorageState): JsonObject {
-  const used = usedBytes(world, name);
+function statusOf(world: World, [name, one]: [string, StorageState], node: string): JsonObject {
+  const used = usedBytes(world, name, node);
   return {
     type: one.type,
     content: one.content.join(','),
@@ -74,7 +74,7 @@ function list({ world, caller, given, node }: Call): Json {
         (given.storage === undefined || given.storage === name) && !(given.enabled === 1 && one.disabled),
     )
     .map(([name, one]) => {
-      const status = statusOf(world, name, one);
+      const status = statusOf(world, [name, one], node);
       return { storage: name, ...status, used_fraction: Number(status.used) / Math.max(1, one.totalBytes) };
     });
 }
@@ -93,18 +93,20 @@ export function storageLines(world: World, caller: string): JsonObject[] {
         content: one.content.join(','),
         shared: one.shared ? 1 : 0,
         status: world.state.nodes[node]?.online ? 'available' : 'unknown',
-        disk: usedBytes(world, name),
+        disk: usedBytes(world, name, node),
         maxdisk: one.totalBytes,
       })),
   );
 }
 
-function content({ world, given }: Call): Json {
+function content({ world, given, node }: Call): Json {
   const name = String(given.storage);
   storageOf(world, name);
   const kind = given.content;
+  const { shared } = storageOf(world, name);
   const lines: JsonObject[] = [];
   for (const vm of Object.values(world.state.vms)) {
+    if (!shared && vm.node !== node) continue;
     for (const [, raw] of drives(vm.config)) {
       const { volume } = parseDrive(raw);
       if (parseVolume(volume).storage !== name) continue;

@@ -83,11 +83,12 @@ export function volumeExists(world: World, volume: string): boolean {
   );
 }
 
-/** What is used: everything else, and a share of each volume. A full clone takes all of its size, a linked one little. */
-export function usedBytes(world: World, name: string): number {
+/** What is used on this node: everything else, and a share of each volume. A full clone takes all of its size, a linked one little. */
+export function usedBytes(world: World, name: string, node: string): number {
   const storage = storageOf(world, name);
   let used = storage.otherBytes;
   for (const vm of Object.values(world.state.vms)) {
+    if (!storage.shared && vm.node !== node) continue;
     for (const [, raw] of drives(vm.config)) {
       if (parseVolume(parseDrive(raw).volume).storage === name) used += usedByDrive(raw);
     }
@@ -104,9 +105,9 @@ function usedByDrive(raw: string): number {
 }
 
 /** @throws as qemu-img does when the file system has no room for `bytes` more. */
-export function assertSpace(world: World, name: string, bytes: number): void {
-  const storage = storageOf(world, name);
-  if (usedBytes(world, name) + bytes > storage.totalBytes) throw new NoSpace();
+export function assertSpace(world: World, where: { storage: string; node: string }, bytes: number): void {
+  const storage = storageOf(world, where.storage);
+  if (usedBytes(world, where.storage, where.node) + bytes > storage.totalBytes) throw new NoSpace();
 }
 
 export class NoSpace extends Error {

@@ -12,8 +12,8 @@ export interface FaultKinds {
   lostAnswer: FaultRule;
   /** The connection ends and nothing was done. */
   lostRequest: FaultRule;
-  /** The node's daemon behind the proxy breaks: 596 without a body. */
-  brokenPipe: FaultRule;
+  /** Between the daemon asked and the one that does it: 595, 596 or 599 without a body. Default `596 Broken pipe`. */
+  brokenPipe: FaultRule & { status?: number; reason?: string };
   /** An answer of this status and reason instead of the real one; nothing is done. */
   answer: FaultRule & { status: number; reason: string };
 }

@@ -27,7 +27,7 @@ function remember(world: World, vm: VmState): void {
   const rows = (world.state.rrd[vm.vmid] ??= []);
   if (rows.at(-1)?.time === minute) return;
   const { cpu, maxcpu, mem, maxmem, maxdisk, netin, netout } = vm.sample ?? {};
-  const always = { cpu, maxcpu, mem, maxmem, disk: 0, maxdisk };
+  const always = { cpu, maxcpu, mem, maxmem, disk: 0, maxdisk, ...(world.facts.memhost ? { memhost: mem } : {}) };
   rows.push({ time: minute, values: JSON.parse(JSON.stringify(vm.run ? { ...always, netin, netout } : always)) });
   if (rows.length > historyMax) rows.shift();
 }
