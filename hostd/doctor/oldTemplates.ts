@@ -14,7 +14,7 @@ export async function collectTemplates(site: Site): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { marker, record } of all.slice(1)) {
     try {
-      await finishTask(site.client.api, site.clock, await removal(site, record));
+      await finishTask(site, await removal(site, record));
       findings.push(good(`template ${marker.templateId} (VM ${record.vmid}) was removed`));
     } catch (error) {
       if (!says(error, /still in use by linked clone/i)) throw error;

@@ -71,6 +71,12 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
         'out DROP 10.10.10.1,203.0.113.0/24',
         'out ACCEPT 1.0.0.0-223.255.255.255',
       ]);
+      await world.driver.start(vmRef, { boot: 1, mac });
+      await world.driver.kill(vmRef);
+      Object.assign(firewall, { options: {}, rules: firewall.rules.slice(1) });
+      await world.driver.start(vmRef, { boot: 2, mac });
+      expect(firewall.options).toMatchObject({ enable: 1, policy_out: 'DROP' });
+      expect(firewall.rules).toHaveLength(6);
       await world.driver.delete(vmRef, owner);
       await world.driver.clone({ ...spec, network: 'none' });
       const closed = world.double.state.firewalls[`/vms/${vm!.vmid}`]!;

@@ -12,7 +12,7 @@ import type { ListedVm } from './lists.ts';
 import { writeVmMarker, type VmMarker } from './marker.ts';
 import type { VmRecord } from './records.ts';
 import { homeTag, vmApi, type Site } from './site.ts';
-import { finishTask } from './task.ts';
+import { finishTask, fullCloneMaxMs } from './task.ts';
 import { requireTemplate, type PveTemplate } from './templates.ts';
 
 export interface CloneParts {
@@ -85,12 +85,12 @@ async function runClone(
   const source = vmApi(site, { vmid: template.record.vmid, node });
   const full = () =>
     parts.fullClones.run(async () =>
-      finishTask(site.client.api, site.clock, await source.clone.$post({ ...ask, full: true, storage })),
+      finishTask(site, await source.clone.$post({ ...ask, full: true, storage }), fullCloneMaxMs),
     );
   const isElsewhere = storage !== undefined && storage !== bootDisk(template.record.config)?.storage;
   if (isElsewhere) return full();
   try {
-    await finishTask(site.client.api, site.clock, await source.clone.$post({ ...ask, full: false }));
+    await finishTask(site, await source.clone.$post({ ...ask, full: false }));
   } catch (error) {
     if (!says(error, /linked clone feature is not supported/i)) throw error;
     await full();
@@ -127,12 +127,13 @@ async function complete(parts: CloneParts, record: VmRecord, spec: VmSpec): Prom
       disk: disk.slot as 'virtio0',
       size: `${spec.diskGiB}G`,
     });
-    if (task) await finishTask(site.client.api, site.clock, task);
+    if (task) await finishTask(site, task);
   }
   await closeIn(site, record, accessFor(site.settings, spec.network, await parts.blocked()));
   // Resizing has changed the configuration.
   const now = await site.records.read(record);
-  const marker: VmMarker = { owner: spec.owner, home: site.settings.node, complete: true, boot: 0 };
+  const { owner, network } = spec;
+  const marker: VmMarker = { owner, home: site.settings.node, network, complete: true, boot: 0 };
   await changeVm(site, now, { marker, config: configOf(site, record.vmid, spec) });
 }
 

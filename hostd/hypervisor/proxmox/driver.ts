@@ -87,7 +87,8 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   }
 
   start(vmRef: string, start: StartOptions): Promise<void> {
-    return this.#effect(vmRef, () => startVm(this.#site, vmRef, start));
+    const parts = { site: this.#site, blocked: () => this.#facts.blocked() };
+    return this.#effect(vmRef, () => startVm(parts, vmRef, start));
   }
 
   requestStop(vmRef: string): Promise<void> {

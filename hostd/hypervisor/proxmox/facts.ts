@@ -1,3 +1,5 @@
+import { describeError } from '@lebureau/kit/fault';
+import { within } from '../../limit.ts';
 import type { NodeFacts } from '../driver.ts';
 import { SharedCall } from './sharedCall.ts';
 import type { Site } from './site.ts';
@@ -5,6 +7,7 @@ import { bootDisk } from './disk.ts';
 import { templateSeen, templatesOf } from './templates.ts';
 
 const slowGoodMs = 60_000;
+const storageMaxMs = 4_000;
 
 interface NodeStatus {
   cpuinfo: { cpus: number; hvm?: string | number };
@@ -22,6 +25,7 @@ export class PveFacts {
   readonly #version: SharedCall<string>;
   readonly #firewall: SharedCall<boolean>;
   readonly #addresses: SharedCall<string[]>;
+  #diskFree = 0;
 
   constructor(site: Site) {
     this.#site = site;
@@ -55,7 +59,7 @@ export class PveFacts {
     const [version, status, diskFreeMiB, isFirewallOn, templates] = await Promise.all([
       this.#version.get(),
       node.status.$get() as unknown as Promise<NodeStatus>,
-      this.#diskFreeMiB(),
+      this.#diskFreeInTime(),
       this.#firewall.get(),
       templateSeen(this.#site),
     ]);
@@ -71,6 +75,18 @@ export class PveFacts {
         : 'The firewall of the datacenter is off, so guests would not be closed in. Run `bun hostd/main.ts doctor`.',
       templates,
     };
+  }
+
+  /** A storage that hangs must not make the whole node silent: then what it said last is said. */
+  async #diskFreeInTime(): Promise<number> {
+    const { clock } = this.#site;
+    const limit = { clock, limitMs: storageMaxMs, code: 'hypervisor_failed', doing: 'ask the storage what is free' };
+    try {
+      this.#diskFree = await within(this.#diskFreeMiB(), limit);
+    } catch (error) {
+      this.#site.log.warn('storage did not answer', { error: describeError(error) });
+    }
+    return this.#diskFree;
   }
 
   /** Of the storage that clones go to: the one that is set, or that of the first template. */

@@ -45,7 +45,7 @@ export class HalfClones {
 /** What nobody ever started holds nothing of anybody. */
 export async function removeUnstarted(site: Site, record: VmRecord): Promise<void> {
   site.records.forget(record.vmid);
-  await finishTask(site.client.api, site.clock, await removal(site, record));
+  await finishTask(site, await removal(site, record));
   site.records.forget(record.vmid);
 }
 

@@ -7,6 +7,8 @@ export interface VmMarker {
   owner: string;
   /** The node whose hostd looks after it, wherever it runs. */
   home: string;
+  /** What it may reach. */
+  network?: 'internet' | 'none';
   /** False while disks, firewall or configuration are not all in place. */
   complete: boolean;
   /** The `boot` of the last start, 0 before the first. */

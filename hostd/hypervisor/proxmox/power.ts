@@ -3,6 +3,7 @@ import type { StartOptions } from '../driver.ts';
 import { changeVm, type ConfigChange } from './change.ts';
 import { says } from './faults.ts';
 import { requireVm } from './find.ts';
+import { accessFor, closeIn } from './firewall.ts';
 import type { ListedVm } from './lists.ts';
 import type { VmMarker } from './marker.ts';
 import { lastStart, powerSeen } from './observe.ts';
@@ -13,12 +14,21 @@ import { finishTask } from './task.ts';
 /** How long Proxmox VE waits for a guest that was asked to power off. hostd cuts it when its own patience ends. */
 const shutdownSeconds = 600;
 
-export async function startVm(site: Site, vmRef: string, start: StartOptions): Promise<void> {
+export interface StartParts {
+  site: Site;
+  /** Networks no guest may reach, as they are now. */
+  blocked: () => Promise<readonly string[]>;
+}
+
+export async function startVm({ site, blocked }: StartParts, vmRef: string, start: StartOptions): Promise<void> {
   const { vm, record } = await requireMarked(site, vmRef);
   const { power, trouble } = powerSeen(vm, record.lock);
   if (power === 'running') return;
   if (power === 'paused' && record.marker.boot === start.boot) return resume(site, vm, trouble);
   if (power !== 'off') throw new Fault('hypervisor_failed', 'It is not off, so it cannot be started anew.');
+  const { network, boot } = record.marker;
+  // Nodes may have joined since, and settings changed. Before the first start that was done a moment ago.
+  if (boot > 0 && network !== undefined) await closeIn(site, vm, accessFor(site.settings, network, await blocked()));
   const before = await lastStart(site, vm);
   const marker: VmMarker = {
     ...record.marker,
@@ -73,7 +83,7 @@ async function noteStop(site: Site, record: VmRecord & { marker: VmMarker }): Pr
 /** @param fine a refusal that says that it is so already. */
 async function run(site: Site, order: () => Promise<string>, fine?: RegExp): Promise<void> {
   try {
-    await finishTask(site.client.api, site.clock, await order());
+    await finishTask(site, await order());
   } catch (error) {
     if (fine === undefined || !says(error, fine)) throw error;
   }

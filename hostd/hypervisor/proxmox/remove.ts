@@ -46,7 +46,7 @@ async function removeOne(
   if (powerSeen(vm, record.lock).power !== 'off' || vm.status === 'running') await stopNow(site, vm);
   site.records.forget(vm.vmid);
   try {
-    await finishTask(site.client.api, site.clock, await removal(site, record));
+    await finishTask(site, await removal(site, record));
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

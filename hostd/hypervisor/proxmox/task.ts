@@ -1,6 +1,11 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { PveError, type PveApi } from './client.ts';
 
+interface TaskSite {
+  client: { api: PveApi };
+  clock: Clock;
+}
+
 export interface Upid {
   text: string;
   node: string;
@@ -19,20 +24,24 @@ export function parseUpid(text: unknown): Upid {
 const firstPauseMs = 100;
 const pauseMaxMs = 1_000;
 const unansweredMax = 10;
-/** A full clone of a large disk takes long; whoever waits has a limit of its own. */
-const taskMaxMs = 3_600_000;
+const taskMaxMs = 300_000;
+/** A full clone of a large disk takes long. */
+export const fullCloneMaxMs = 3_600_000;
 const logLines = 50;
 
 /**
  * Waits for a task: a 200 with a UPID only says that a worker started. Asked of the node that runs it, at most once a
  * second after the first moments. Warnings are success.
+ * Whoever waits behind it must not wait for ever, so a task that does not end is given up, and looked at again later.
  * @throws PveError with the exit status and the end of the log.
  */
-export async function finishTask(api: PveApi, clock: Clock, started: unknown): Promise<void> {
+export async function finishTask(site: TaskSite, started: unknown, limitMs = taskMaxMs): Promise<void> {
+  const { clock } = site;
+  const { api } = site.client;
   const upid = parseUpid(started);
   const task = api.nodes.$(upid.node).tasks.$(upid.text);
   let unanswered = 0;
-  const untilMs = clock.monotonicMs() + taskMaxMs;
+  const untilMs = clock.monotonicMs() + limitMs;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.6, pauseMaxMs)) {
     try {
       const { status, exitstatus } = await task.status.$get();
