@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { vmidsToTry } from '@lebureau/hostd/hypervisor/proxmox/addressing';
 import { findReference } from './api/reference.ts';
@@ -21,20 +24,20 @@ describe.skipIf(findReference() === undefined)('the driver on Proxmox VE, afterw
     return vm;
   };
   /** As root's narrow script does it. */
-  const unlocks = (vmid: number) => {
-    const vm = world.double.state.vms[vmid];
+  const unlocks = ({ double }: DriverWorld, vmid: number) => {
+    const vm = double.state.vms[vmid];
     if (vm?.config.lock !== 'clone') throw new Error('no cut-off clone');
     delete vm.config.lock;
-    const { members } = world.double.state.pools.desks!;
+    const { members } = double.state.pools.desks!;
     if (!members.includes(vmid)) members.push(vmid);
   };
-  const withUnlock = async () => {
+  const withUnlock = async (of = world) => {
     const server = Bun.serve({
       port: 0,
       hostname: '127.0.0.1',
       fetch: (request) => {
         try {
-          unlocks(Number(new URL(request.url).pathname.slice(1)));
+          unlocks(of, Number(new URL(request.url).pathname.slice(1)));
           return new Response('ok');
         } catch {
           return new Response('no', { status: 500 });
@@ -42,7 +45,7 @@ describe.skipIf(findReference() === undefined)('the driver on Proxmox VE, afterw
       },
     });
     const command = ['curl', '-sf', `http://127.0.0.1:${server.port}/{vmid}`];
-    return { driver: world.again({ unlockCommand: command }), stop: () => server.stop(true) };
+    return { driver: of.again({ unlockCommand: command }), stop: () => server.stop(true) };
   };
 
   test('a clone that was cut off with its marker is begun anew where root lets us, and told where not', async () => {
@@ -71,8 +74,7 @@ describe.skipIf(findReference() === undefined)('the driver on Proxmox VE, afterw
     const { driver, stop } = await withUnlock();
     await driver.clone(spec);
     await stop();
-    const named = world.vms().filter((vm) => vm.config.name === vmRef);
-    expect(named).toHaveLength(1);
+    expect(world.vms().map((vm) => vm.config.name)).toEqual([vmRef]);
   });
 
   test('an id that another VM holds is passed over, and that VM is never touched', async () => {
@@ -146,4 +148,32 @@ describe.skipIf(findReference() === undefined)('the driver on Proxmox VE, afterw
     expect(seen).toMatchObject({ power: 'off', boot: 1 });
     expect(seen!.offBecause).toBeUndefined();
   });
+
+  test('a power cut at any moment of a clone leaves one desktop', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lb-half-'));
+    const file = join(folder, 'state.json');
+    const { certificates } = world.double;
+    for (const afterMs of [0, 4, 8, 12, 16, 20, 25, 30, 40]) {
+      rmSync(file, { force: true });
+      const first = await openDriverWorld({ version: '9.2', pace: 0.05, file, certificates });
+      const cut = first.driver.clone(spec).catch(() => {});
+      await Bun.sleep(afterMs);
+      await first.double.kill();
+      await cut;
+      const later = await openDriverWorld({ version: '9.2', file, certificates });
+      const { driver, stop } = await withUnlock(later);
+      for (let tries = 0; tries < 20; tries++) {
+        const isDone = await driver.clone(spec).then(
+          () => true,
+          () => false,
+        );
+        if (isDone) break;
+      }
+      await stop();
+      expect(later.vms().map((vm) => vm.config.name)).toEqual([vmRef]);
+      expect(await later.again().look(vmRef)).toMatchObject({ owner, complete: true });
+      await later.close();
+    }
+    rmSync(folder, { recursive: true });
+  }, 60_000);
 });

@@ -7,7 +7,7 @@ import { bootDisk } from './disk.ts';
 import { isTaken, says } from './faults.ts';
 import { ownedVm } from './find.ts';
 import { accessFor, closeIn } from './firewall.ts';
-import { isBeingCloned, readOrReveal, removeUnstarted, type HalfClones } from './halfClone.ts';
+import { isBeingCloned, isCloneDraft, readOrReveal, removeUnstarted, type HalfClones } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
 import { writeVmMarker, type VmMarker } from './marker.ts';
 import type { VmRecord } from './records.ts';
@@ -23,6 +23,8 @@ export interface CloneParts {
   /** Networks no guest may reach: the nodes' own addresses and what the operator closed. */
   blocked: () => Promise<readonly string[]>;
 }
+
+const clonesMax = 2;
 
 export async function cloneVm(parts: CloneParts, spec: VmSpec): Promise<void> {
   const { site } = parts;
@@ -61,17 +63,19 @@ async function cloneAs(
 ): Promise<VmRecord | 'others'> {
   const { site } = parts;
   const place = { vmid: wanted.vmid, node: site.settings.node };
-  try {
-    await runClone(parts, wanted);
-  } catch (error) {
-    if (!isTaken(error)) throw error;
-    const listed: ListedVm = { ...place, status: 'unknown', isTemplate: false, tags: [] };
-    const held = await whoseIs(parts, listed, wanted.spec);
-    // It was there a moment ago: the next look decides.
-    if (held === 'free') throw error;
-    return held;
+  for (let tries = 1; ; tries++) {
+    try {
+      await runClone(parts, wanted);
+      return await site.records.read(place);
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      const listed: ListedVm = { ...place, status: 'unknown', isTemplate: false, tags: [] };
+      const held = await whoseIs(parts, listed, wanted.spec);
+      if (held !== 'free') return held;
+      // It was there a moment ago, or was a leftover that is removed now.
+      if (tries === clonesMax) throw error;
+    }
   }
-  return site.records.read(place);
 }
 
 async function runClone(
@@ -104,7 +108,8 @@ async function whoseIs(parts: CloneParts, vm: ListedVm, spec: VmSpec): Promise<V
   const seen = await readOrReveal(parts, vm);
   if (seen === 'free' || seen === 'others') return seen;
   if (seen.marker !== undefined && seen.marker.owner !== spec.owner) return 'others';
-  const record = isBeingCloned(seen) ? await parts.halfClones.settle(parts.site, vm) : seen;
+  const isHalf = isBeingCloned(seen) || isCloneDraft(seen);
+  const record = isHalf ? await parts.halfClones.settle(parts.site, vm) : seen;
   if (record === undefined) return 'free';
   if (record.marker?.owner !== spec.owner) return 'others';
   return (await isWhole(parts.site, record)) ? record : 'free';

@@ -10,6 +10,11 @@ export function isBeingCloned(record: VmRecord): boolean {
   return record.lock === 'clone' || record.lock === 'create';
 }
 
+/** What a clone is called before it has a configuration of its own: Proxmox VE's words. */
+export function isCloneDraft(record: VmRecord): boolean {
+  return record.marker === undefined && String(record.config.description ?? '').trim() === 'qmclone temporary file';
+}
+
 /**
  * Clones that were seen locked, with the clone tasks that ran then. When none of those runs any more and the lock is
  * still there, nobody will ever take it off: the node lost power in the middle.
@@ -25,8 +30,8 @@ export class HalfClones {
   async settle(site: Site, vm: ListedVm): Promise<VmRecord | undefined> {
     await this.requireIdle(site, vm);
     const record = await readIfThere(site, vm);
-    if (record === undefined || !isBeingCloned(record)) return record;
-    await takeLockOff(site, record);
+    if (record === undefined || !(isBeingCloned(record) || isCloneDraft(record))) return record;
+    if (isBeingCloned(record)) await takeLockOff(site, record);
     await removeUnstarted(site, record);
     return undefined;
   }
