@@ -13,7 +13,7 @@ export interface VmRecord extends VmPlace {
   config: Readonly<Record<string, unknown>>;
 }
 
-const goodMs = 30_000;
+const goodMs = 300_000;
 
 /**
  * Configurations that were read lately. Their only writer is this driver, which forgets one before it changes it; the
@@ -52,7 +52,7 @@ export class VmRecords {
     return record;
   }
 
-  /** As it was read within the last half minute, when it was on the same node. @throws PveError */
+  /** As it was read within the last minutes, when it was on the same node. @throws PveError */
   recent(place: VmPlace): Promise<VmRecord> {
     const known = this.#known.get(place.vmid);
     const isGood = known !== undefined && known.record.node === place.node;
