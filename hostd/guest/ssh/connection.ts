@@ -78,6 +78,14 @@ export class SshConnection {
     return this.openChannel((client, take) => client.subsys(name, take));
   }
 
+  /**
+   * A stream to the standard input and output of this command line of the guest, which ends with it. The caller ends it.
+   * @throws Fault guest_unreachable
+   */
+  openProgram(command: string): Promise<Duplex> {
+    return this.openChannel((client, take) => client.exec(command, take));
+  }
+
   private async openChannel(ask: ChannelAsk): Promise<Duplex> {
     if (this.channels >= this.limits.channelsMax)
       throw new Fault('guest_unreachable', 'Too many SSH channels to this desktop are open.', { retryAfterSeconds: 1 });

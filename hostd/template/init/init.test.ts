@@ -267,3 +267,18 @@ function readOr(path: string): string {
     return '';
   }
 }
+
+test('over standard input and output it does the same, knows the same, and ends with its host', async () => {
+  await init.identify({ ...identity, owner: 'asg_stdio' }, 5000);
+  const { stream, ended } = guest.overStdio();
+  const other = openInitChannel(stream, systemClock);
+  expect((await other.health(5000)).identity).toBe('asg_stdio:2');
+  const stdin = new Uint8Array(3_000_000).map((_, i) => i % 251);
+  const result = await other.exec({
+    ...{ argv: ['cat'], user, cwd: '/', stdin },
+    ...{ timeoutMs: 10_000, outputMaxBytes: 4_000_000 },
+  });
+  expect(Buffer.from(result.stdout).equals(Buffer.from(stdin))).toBe(true);
+  other.close();
+  await ended;
+});
