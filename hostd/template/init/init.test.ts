@@ -272,7 +272,7 @@ test('over standard input and output it does the same, knows the same, and ends 
   await init.identify({ ...identity, owner: 'asg_stdio' }, 5000);
   const { stream, ended } = guest.overStdio();
   const other = openInitChannel(stream, systemClock);
-  expect((await other.health(5000)).identity).toBe('asg_stdio:2');
+  expect((await other.health(5000)).identity).toBe('asg_stdio:2:0');
   const stdin = new Uint8Array(3_000_000).map((_, i) => i % 251);
   const result = await other.exec({
     ...{ argv: ['cat'], user, cwd: '/', stdin },
