@@ -266,16 +266,29 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
 
   test('a guest that powers itself off, even while no driver looks, is told from one that was cut off', async () => {
     const process = await processOf('other');
-    void exec('other', 'sync; echo o > /proc/sysrq-trigger').catch(() => {});
-    await systemClock.sleep(1500);
+    const later = 'sleep 3; echo o > /proc/sysrq-trigger';
+    await exec('other', `sync; setsid sh -c '${later}' </dev/null >/dev/null 2>&1 &`);
     await driver.close();
-    await systemClock.sleep(5000);
+    await expect.poll(() => isOff('other', process), { timeout: 60_000 }).toBe(true);
     driver = await open(home);
     const off = await until('other', (seen) => seen?.power === 'off');
     expect(off).toMatchObject({ power: 'off', boot: 2, offBecause: 'guest' });
     expect(isAlive(process)).toBe(false);
     expect(await driver.look('other')).toMatchObject({ power: 'off', offBecause: 'guest' });
   });
+
+  /** Seen past the driver: the process is gone, or says that its guest has shut down. */
+  async function isOff(vmRef: string, process: ProcessIdentity): Promise<boolean> {
+    if (!isAlive(process)) return true;
+    const socket = await connectUnix(join(vmPaths(home, vmRef).run, 'qmp.sock'), {
+      clock: systemClock,
+      timeoutMs: 5000,
+    });
+    const qmp = new Qmp(socket);
+    const { status } = (await qmp.execute('query-status')) as { status: string };
+    qmp.close();
+    return status === 'shutdown';
+  }
 
   test('a guest that was halted goes on with its memory when the same boot is started again', async () => {
     const process = await processOf('warm');
