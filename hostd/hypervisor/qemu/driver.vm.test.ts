@@ -22,6 +22,7 @@ import type { VmSeen, VmSpec } from '../driver.ts';
 import { runCommand } from './command.ts';
 import { openQemuDriver, type QemuDriver, type QemuDriverOptions } from './driver.ts';
 import { readBoot, vmPaths } from './files.ts';
+import { isOff } from './isOff.ts';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process.ts';
 import { Qmp } from './qmp.ts';
 import { connectUnix } from './socket.ts';
@@ -266,29 +267,15 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
 
   test('a guest that powers itself off, even while no driver looks, is told from one that was cut off', async () => {
     const process = await processOf('other');
-    const later = 'sleep 3; echo o > /proc/sysrq-trigger';
-    await exec('other', `sync; setsid sh -c '${later}' </dev/null >/dev/null 2>&1 &`);
+    await exec('other', `sync; setsid sh -c 'sleep 3; echo o > /proc/sysrq-trigger' </dev/null >/dev/null 2>&1 &`);
     await driver.close();
-    await expect.poll(() => isOff('other', process), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => isOff(vmPaths(home, 'other').run, process), { timeout: 60_000 }).toBe(true);
     driver = await open(home);
     const off = await until('other', (seen) => seen?.power === 'off');
     expect(off).toMatchObject({ power: 'off', boot: 2, offBecause: 'guest' });
     expect(isAlive(process)).toBe(false);
     expect(await driver.look('other')).toMatchObject({ power: 'off', offBecause: 'guest' });
   });
-
-  /** Seen past the driver: the process is gone, or says that its guest has shut down. */
-  async function isOff(vmRef: string, process: ProcessIdentity): Promise<boolean> {
-    if (!isAlive(process)) return true;
-    const socket = await connectUnix(join(vmPaths(home, vmRef).run, 'qmp.sock'), {
-      clock: systemClock,
-      timeoutMs: 5000,
-    });
-    const qmp = new Qmp(socket);
-    const { status } = (await qmp.execute('query-status')) as { status: string };
-    qmp.close();
-    return status === 'shutdown';
-  }
 
   test('a guest that was halted goes on with its memory when the same boot is started again', async () => {
     const process = await processOf('warm');
