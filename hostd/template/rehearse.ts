@@ -27,8 +27,11 @@ export async function rehearse(machine: WarmMachine, warming: Warming): Promise<
     await program(machine);
     meter.tell((done + 1) / (programs.length + 1));
   }
-  for (let i = 0; i < 5; i++) await run(machine, 'true', 30_000);
   await machine.init.exec({ argv: ['sh', '-c', tidy], user: 'root', timeoutMs: 120_000, outputMaxBytes: 4096 });
+  for (const command of firstCommands) {
+    for (let i = 0; i < 3; i++)
+      await machine.init.exec({ argv: command, user: 'agent', timeoutMs: 60_000, outputMaxBytes: 4096 });
+  }
   await restPointer(machine);
   await waitForRest(machine, warming);
   await machine.init.forget(30_000);
@@ -36,6 +39,14 @@ export async function rehearse(machine: WarmMachine, warming: Warming): Promise<
   // The init program has seen its host leave, so every clone finds it waiting at the start of a frame.
   await warming.clock.sleep(1_000);
 }
+
+/** What a clone is asked first: after the memory was tidied, so that programs and the ways to them are in it. */
+const firstCommands = [
+  ['python3', '-c', 'pass'],
+  ['bash', '-c', 'true'],
+  ['sh', '-c', 'true'],
+  ['true'],
+];
 
 const windowTries = 600;
 /** Starts a program, waits for its window, closes it and waits for its end. */

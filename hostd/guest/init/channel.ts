@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 /**
  * The resident init process of the template, as hostd sees it. The wire format is versioned and described in
  * hostd/template/init/PROTOCOL.md; every message may be sent again (resume, fork and a restarted hostd do).
@@ -15,6 +17,12 @@ export interface InitChannel {
 
   /** Runs one command. Any number at once. */
   exec(request: InitExecRequest): Promise<InitExecResult>;
+
+  /**
+   * A connection to a Unix socket of the guest, as root.
+   * @throws Fault `guest_unreachable` when there is none within `timeoutMs`.
+   */
+  connect(path: string, timeoutMs: number): Promise<Duplex>;
 
   close(): void;
 }

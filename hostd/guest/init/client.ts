@@ -6,7 +6,8 @@ import type { GuestIdentity, InitChannel, InitExecRequest, InitExecResult, InitH
 import { Execution } from './execution.ts';
 import { decodeFields, encodeFields } from './fields.ts';
 import { encodeFrame, FrameReader, type Frame } from './frame.ts';
-import { clockMessage, execMessage, identifyMessage, messageType, readError, readHealth } from './messages.ts';
+import { Link } from './link.ts';
+import { clockMessage, execMessage, identifyMessage, messageType, readElapsedMs, readError, readHealth } from './messages.ts';
 
 const pendingMax = 256;
 /** A guest that sends this many broken frames in one connection is given up. */
@@ -20,7 +21,7 @@ const helloTimerMax = 2400;
 /** What the exit of a command may take longer than its own limit. */
 const execGraceMs = 5000;
 const wayMaxMs = 50;
-/** A guest whose identify took longer than this is told the time again. */
+/** A guest whose identify was longer on its way, there and back, is told the time again. */
 const clockLateMaxMs = 60;
 
 interface Pending {
@@ -70,9 +71,10 @@ export class InitClient implements InitChannel {
       sentMs = this.#clock.monotonicMs();
       return identity.clockMs + sentMs - calledMs + this.#wayMs;
     };
-    await this.#ask(messageType.identify, () => identifyMessage(identity, clockMs()), timeoutMs);
-    // The guest sets its clock after all the rest, so a slow identify leaves it late by what it took.
-    if (this.#clock.monotonicMs() - sentMs < clockLateMaxMs) return;
+    const answer = await this.#ask(messageType.identify, () => identifyMessage(identity, clockMs()), timeoutMs);
+    // The guest adds what it took itself; a message that was long on its way leaves its clock late.
+    const onTheWayMs = this.#clock.monotonicMs() - sentMs - readElapsedMs(answer.payload);
+    if (onTheWayMs < clockLateMaxMs) return;
     await this.#ask(messageType.identify, () => clockMessage(identity, clockMs()), timeoutMs);
   }
 
@@ -107,6 +109,22 @@ export class InitClient implements InitChannel {
       request.signal?.removeEventListener('abort', abort);
       this.#pending.delete(stream);
     }
+  }
+
+  async connect(path: string, timeoutMs: number): Promise<Duplex> {
+    await this.#whenGreeted(timeoutMs);
+    const stream = this.#newStream();
+    const send = (type: number, payload: Uint8Array) => this.#send(type, stream, payload);
+    const link = new Link({ send, onEnd: () => this.#pending.delete(stream) });
+    this.#pending.set(stream, link);
+    this.#send(messageType.connect, stream, encodeFields([['path', path]]));
+    const late = setTimeout(() => link.destroy(unanswered('a connection')), timeoutMs);
+    try {
+      await link.opened;
+    } finally {
+      clearTimeout(late);
+    }
+    return link;
   }
 
   close(): void {

@@ -13,6 +13,7 @@ export const messageType = {
   stdinEnd: 0x06,
   kill: 0x07,
   forget: 0x08,
+  connect: 0x09,
   stdout: 0x21,
   stderr: 0x22,
   exit: 0x23,
@@ -88,6 +89,12 @@ export function readHealth(payload: Uint8Array): InitHealth {
     displayUp: text('displayUp') === '1',
     windowManagerUp: text('windowManagerUp') === '1',
   };
+}
+
+/** What the guest spent on an identify by its own clock; 0 when it does not say. */
+export function readElapsedMs(payload: Uint8Array): number {
+  const elapsedMs = Number(decodeFields(payload).get('elapsedMs'));
+  return Number.isFinite(elapsedMs) && elapsedMs > 0 ? elapsedMs : 0;
 }
 
 export function readError(payload: Uint8Array): { code: string; detail: string } {

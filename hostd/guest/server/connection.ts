@@ -23,6 +23,7 @@ export interface ConnectionParts {
 }
 
 const openLimitMs = 10_000;
+const connectLimitMs = 10_000;
 const x11Socket = '/tmp/.X11-unix/X0';
 
 /** Everything hostd holds open to one running guest. Each part is opened when first needed. */
@@ -32,6 +33,7 @@ export class GuestConnection {
   readonly display: Display;
   private opening: Promise<InitClient> | undefined;
   private channels: Promise<{ ssh: SshConnection; files: FileChannels }> | undefined;
+  private used = false;
   private closed = false;
 
   constructor(parts: ConnectionParts) {
@@ -41,7 +43,7 @@ export class GuestConnection {
     this.eyes = new EyesAndHands({
       display: this.display,
       frames: new FrameStore(clock),
-      openX11: async () => (await this.open()).ssh.openSocket(x11Socket),
+      openX11: async () => (await this.init()).connect(x11Socket, connectLimitMs),
       init: () => this.init(),
       clock,
       log,
@@ -67,6 +69,13 @@ export class GuestConnection {
   async warm(): Promise<void> {
     (await this.open()).ssh.warm();
     this.eyes.warm();
+  }
+
+  /** @returns whether this is the first time that somebody uses the desktop. */
+  markUsed(): boolean {
+    const isFirst = !this.used;
+    this.used = true;
+    return isFirst;
   }
 
   close(): void {

@@ -52,7 +52,9 @@ export class GuestConnections implements GuestDoor {
     if (known.vm?.power !== 'running' || !known.identified) {
       throw new Fault('not_ready', 'The desktop is not running.', { retryAfterSeconds: 1 });
     }
-    return this.connection(known.order);
+    const connection = this.connection(known.order);
+    if (connection.markUsed()) this.warmLater(known.order, connection);
+    return connection;
   }
 
   async identity(order: Assignment): Promise<string | undefined> {
@@ -82,7 +84,6 @@ export class GuestConnections implements GuestDoor {
       signal,
     });
     if (exitCode !== 0) throw new Fault('guest_unreachable', `The first command ended with ${exitCode}.`);
-    this.warmLater(order, connection);
   }
 
   /** After a cold start the screen is empty for a while, although everything answers. */

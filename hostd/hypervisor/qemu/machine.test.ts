@@ -45,7 +45,7 @@ test('KVM and TCG differ in accelerator and CPU model only', () => {
   expect(differing).toEqual(['-accel', '-cpu']);
   expect(kvm).toHaveLength(tcg.length);
   expect(guestCommandLine('root=/dev/vda', 'kvm')).toBe('root=/dev/vda');
-  expect(guestCommandLine('root=/dev/vda', 'tcg')).toBe('root=/dev/vda norandmaps mitigations=off');
+  expect(guestCommandLine('root=/dev/vda', 'tcg')).toMatch(/^root=\/dev\/vda norandmaps mitigations=off /);
 });
 
 test('only the machine that makes a warm state writes through to its RAM file', () => {

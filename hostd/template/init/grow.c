@@ -30,13 +30,18 @@ static int file_system_size(int disk, Size *size) {
 }
 
 void grow_root(void) {
+  /* The size that was looked at before; a clone wakes up with what its template saw. */
+  static uint64_t seen_bytes;
   int disk = open("/dev/vda", O_RDONLY | O_CLOEXEC);
   uint64_t bytes;
   Size size;
   if (disk < 0) return;
-  int known = ioctl(disk, BLKGETSIZE64, &bytes) == 0 && file_system_size(disk, &size) == 0;
+  int changed = ioctl(disk, BLKGETSIZE64, &bytes) == 0 && bytes != seen_bytes;
+  int known = changed && file_system_size(disk, &size) == 0;
   close(disk);
-  if (!known || bytes < size.blocks * size.block_size + SLACK_BYTES) return;
+  if (!known) return;
+  seen_bytes = bytes;
+  if (bytes < size.blocks * size.block_size + SLACK_BYTES) return;
   uint64_t blocks = bytes / size.block_size;
   if (fork() != 0) return;
   struct sched_param plain = {0};

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "exec.h"
 #include "fields.h"
 #include "files.h"
 #include "grow.h"
@@ -27,7 +29,13 @@
 enum { ENTROPY_MAX = 512, TEXT_MAX = 1024 };
 
 static char current[TEXT_MAX];
-static const char *identity_file = "/run/lebureau/identity";
+/*
+ * Who a guest is lies in memory only: /etc has links to these files, and a bind mount in place of machine-id. Writing to the
+ * disk would cost a waking clone the whole of its file system's code, and a copied disk would carry somebody's keys.
+ */
+#define RUN "/run/lebureau/"
+static const char *identity_file = RUN "identity";
+static const char *machine_id_file = RUN "machine-id";
 
 const char *identify_current(void) { return current; }
 
@@ -52,11 +60,9 @@ static int is_live(void) { return strcmp(options.root, "/") == 0; }
 
 static const char *set_host_name(const char *name) {
   char text[TEXT_MAX];
-  int length = snprintf(text, sizeof text, "127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost ip6-localhost\n", name);
+  int length = snprintf(text, sizeof text, "%s\n", name);
   if (length <= 0 || length >= (int)sizeof text) return "host name";
-  if (file_replace("/etc/hosts", text, (size_t)length, 0644)) return "/etc/hosts";
-  length = snprintf(text, sizeof text, "%s\n", name);
-  if (file_replace("/etc/hostname", text, (size_t)length, 0644)) return "/etc/hostname";
+  if (file_replace(RUN "hostname", text, (size_t)length, 0644)) return "hostname";
   if (is_live() && sethostname(name, strlen(name))) return "host name";
   return NULL;
 }
@@ -99,8 +105,10 @@ static const char *add_entropy(const char *hex) {
   return failed ? "entropy" : NULL;
 }
 
-static const char *set_clock(const char *text) {
+/* The time is that of the message's arrival; what was done since is added. */
+static const char *set_clock(const char *text, int64_t arrived_ms) {
   long long ms = atoll(text);
+  if (ms > 0) ms += monotonic_ms() - arrived_ms;
   struct timespec now = {ms / 1000, (ms % 1000) * 1000000};
   if (ms <= 0) return "clock";
   return is_live() && clock_settime(CLOCK_REALTIME, &now) ? "clock" : NULL;
@@ -117,12 +125,12 @@ static const char *apply(const char *key, const char *value) {
   if (strcmp(key, "machineId") == 0) {
     char line[64];
     int length = snprintf(line, sizeof line, "%.32s\n", value);
-    return file_replace("/etc/machine-id", line, (size_t)length, 0444) ? "/etc/machine-id" : NULL;
+    return file_replace(machine_id_file, line, (size_t)length, 0444) ? "machine-id" : NULL;
   }
-  if (strcmp(key, "sshHostKey") == 0) return write_whole("/etc/ssh/ssh_host_ed25519_key", value, 0600);
-  if (strcmp(key, "sshHostKeyPublic") == 0) return write_whole("/etc/ssh/ssh_host_ed25519_key.pub", value, 0644);
-  if (strcmp(key, "sshAuthorizedKey") == 0) return write_whole("/etc/ssh/lebureau_authorized_keys", value, 0644);
-  if (strcmp(key, "config") == 0) return write_whole("/etc/lebureau/config.json", value, 0600);
+  if (strcmp(key, "sshHostKey") == 0) return write_whole(RUN "ssh_host_ed25519_key", value, 0600);
+  if (strcmp(key, "sshHostKeyPublic") == 0) return write_whole(RUN "ssh_host_ed25519_key.pub", value, 0644);
+  if (strcmp(key, "sshAuthorizedKey") == 0) return write_whole(RUN "authorized_keys", value, 0644);
+  if (strcmp(key, "config") == 0) return write_whole(RUN "config.json", value, 0600);
   if (strcmp(key, "entropy") == 0) return add_entropy(value);
   if (strcmp(key, "mac") == 0) return is_live() ? network_set_mac(value) : NULL;
   return NULL;
@@ -139,13 +147,23 @@ static const char *apply_all(const Frame *frame) {
   return more < 0 ? "message" : NULL;
 }
 
-void identify(const Frame *frame) {
+void identify_prepare(void) {
+  char id[64];
+  if (!is_live() || access(machine_id_file, F_OK) == 0) return;
+  int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+  ssize_t got = fd < 0 ? -1 : read(fd, id, sizeof id);
+  if (fd >= 0) close(fd);
+  if (got <= 0 || file_replace(machine_id_file, id, (size_t)got, 0444)) return;
+  mount(machine_id_file, "/etc/machine-id", NULL, MS_BIND, NULL);
+}
+
+void identify(const Frame *frame, int64_t arrived_ms) {
   const char *identity = fields_find(frame->payload, frame->length, "identity");
   const char *clock = fields_find(frame->payload, frame->length, "clockMs");
   const char *trouble = identity && strlen(identity) < sizeof current - 1 ? apply_all(frame) : "message";
   if (!trouble && write_whole(identity_file, identity, 0644)) trouble = identity_file;
   /* Last, so that nothing of the above runs between the measured way and the new time. */
-  if (!trouble && clock) trouble = set_clock(clock);
+  if (!trouble && clock) trouble = set_clock(clock, arrived_ms);
   if (trouble) {
     char detail[TEXT_MAX];
     snprintf(detail, sizeof detail, "%s: %s", trouble, strerror(errno));
@@ -153,6 +171,6 @@ void identify(const Frame *frame) {
     return;
   }
   strcpy(current, identity);
-  frame_send(T_IDENTIFY | T_ANSWER, frame->stream, "", 0);
+  send_number(T_IDENTIFY | T_ANSWER, frame->stream, "elapsedMs", monotonic_ms() - arrived_ms);
   if (is_live()) grow_root();
 }

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { systemClock } from '@lebureau/kit/clock';
@@ -175,6 +175,35 @@ test('commands of a program that restarted fail at once', async () => {
   expect((await init.health(5000)).protocol).toBe(1);
 });
 
+test('a socket of the guest is reached, both ways, with more than any window holds, and its end is told', async () => {
+  const path = join(guest.root, 'echo.sock');
+  const server = createServer({ allowHalfOpen: true }, (peer) => peer.pipe(peer)).listen(path);
+  const link = await init.connect(path, 5000);
+  const sent = Buffer.alloc(700_000, 'abc\0é');
+  const parts: Buffer[] = [];
+  link.on('data', (part: Buffer) => parts.push(part));
+  const ended = new Promise((resolve) => link.once('close', resolve));
+  link.end(sent);
+  await ended;
+  expect(Buffer.compare(Buffer.concat(parts), sent)).toBe(0);
+  await expect(init.connect(join(guest.root, 'nothing.sock'), 5000)).rejects.toThrow('No such file');
+  server.close();
+});
+
+test('a link that its host gives up is closed in the guest, and one whose channel breaks fails', async () => {
+  const path = join(guest.root, 'open.sock');
+  const peers: Socket[] = [];
+  const server = createServer((peer) => peers.push(peer.on('error', () => {}))).listen(path);
+  const links = await Promise.all(Array.from({ length: 16 }, () => init.connect(path, 5000)));
+  await expect(init.connect(path, 5000)).rejects.toThrow('too many');
+  links[0]!.destroy();
+  await expect.poll(() => init.connect(path, 5000).then(() => 'open', () => 'refused')).toBe('open');
+  const broken = new Promise((resolve) => links[1]!.once('error', resolve));
+  init.close();
+  expect(await broken).toMatchObject({ code: 'guest_unreachable' });
+  server.close();
+});
+
 const identity = {
   owner: 'asg_1',
   boot: 2,
@@ -193,14 +222,13 @@ test('identify writes every file with its mode, is told by health, and may be re
   await init.identify(identity, 5000);
   await init.identify({ ...identity, boot: 3, hostName: 'desk-b' }, 5000);
   const file = (path: string) => readFileSync(join(guest.root, path), 'utf8');
-  expect(file('etc/hostname')).toBe('desk-b\n');
-  expect(file('etc/hosts')).toContain('127.0.1.1 desk-b\n');
-  expect(file('etc/machine-id')).toBe(`${identity.machineId}\n`);
-  expect(file('etc/ssh/ssh_host_ed25519_key')).toBe('KEY\n');
-  expect(file('etc/ssh/lebureau_authorized_keys')).toBe('ssh-ed25519 AAAA x\n');
+  expect(file('run/lebureau/hostname')).toBe('desk-b\n');
+  expect(file('run/lebureau/machine-id')).toBe(`${identity.machineId}\n`);
+  expect(file('run/lebureau/ssh_host_ed25519_key')).toBe('KEY\n');
+  expect(file('run/lebureau/authorized_keys')).toBe('ssh-ed25519 AAAA x\n');
   expect(file('etc/timezone')).toBe('Europe/Paris\n');
-  expect(statSync(join(guest.root, 'etc/lebureau/config.json')).mode & 0o777).toBe(0o600);
-  expect(statSync(join(guest.root, 'etc/ssh/ssh_host_ed25519_key')).mode & 0o777).toBe(0o600);
+  expect(statSync(join(guest.root, 'run/lebureau/config.json')).mode & 0o777).toBe(0o600);
+  expect(statSync(join(guest.root, 'run/lebureau/ssh_host_ed25519_key')).mode & 0o777).toBe(0o600);
   expect((await init.health(5000)).identity).toBe('asg_1:3');
   await init.forget(5000);
   expect((await init.health(5000)).identity).toBeUndefined();

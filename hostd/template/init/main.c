@@ -19,10 +19,11 @@
 #include "frame.h"
 #include "health.h"
 #include "identify.h"
+#include "link.h"
 #include "options.h"
 
 enum {
-  POLLS_MAX = EXEC_POLLS_MAX + 4,
+  POLLS_MAX = EXEC_POLLS_MAX + LINKS_MAX + 4,
   READ_CHUNK = 32 * 1024,
   REOPEN_MS = 100,
   /* The driver signals when the host opens or closes its end; this only guards against a lost signal. */
@@ -38,6 +39,9 @@ enum { HOST_HERE, HOST_AWAY, HOST_LOOK, HOST_OPENING };
 Options options = {"/dev/virtio-ports/org.lebureau.init", "/", "/tmp/.X11-unix/X0"};
 
 static int device = -1, signals = -1, host = HOST_HERE, opening_tries;
+
+/* When the last bytes of the host were read. */
+static int64_t read_ms;
 
 /* Of the connection that is served; "" until a host greeted. */
 static char session[80];
@@ -56,6 +60,7 @@ static void hello(const Frame *frame) {
   if (!name || strlen(name) >= sizeof session) return;
   if (strcmp(name, session) != 0) {
     exec_kill_all();
+    link_close_all();
     health_forget();
     frame_reset_output();
     strcpy(session, name);
@@ -67,11 +72,18 @@ static void handle(const Frame *frame) {
   switch (frame->type) {
     case T_HELLO: return hello(frame);
     case T_HEALTH: return health_ask(frame->stream);
-    case T_IDENTIFY: return identify(frame);
+    case T_IDENTIFY: return identify(frame, read_ms);
     case T_EXEC: return exec_start(frame);
-    case T_STDIN: return exec_stdin(frame);
-    case T_STDIN_END: return exec_stdin_end(frame->stream);
-    case T_KILL: return exec_kill(frame->stream);
+    case T_CONNECT: return link_open(frame);
+    case T_STDIN:
+      if (!link_stdin(frame)) exec_stdin(frame);
+      return;
+    case T_STDIN_END:
+      if (!link_stdin_end(frame->stream)) exec_stdin_end(frame->stream);
+      return;
+    case T_KILL:
+      if (!link_close(frame->stream)) exec_kill(frame->stream);
+      return;
     case T_FORGET:
       identify_forget();
       frame_send(T_FORGET | T_ANSWER, frame->stream, "", 0);
@@ -105,6 +117,7 @@ static void open_device(void) {
 
 static void host_left(void) {
   exec_kill_all();
+  link_close_all();
   health_forget();
   frame_reset_input();
   frame_reset_output();
@@ -120,6 +133,7 @@ static void read_device(void) {
   static uint8_t bytes[READ_CHUNK];
   ssize_t got = read(device, bytes, sizeof bytes);
   if (got > 0) {
+    read_ms = monotonic_ms();
     if (host == HOST_AWAY || host == HOST_LOOK) host = HOST_OPENING, opening_tries = OPENING_TRIES;
     frame_feed(bytes, (size_t)got, handle);
     return;
@@ -174,10 +188,13 @@ static void turn(void) {
   polls[with_device] = (struct pollfd){signals, POLLIN, 0};
   int at = with_device + 1;
   int health = health_polls(polls + at, &timeout_ms);
-  int exec = exec_polls(polls + at + health, frame_pending() < OUT_HIGH, &timeout_ms);
-  if (poll(polls, (nfds_t)(at + health + exec), timeout_ms) < 0 && errno != EINTR) exit(1);
+  int read_allowed = frame_pending() < OUT_HIGH;
+  int exec = exec_polls(polls + at + health, read_allowed, &timeout_ms);
+  int link = link_polls(polls + at + health + exec, read_allowed);
+  if (poll(polls, (nfds_t)(at + health + exec + link), timeout_ms) < 0 && errno != EINTR) exit(1);
   if (polls[with_device].revents) read_signals();
   exec_polled(polls + at + health, exec);
+  link_polled(polls + at + health + exec, link);
   health_polled(polls + at, health);
   if (with_device) device_polled(polls[0].revents);
   exec_advance();
@@ -197,7 +214,8 @@ static void prepare(void) {
   if (strcmp(options.root, "/") != 0) return;
   struct sched_param first = {.sched_priority = 10};
   sched_setscheduler(0, SCHED_FIFO, &first);
-  mlockall(MCL_CURRENT | MCL_FUTURE);
+  /* What is mapped later would be fetched and pinned page by page, at each fopen of libc. */
+  mlockall(MCL_CURRENT);
 }
 
 static void read_options(int argc, char **argv) {
@@ -211,6 +229,7 @@ static void read_options(int argc, char **argv) {
 int main(int argc, char **argv) {
   read_options(argc, argv);
   prepare();
+  identify_prepare();
   identify_restore();
   for (;;) turn();
 }

@@ -11,13 +11,18 @@ install -d -o agent -g agent -m 755 /home/agent/Desktop /home/agent/Documents /h
 touch /home/agent/.Xauthority && chown agent:agent /home/agent/.Xauthority
 chmod 600 /home/agent/.Xauthority
 chmod 440 /etc/sudoers.d/lebureau
-chmod 755 /usr/lib/lebureau/session /usr/lib/lebureau/init
-install -d -m 700 /etc/lebureau
+chmod 755 /usr/lib/lebureau/session /usr/lib/lebureau/init /usr/lib/lebureau/resolver
+install -d -m 755 /etc/lebureau
 
 echo 'LANG=C.UTF-8' > /etc/default/locale
 echo 'LANG=C.UTF-8' > /etc/locale.conf
-echo lebureau > /etc/hostname
-printf '127.0.0.1 localhost\n127.0.1.1 lebureau\n::1 localhost ip6-localhost\n' > /etc/hosts
+printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' > /etc/hosts
+# The guest's own name is known without a line in /etc/hosts, which so belongs to the user.
+sed -i 's/^hosts:.*/hosts: files myhostname dns/' /etc/nsswitch.conf
+# Who a guest is lies in memory: the init program writes these at every boot.
+ln -sf /run/lebureau/hostname /etc/hostname
+ln -sf /run/lebureau/config.json /etc/lebureau/config.json
+ln -sf /run/lebureau/authorized_keys /etc/ssh/lebureau_authorized_keys
 printf '/dev/vda / ext4 rw,relatime,discard 0 1\n' > /etc/fstab
 ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime
 echo Etc/UTC > /etc/timezone
@@ -35,7 +40,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-
   systemctl mask "$unit" >/dev/null 2>&1 || true
 done
 systemctl enable lebureau-init.service lebureau-x.service lebureau-desktop.service ssh.service \
-  systemd-networkd.service systemd-resolved.service systemd-network-generator.service >/dev/null 2>&1
+  systemd-networkd.service systemd-resolved.service systemd-network-generator.service lebureau-resolver.service >/dev/null 2>&1
 systemctl enable qemu-guest-agent.service >/dev/null 2>&1 || true
 systemctl set-default multi-user.target >/dev/null 2>&1
 
@@ -49,7 +54,9 @@ for modules in /usr/lib/modules/*; do depmod "$(basename "$modules")"; done
 update-initramfs -c -k all 2>/dev/null || update-initramfs -u -k all
 
 # Whatever would be equal in every clone comes from the init program.
-rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id /var/lib/systemd/random-seed
+rm -f /etc/ssh/ssh_host_*
+for name in ssh_host_ed25519_key ssh_host_ed25519_key.pub; do ln -s /run/lebureau/$name /etc/ssh/$name; done
+rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed
 # A fixed placeholder, so that the first boot is no `first boot` and presets stay as they are here.
 echo 00000000000000000000000000000001 > /etc/machine-id
 ln -sf /etc/machine-id /var/lib/dbus/machine-id
