@@ -7,8 +7,12 @@ import type { RateLimits } from './http/rateLimit.ts';
 export interface ApiConfig {
   home: string;
   listen: { hostname: string; port: number };
-  /** Path of the Unix socket for nodes. */
-  nodeSocket: string;
+  /** Where nodes connect: a Unix socket for this machine, TLS for others, or both. */
+  nodeListen: { socket?: string; tls?: { hostname: string; port: number } };
+  /** How nodes and other replicas reach our TLS listener, `https://host:port`; undefined: as it listens. */
+  nodeAddress: string | undefined;
+  /** Under which the keys of the node authorities lie in the database; undefined: in the home folder. */
+  nodeCaKey: string | undefined;
   databaseUrl: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   rateLimits: RateLimits;
@@ -24,14 +28,13 @@ const rateLimitsDefault: RateLimits = { control: 60, input: 1200, screenshot: 12
 const known = [
   'LEBUREAU_API_KEY',
   'LEBUREAU_API_NODE_ADDRESS',
-  'LEBUREAU_API_NODE_CA',
-  'LEBUREAU_API_NODE_CERT',
-  'LEBUREAU_API_NODE_KEY',
   'LEBUREAU_BASE_URL',
   'LEBUREAU_BOOT_TIMEOUT_SECONDS',
   'LEBUREAU_CACHE',
   'LEBUREAU_DRIVER',
   'LEBUREAU_EFFECTS_MAX',
+  'LEBUREAU_GUEST_ADDRESS',
+  'LEBUREAU_GUEST_LISTEN',
   'LEBUREAU_GUEST_SOCKET',
   'LEBUREAU_MCP_DESKTOP',
   'LEBUREAU_MCP_LOCAL_ROOTS',
@@ -55,7 +58,22 @@ function schema(home: string) {
       parse: address,
       fallback: { hostname: '127.0.0.1', port: 7070 },
     },
-    LEBUREAU_NODE_LISTEN: { about: 'where nodes connect: unix:/path', parse: unixPath, fallback: undefined },
+    LEBUREAU_NODE_LISTEN: {
+      about: 'where nodes connect: unix:/path, tls:address:port, or both by comma',
+      parse: nodeListen,
+      fallback: undefined,
+    },
+    LEBUREAU_NODE_ADDRESS: {
+      about: 'how nodes and other replicas reach the TLS listener: https://host:port',
+      parse: httpsOrigin,
+      fallback: undefined,
+    },
+    LEBUREAU_NODE_CA_KEY: {
+      about: '32 bytes in base64 that seal the keys of the node authorities; the same for every replica',
+      parse: (text: string): string | undefined => text,
+      fallback: undefined,
+      file: true,
+    },
     LEBUREAU_DATABASE_URL: {
       about: 'sqlite:/path or postgres://…',
       parse: databaseUrl,
@@ -113,7 +131,9 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
   return {
     home,
     listen: values.LEBUREAU_API_LISTEN,
-    nodeSocket: values.LEBUREAU_NODE_LISTEN ?? join(home, 'run', 'api-node.sock'),
+    nodeListen: values.LEBUREAU_NODE_LISTEN ?? { socket: join(home, 'run', 'api-node.sock') },
+    nodeAddress: values.LEBUREAU_NODE_ADDRESS,
+    nodeCaKey: values.LEBUREAU_NODE_CA_KEY,
     databaseUrl: values.LEBUREAU_DATABASE_URL ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     rateLimits: values.LEBUREAU_RATE_LIMITS,
@@ -145,9 +165,19 @@ function address(text: string): { hostname: string; port: number } {
   return { hostname, port: Number(port) };
 }
 
-function unixPath(text: string): string | undefined {
-  if (!text.startsWith('unix:/')) throw new Error('wants unix: and an absolute path');
-  return text.slice(5);
+function nodeListen(text: string): ApiConfig['nodeListen'] | undefined {
+  const listen: ApiConfig['nodeListen'] = {};
+  for (const part of text.split(',')) {
+    if (part.startsWith('unix:/')) listen.socket = part.slice(5);
+    else if (part.startsWith('tls:')) listen.tls = address(part.slice(4));
+    else throw new Error('wants unix: and an absolute path, or tls:address:port');
+  }
+  return listen;
+}
+
+function httpsOrigin(text: string): string | undefined {
+  if (!/^https:\/\/[^/@\s]+$/.test(text)) throw new Error('wants https://host:port');
+  return text;
 }
 
 function databaseUrl(text: string): string | undefined {

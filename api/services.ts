@@ -2,6 +2,7 @@ import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
 import type { Database } from './db/database.ts';
 import type { Authenticator } from './keys/auth.ts';
+import type { Authority } from './nodes/authority.ts';
 import type { Overcommit } from './nodes/placement.ts';
 
 /** What operations work with. */
@@ -10,6 +11,10 @@ export interface Services {
   authenticator: Authenticator;
   overcommit: Overcommit;
   reclaimAfterSeconds: number;
+  /** Absent where nodes come by the Unix socket only. */
+  authority: Authority | undefined;
+  /** `https://…` of our node listener as others reach it. */
+  nodeAddress: string | undefined;
   sourceUrl: string;
   clock: Clock;
   log: Log;

@@ -702,6 +702,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/join-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a token by which one node may join
+         * @description Run `hostd join <address of the node listener> <token>` on the new machine before it expires.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["createJoinToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -1137,7 +1159,7 @@ export interface components {
             outputMaxBytes?: number;
         };
         /** @enum {string} */
-        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read";
+        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write";
         ClickBody: {
             /** @description Horizontal, in the space that `coordinates` names. */
             x?: number;
@@ -1200,6 +1222,17 @@ export interface components {
             /** @description IANA name. Default Etc/UTC. */
             timeZone?: string;
         };
+        /** @description Without `nodeName` any free name may join with it. */
+        CreateJoinToken: {
+            nodeName?: string;
+            /** @description For a node that lost its certificate: it comes back under this id, and what it had before is revoked. */
+            nodeId?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Default 3600. */
+            expiresInSeconds?: number;
+        };
         CreateKey: {
             name: string;
             /** @description Default: desktop:read and desktop:chat. Never more than the key that creates it has. */
@@ -1210,6 +1243,13 @@ export interface components {
              * @description Default and latest: when the key that creates it expires.
              */
             expiresAt?: string;
+        };
+        CreatedJoinToken: {
+            joinToken: components["schemas"]["JoinToken"];
+            /** @description Shown once. It works once. */
+            token?: string;
+            /** @description What to run on the new node. */
+            command?: string;
         };
         CreatedKey: {
             key: components["schemas"]["ApiKey"];
@@ -1333,11 +1373,11 @@ export interface components {
          * @description Closed list. A client takes its decisions by this.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
+        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
         Event: {
             id: string;
             /** @enum {string} */
-            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked";
+            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned";
             /** Format: date-time */
             createdAt: string;
             desktopId: string | null;
@@ -1451,6 +1491,12 @@ export interface components {
         };
         /** @enum {string} */
         ImageFormat: "png" | "jpeg" | "webp";
+        JoinToken: {
+            id: string;
+            nodeName: string | null;
+            /** Format: date-time */
+            expiresAt: string;
+        };
         /** @description Either `key` or `keys`. */
         KeyBody: {
             /** @description A key or chord by its xdotool name: `Return`, `ctrl+a`. */
@@ -1554,8 +1600,8 @@ export interface components {
             /** @description Gets no new desktops. */
             cordoned: boolean;
             version: string;
-            /** @enum {string} */
-            driver: "qemu" | "proxmox" | "fake";
+            /** @description Null until it was heard for the first time. */
+            driver: ("qemu" | "proxmox" | "fake") | null;
             accelerator: string;
             acceleratorReason: string;
             hypervisorVersion: string;
@@ -1576,7 +1622,7 @@ export interface components {
             /** @description VMs on it that nobody ordered; quarantined. */
             strangers: number;
             /** Format: date-time */
-            lastHeardAt: string;
+            lastHeardAt: string | null;
         };
         NodeList: {
             /** @description By name. */
@@ -7720,6 +7766,153 @@ export interface operations {
             };
             /** @description `not_found` Not found. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createJoinToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "nodeName": "node-2",
+                 *       "labels": {
+                 *         "zone": "a"
+                 *       },
+                 *       "expiresInSeconds": 600
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateJoinToken"];
+            };
+        };
+        responses: {
+            /** @description The token. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "joinToken": {
+                     *         "id": "jtk_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "nodeName": "node-2",
+                     *         "expiresAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "token": "lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "command": "hostd join https://api.example.org:7443 lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreatedJoinToken"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -111,9 +111,11 @@ function checkQuota(workspace: WorkspaceRow): void {
 /** Chooses a node and takes its memory; the next best when another request was faster. */
 async function takePlace(services: Services, write: Write, wish: Wish): Promise<Placement> {
   const nowMs = services.clock.nowMs();
-  const nodes = (await listNodeRows(write.db)).map((row): PlacementNode => {
-    const { network, templates } = helloOf(row);
-    return { ...row, heard: nowMs - row.heardMs < nodeSilentMs, cordoned: row.cordoned === 1, network, templates };
+  const nodes = (await listNodeRows(write.db)).flatMap((row): PlacementNode[] => {
+    const hello = helloOf(row);
+    if (hello === undefined) return [];
+    const { network, templates } = hello;
+    return [{ ...row, heard: nowMs - row.heardMs < nodeSilentMs, cordoned: row.cordoned === 1, network, templates }];
   });
   const { template, network } = wish.body;
   if (

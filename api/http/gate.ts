@@ -15,6 +15,7 @@ import {
   outcomeUnknown,
   release,
 } from './idempotency.ts';
+import type { Peer } from '../nodes/peer.ts';
 import type { RequestMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
 import { problemResponse } from './problem.ts';
@@ -47,7 +48,11 @@ export class Gate {
    * Answers one request; every failure becomes a problem. `mayBeSilent` is called once the caller is known and a JSON
    * body was read: what follows bounds itself and may take longer than a connection is left idle.
    */
-  async serve(route: Route, request: Request, at: { params: unknown; mayBeSilent?: () => void }): Promise<Response> {
+  async serve(
+    route: Route,
+    request: Request,
+    at: { params: unknown; peer?: Peer; mayBeSilent?: () => void },
+  ): Promise<Response> {
     const { metrics, clock } = this.#options;
     const startMs = clock.monotonicMs();
     const requestId = requestIdOf(request, clock);
@@ -90,6 +95,7 @@ export class Gate {
       request: Request;
       requestId: string;
       params: unknown;
+      peer?: Peer;
       headers: Record<string, string>;
       mayBeSilent?: () => void;
     },
@@ -97,6 +103,7 @@ export class Gate {
     const { request, requestId, headers } = at;
     const { operation } = route;
     const caller = await this.#admit(operation, request, headers);
+    demandIdentity(operation, at.peer);
     const params = operation.params ? validate(operation.params, at.params, '/path') : undefined;
     const query = operation.query
       ? validate(operation.query, parseQuery(operation.query, request.url), '/query')
@@ -107,7 +114,7 @@ export class Gate {
         : undefined;
     if (operation.method !== 'GET') at.mayBeSilent?.();
     const body = bytes === undefined ? undefined : bodyOf(operation, bytes, request);
-    const call: Call = { request, requestId, caller, params, query, body, bytes };
+    const call: Call = { request, requestId, caller, peer: at.peer, params, query, body, bytes };
     const reply = await this.#carryOut(route, call as Call<never, never, never>);
     return respond(reply, headers);
   }
@@ -166,6 +173,13 @@ export class Gate {
       throw error;
     }
   }
+}
+
+/** @throws Fault `node_refused` on the node contract, unless the operation is how one becomes known */
+function demandIdentity(operation: Operation, peer: Peer | undefined): void {
+  if (operation.capability !== 'node' || operation.unidentified === true) return;
+  if (peer?.kind === 'local' || peer?.kind === 'node') return;
+  throw new Fault('node_refused', 'This call wants the certificate of a node.');
 }
 
 /** Answered before anything was sent to the desktop. Others, `guest_unreachable` above all, also come after it. */

@@ -8,6 +8,7 @@ import { type Happening, record } from '../events/record.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
+import { type NodePeer, demandOwn } from './admission.ts';
 import { superseded } from './hello.ts';
 import type { Observation, ObservationReceipt, ObservationReport } from './schema.ts';
 import { addReservedDisk, orderChanged, releaseReserved, reserveAnyway } from './store.ts';
@@ -18,9 +19,10 @@ type Seen = Static<typeof Observation>;
 export async function takeReport(
   services: Services,
   write: Write,
-  report: Static<typeof ObservationReport>,
+  from: { peer: NodePeer; report: Static<typeof ObservationReport> },
 ): Promise<Static<typeof ObservationReceipt>> {
-  const node = await acceptReport(services, write, report);
+  const { report } = from;
+  const node = await acceptReport(services, write, from);
   if (node === undefined)
     return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
   const refused: Static<typeof ObservationReceipt>['refused'] = [];
@@ -35,18 +37,27 @@ export async function takeReport(
 async function acceptReport(
   services: Services,
   { db }: Write,
-  report: Static<typeof ObservationReport>,
+  from: { peer: NodePeer; report: Static<typeof ObservationReport> },
 ): Promise<{ id: string } | undefined> {
+  const { peer, report } = from;
   const node = await db
     .updateTable('nodes')
     .set({ lastSeq: report.seq, heardMs: services.clock.nowMs(), strangersJson: JSON.stringify(report.strangers) })
     .where('epoch', '=', report.epoch)
     .where('lastSeq', '<=', report.seq)
-    .returning('id')
+    .returning(['id', 'joinedMs'])
     .executeTakeFirst();
-  if (node !== undefined) return node;
-  const known = await db.selectFrom('nodes').select('id').where('epoch', '=', report.epoch).executeTakeFirst();
+  if (node !== undefined) {
+    demandOwn(peer, node);
+    return node;
+  }
+  const known = await db
+    .selectFrom('nodes')
+    .select(['id', 'joinedMs'])
+    .where('epoch', '=', report.epoch)
+    .executeTakeFirst();
   if (known === undefined) throw superseded(report.epoch);
+  demandOwn(peer, known);
   return undefined;
 }
 

@@ -2,6 +2,7 @@ import { idPattern } from '@lebureau/kit/id';
 import { listOf } from '../http/page.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
+import { createJoinToken } from './joinContract.ts';
 
 /** What users see of the nodes. */
 
@@ -11,7 +12,9 @@ export const Node = t.Object({
   status: t.Word(['up', 'silent'], { description: '`silent`: not heard for 30 s.' }),
   cordoned: t.Boolean({ description: 'Gets no new desktops.' }),
   version: t.String(),
-  driver: t.Word(['qemu', 'proxmox', 'fake']),
+  driver: t.Nullable(t.Word(['qemu', 'proxmox', 'fake']), {
+    description: 'Null until it was heard for the first time.',
+  }),
   accelerator: t.String(),
   acceleratorReason: t.String(),
   hypervisorVersion: t.String(),
@@ -21,7 +24,7 @@ export const Node = t.Object({
   reserved: t.Object({ vcpus: t.Integer(), memoryMiB: t.Integer(), diskGiB: t.Integer() }),
   templateIds: t.Array(t.String()),
   strangers: t.Integer({ description: 'VMs on it that nobody ordered; quarantined.' }),
-  lastHeardAt: t.String({ format: 'date-time' }),
+  lastHeardAt: t.Nullable(t.String({ format: 'date-time' })),
 });
 export const NodeList = listOf(Node, 'By name.');
 
@@ -47,4 +50,4 @@ export const getNode = operation({
   problems: ['not_found'],
 });
 
-export const nodeOperations: readonly Operation[] = [listNodes, getNode];
+export const nodeOperations: readonly Operation[] = [listNodes, getNode, createJoinToken];

@@ -8,15 +8,16 @@ import type { NodeHello } from './schema.ts';
 /** Nodes belong to the installation, not to a workspace. */
 
 export function listNodeRows(db: Reader): Promise<NodeRow[]> {
-  return db.selectFrom('nodes').selectAll().orderBy('name').limit(1000).execute();
+  return db.selectFrom('nodes').selectAll().where('decommissionedMs', 'is', null).orderBy('name').limit(1000).execute();
 }
 
 export function findNode(db: Reader, nodeId: string): Promise<NodeRow | undefined> {
   return db.selectFrom('nodes').selectAll().where('id', '=', nodeId).executeTakeFirst();
 }
 
-export function helloOf(row: Pick<NodeRow, 'helloJson'>): Static<typeof NodeHello> {
-  return JSON.parse(row.helloJson) as Static<typeof NodeHello>;
+/** What a node said last; undefined for one that joined and has not spoken yet. */
+export function helloOf(row: Pick<NodeRow, 'helloJson'>): Static<typeof NodeHello> | undefined {
+  return row.helloJson === '{}' ? undefined : (JSON.parse(row.helloJson) as Static<typeof NodeHello>);
 }
 
 export interface Hardware {

@@ -132,6 +132,14 @@ export const publicExamples: Record<string, { request?: Json; response?: Json }>
   getMetrics: {},
   listTemplates: { response: { data: [template], nextCursor: null } },
   getTemplate: { response: template },
+  createJoinToken: {
+    request: { nodeName: 'node-2', labels: { zone: 'a' }, expiresInSeconds: 600 },
+    response: {
+      joinToken: { id: 'jtk_01k9x3v6m8e9t2q4r6s8v0w2y4', nodeName: 'node-2', expiresAt: at },
+      token: `lbj_${'A'.repeat(43)}.${'0'.repeat(64)}`,
+      command: `hostd join https://api.example.org:7443 lbj_${'A'.repeat(43)}.${'0'.repeat(64)}`,
+    },
+  },
   listNodes: { response: { data: [node], nextCursor: null } },
   getNode: { response: node },
 };

@@ -51,7 +51,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const config: ApiConfig = {
     home,
     listen: { hostname: '127.0.0.1', port: 0 },
-    nodeSocket: join(home, 'run', 'api-node.sock'),
+    nodeListen: { socket: join(home, 'run', 'api-node.sock') },
+    nodeAddress: undefined,
+    nodeCaKey: undefined,
     databaseUrl: (await testDatabase.url?.()) ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: 'silent',
     rateLimits: noLimits,
@@ -89,7 +91,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     },
     async node(wish = {}) {
       const node = await startNodeDouble({
-        apiSocket: config.nodeSocket,
+        apiSocket: config.nodeListen.socket!,
         guestSocket: join(home, 'run', `guest-${nodes.length}.sock`),
         ...wish,
       });

@@ -10,8 +10,8 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './freePort.ts';
 
 /** The whole product as processes of their own, on a home folder made for one test; the template is shared and read-only. */
 
@@ -242,15 +242,4 @@ function plainEnvironment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name, value]) => value !== undefined && !name.startsWith('LEBUREAU_')),
   ) as Record<string, string>;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
