@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { integer, oneOf, readConfig } from '@lebureau/kit/config';
 import { type Bucket, buckets } from './http/operation.ts';
+import type { PlacementPolicy } from './nodes/placement.ts';
 import type { RateLimits } from './http/rateLimit.ts';
 
 export interface ApiConfig {
@@ -16,7 +17,7 @@ export interface ApiConfig {
   databaseUrl: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   rateLimits: RateLimits;
-  overcommit: { vcpus: number; memory: number };
+  placement: Omit<PlacementPolicy, 'turn'>;
   quota: { desktopsMax: number; vcpusMax: number; memoryMiBMax: number; diskGiBMax: number };
   eventRetentionMs: number;
   reclaimAfterSeconds: number;
@@ -100,6 +101,16 @@ function schema(home: string) {
       parse: integer(10, 10_000),
       fallback: 150,
     },
+    LEBUREAU_DISK_OVERCOMMIT_PERCENT: {
+      about: 'disk promised, of what a node has; disks grow only as they are written',
+      parse: integer(10, 100_000),
+      fallback: 1000,
+    },
+    LEBUREAU_PLACEMENT: {
+      about: 'spread: new desktops go to the emptiest node; pack: to the fullest that has room',
+      parse: oneOf(['spread', 'pack']),
+      fallback: 'spread' as const,
+    },
     LEBUREAU_QUOTA_DESKTOPS: { about: 'desktops of the workspace', parse: count, fallback: 100 },
     LEBUREAU_QUOTA_VCPUS: { about: 'virtual processors of the workspace', parse: count, fallback: 400 },
     LEBUREAU_QUOTA_MEMORY_MIB: { about: 'memory of the workspace', parse: count, fallback: 1_048_576 },
@@ -137,9 +148,13 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     databaseUrl: values.LEBUREAU_DATABASE_URL ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     rateLimits: values.LEBUREAU_RATE_LIMITS,
-    overcommit: {
-      vcpus: values.LEBUREAU_VCPU_OVERCOMMIT_PERCENT / 100,
-      memory: values.LEBUREAU_MEMORY_OVERCOMMIT_PERCENT / 100,
+    placement: {
+      overcommit: {
+        vcpus: values.LEBUREAU_VCPU_OVERCOMMIT_PERCENT / 100,
+        memory: values.LEBUREAU_MEMORY_OVERCOMMIT_PERCENT / 100,
+        disk: values.LEBUREAU_DISK_OVERCOMMIT_PERCENT / 100,
+      },
+      strategy: values.LEBUREAU_PLACEMENT,
     },
     quota: {
       desktopsMax: values.LEBUREAU_QUOTA_DESKTOPS,

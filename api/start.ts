@@ -27,11 +27,11 @@ export interface RunningApi {
 export async function openServices(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
-  const { overcommit, reclaimAfterSeconds, sourceUrl } = config;
+  const { placement, reclaimAfterSeconds, sourceUrl } = config;
   const services: Services = {
     database,
     authenticator: new Authenticator(database, at.clock),
-    overcommit,
+    placement,
     reclaimAfterSeconds,
     sourceUrl,
     authority: await authorityFor(config, { database, clock: at.clock }),

@@ -1215,6 +1215,12 @@ export interface components {
              * @enum {string}
              */
             network?: "internet" | "none";
+            /** @description Labels that its node must have. */
+            nodeSelector?: {
+                [key: string]: string;
+            };
+            /** @description Name of one of its `labels`: nodes that hold few desktops with the same value come first. */
+            spreadBy?: string;
             /** @description Default false. */
             ephemeral?: boolean;
             /** @description For ephemeral ones; every use begins it anew. Default 3600. */
@@ -1608,9 +1614,14 @@ export interface components {
             /** @enum {string} */
             network: "isolated" | "none";
             networkReason: string;
+            labels: {
+                [key: string]: string;
+            };
             capacity: {
                 vcpus: number;
                 memoryMiB: number;
+                /** @description What it has for desktops in all. */
+                diskMiB: number;
                 diskFreeMiB: number;
             };
             reserved: {
@@ -7607,9 +7618,13 @@ export interface operations {
                      *           "hypervisorVersion": "QEMU 7.2.22",
                      *           "network": "isolated",
                      *           "networkReason": "Network namespaces and nft work.",
+                     *           "labels": {
+                     *             "zone": "a"
+                     *           },
                      *           "capacity": {
                      *             "vcpus": 8,
                      *             "memoryMiB": 32768,
+                     *             "diskMiB": 500000,
                      *             "diskFreeMiB": 400000
                      *           },
                      *           "reserved": {
@@ -7717,9 +7732,13 @@ export interface operations {
                      *       "hypervisorVersion": "QEMU 7.2.22",
                      *       "network": "isolated",
                      *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
                      *       "capacity": {
                      *         "vcpus": 8,
                      *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
                      *         "diskFreeMiB": 400000
                      *       },
                      *       "reserved": {

@@ -221,6 +221,7 @@ const fleet: Migration = {
     });
     await index(db, 'nodeCertificatesSerial', { table: 'nodeCertificates', columns: ['serial'], unique: true });
     await index(db, 'nodeCertificatesOfNode', { table: 'nodeCertificates', columns: ['nodeId'] });
+    await index(db, 'desktopLabelsByValue', { table: 'desktopLabels', columns: ['workspaceId', 'name', 'value'] });
     await createTable(db, 'tunnels', { nodeId: text, replicaId: text, replicaAddress: text, heardMs: int });
     await index(db, 'tunnelsNode', { table: 'tunnels', columns: ['nodeId'], unique: true });
   },

@@ -6,15 +6,16 @@ import { record } from '../events/record.ts';
 import type { Static } from '../http/schema.ts';
 import { invalid } from '../http/validate.ts';
 import type { Caller } from '../keys/auth.ts';
-import { type Placement, type PlacementNode, placeDesktop } from '../nodes/placement.ts';
-import { addReservedDisk, helloOf, listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
+import { type Placement, placeDesktop } from '../nodes/placement.ts';
+import { candidatesFor } from '../nodes/candidates.ts';
+import { orderChanged, reserveAll } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
 import { hostNameOf } from './hostName.ts';
 import type { CreateDesktop } from './schema.ts';
 import { type SizeName, sizes } from './sizes.ts';
 import { findDesktop, insertDesktop } from './store.ts';
-import { type DesktopView, nodeSilentMs } from './view.ts';
+import type { DesktopView } from './view.ts';
 
 const ttlSecondsDefault = 3600;
 const gracefulStopSeconds = 30;
@@ -35,12 +36,11 @@ export async function createDesktop(
 ): Promise<DesktopView> {
   const { caller, requestId } = from;
   const wish = wishOf(from.body, caller);
-  const place = await takePlace(services, write, wish);
+  const place = await takePlace(services, write, { wish, workspaceId: caller.workspaceId });
   const { desktop, assignment } = rowsOf(wish, place, {
     workspaceId: caller.workspaceId,
     nowMs: services.clock.nowMs(),
   });
-  await addReservedDisk(write, place.nodeId, wish.hardware.diskGiB);
   await orderChanged(write, place.nodeId);
   await insertDesktop(write, { desktop, assignment, labels: wish.labels });
   checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
@@ -67,6 +67,10 @@ function wishOf(body: Static<typeof CreateDesktop>, caller: Caller): Wish {
   if (body.timeZone !== undefined && !isTimeZone(body.timeZone)) {
     throw invalid([{ pointer: '/timeZone', code: 'invalid', message: 'wants an IANA time zone such as Europe/Paris' }]);
   }
+  const labels = { ...body.labels, ...caller.restriction?.labels };
+  if (body.spreadBy !== undefined && labels[body.spreadBy] === undefined) {
+    throw invalid([{ pointer: '/spreadBy', code: 'not_one_of', message: 'wants the name of one of `labels`' }]);
+  }
   if (caller.restriction?.desktopIds) {
     throw new Fault('capability_missing', 'This key is restricted to certain desktops and creates none.', {
       members: { capability: 'desktop:create' },
@@ -77,7 +81,7 @@ function wishOf(body: Static<typeof CreateDesktop>, caller: Caller): Wish {
     size,
     hardware: body.hardware ?? sizes[size!],
     ttlSeconds: body.ephemeral ? (body.ttlSeconds ?? ttlSecondsDefault) : null,
-    labels: { ...body.labels, ...caller.restriction?.labels },
+    labels,
     body,
   };
 }
@@ -109,15 +113,15 @@ function checkQuota(workspace: WorkspaceRow): void {
 }
 
 /** Chooses a node and takes its memory; the next best when another request was faster. */
-async function takePlace(services: Services, write: Write, wish: Wish): Promise<Placement> {
-  const nowMs = services.clock.nowMs();
-  const nodes = (await listNodeRows(write.db)).flatMap((row): PlacementNode[] => {
-    const hello = helloOf(row);
-    if (hello === undefined) return [];
-    const { network, templates } = hello;
-    return [{ ...row, heard: nowMs - row.heardMs < nodeSilentMs, cordoned: row.cordoned === 1, network, templates }];
-  });
-  const { template, network } = wish.body;
+async function takePlace(
+  services: Services,
+  write: Write,
+  of: { wish: Wish; workspaceId: string },
+): Promise<Placement> {
+  const { wish, workspaceId } = of;
+  const { template, network, nodeSelector = {}, spreadBy } = wish.body;
+  const alike = spreadBy === undefined ? undefined : { name: spreadBy, value: wish.labels[spreadBy]! };
+  const nodes = await candidatesFor(services, write.db, { workspaceId, alike });
   if (
     template !== undefined &&
     nodes.length > 0 &&
@@ -125,9 +129,10 @@ async function takePlace(services: Services, write: Write, wish: Wish): Promise<
   ) {
     throw new Fault('not_found', `There is no template ${template}.`, { hint: 'List them with GET /v1/templates.' });
   }
-  const places = placeDesktop({ ...wish.hardware, template, network }, nodes, services.overcommit);
+  const policy = { ...services.placement, turn: Math.floor(Math.random() * 1_000_000) };
+  const places = placeDesktop({ ...wish.hardware, template, network, nodeSelector }, nodes, policy);
   if ('none' in places) throw new Fault('no_capacity', places.none, { retryAfterSeconds: 5 });
-  for (const place of places) if (await reserve(write, place, wish.hardware)) return place;
+  for (const place of places) if (await reserveAll(write, place, wish.hardware)) return place;
   throw new Fault('no_capacity', 'Every node filled up just now.', { retryAfterSeconds: 1 });
 }
 

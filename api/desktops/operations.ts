@@ -5,7 +5,8 @@ import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
-import { listNodeRows, orderChanged, reserve } from '../nodes/store.ts';
+import { limitsOf } from '../nodes/placement.ts';
+import { findNode, orderChanged, reserve } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import type { ListAnswer } from './listCache.ts';
 import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
@@ -197,11 +198,8 @@ function demand(view: DesktopView, action: Action, nowMs: number): void {
 }
 
 async function holdMemory(services: Services, write: Write, view: DesktopView): Promise<void> {
-  const node = (await listNodeRows(write.db)).find((row) => row.id === view.nodeId)!;
-  const limits = {
-    vcpus: Math.floor(node.vcpus * services.overcommit.vcpus),
-    memoryMiB: Math.floor(node.memoryMiB * services.overcommit.memory),
-  };
+  const node = (await findNode(write.db, view.nodeId))!;
+  const limits = limitsOf(node, services.placement.overcommit);
   if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
   throw new Fault('no_capacity', 'The node of this desktop has no room to start it now.', { retryAfterSeconds: 5 });
 }

@@ -1,4 +1,5 @@
 import { idPattern } from '@lebureau/kit/id';
+import { Labels } from '../desktops/schema.ts';
 import { listOf } from '../http/page.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
@@ -20,7 +21,13 @@ export const Node = t.Object({
   hypervisorVersion: t.String(),
   network: t.Word(['isolated', 'none']),
   networkReason: t.String(),
-  capacity: t.Object({ vcpus: t.Integer(), memoryMiB: t.Integer(), diskFreeMiB: t.Integer() }),
+  labels: Labels,
+  capacity: t.Object({
+    vcpus: t.Integer(),
+    memoryMiB: t.Integer(),
+    diskMiB: t.Integer({ description: 'What it has for desktops in all.' }),
+    diskFreeMiB: t.Integer(),
+  }),
   reserved: t.Object({ vcpus: t.Integer(), memoryMiB: t.Integer(), diskGiB: t.Integer() }),
   templateIds: t.Array(t.String()),
   strangers: t.Integer({ description: 'VMs on it that nobody ordered; quarantined.' }),

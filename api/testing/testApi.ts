@@ -57,7 +57,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     databaseUrl: (await testDatabase.url?.()) ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: 'silent',
     rateLimits: noLimits,
-    overcommit: { vcpus: 16, memory: 1 },
+    placement: { overcommit: { vcpus: 16, memory: 1, disk: 10 }, strategy: 'spread' },
     quota: { desktopsMax: 1000, vcpusMax: 10_000, memoryMiBMax: 10_000_000, diskGiBMax: 1_000_000 },
     eventRetentionMs: 86_400_000,
     reclaimAfterSeconds: 600,
