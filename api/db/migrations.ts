@@ -192,7 +192,7 @@ const fleet: Migration = {
     const nodes = db.schema.alterTable('nodes');
     await nodes.addColumn('labelsJson', text, (column) => column.notNull().defaultTo('{}')).execute();
     await nodes.addColumn('diskMiB', int, (column) => column.notNull().defaultTo(0)).execute();
-    for (const name of ['joinedMs', 'drainMs', 'fencedMs', 'decommissionedMs'])
+    for (const name of ['joinedMs', 'drainMs', 'drainedMs', 'fencedMs', 'decommissionedMs'])
       await nodes.addColumn(name, int).execute();
     // The first key may do everything, also what is new.
     await sql`update "apiKeys" set "capabilitiesJson" = replace("capabilitiesJson", '"nodes:read"]', '"nodes:read","nodes:write"]')

@@ -76,6 +76,8 @@ export interface NodeRow {
   joinedMs: number | null;
   /** When what runs there is stopped; null: not being drained. */
   drainMs: number | null;
+  /** When nothing ran there any more. */
+  drainedMs: number | null;
   /** When a person said that it is off. */
   fencedMs: number | null;
   /** When it was taken out of service for good. */

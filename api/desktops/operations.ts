@@ -5,6 +5,7 @@ import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
+import { closeOrder } from '../nodes/closeOrder.ts';
 import { limitsOf } from '../nodes/placement.ts';
 import { findNode, orderChanged, reserve } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
@@ -21,7 +22,8 @@ import {
   markExpired,
   replaceLabels,
 } from './store.ts';
-import { type DesktopView, etagOf, factsOf, nodeSilentMs } from './view.ts';
+import { type DesktopView, etagOf, factsOf, isAway, nodeSilentMs } from './view.ts';
+import { desktopTopic } from './topic.ts';
 import type { DesktopHead, WireCache } from './wireCache.ts';
 
 export interface Act {
@@ -30,10 +32,6 @@ export interface Act {
   desktopId: string;
   /** The If-Match header. */
   ifMatch?: string | null;
-}
-
-export function desktopTopic(desktopId: string): string {
-  return `desktop ${desktopId}`;
 }
 
 /** @throws Fault `not_found` for what is not there or not for this caller */
@@ -126,6 +124,8 @@ export async function changeLife(
   const nowMs = services.clock.nowMs();
   demand(view, act.action, nowMs);
   const running = act.action !== 'stop';
+  if (running && view.drainMs !== null)
+    throw new Fault('no_capacity', 'The node of this desktop is being drained; nothing starts there now.');
   if (running && view.holdsMemory === 0) await holdMemory(services, write, view);
   await changeOrder(write, view.assignmentId, {
     desired: running ? 'running' : 'stopped',
@@ -165,6 +165,9 @@ async function destroy(services: Services, write: Write, of: { act: Act; view: D
   await changeOrder(write, view.assignmentId, { desired: 'deleted' });
   await changeDesktop(write, { id: view.id }, { deletedMs: services.clock.nowMs() });
   await tell(services, write, { act, type: 'desktop.destroying' });
+  if (!isAway(view, services.clock.nowMs())) return;
+  const order = await write.db.selectFrom('assignments').selectAll().where('id', '=', view.assignmentId).executeTakeFirst();
+  if (order !== undefined) await closeOrder(services, write, order);
 }
 
 async function lookForChange(write: Write, act: Act): Promise<DesktopView> {

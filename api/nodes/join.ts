@@ -143,3 +143,17 @@ export function authorityOf(services: Services): Authority {
     hint: 'Set LEBUREAU_NODE_LISTEN=unix:/…,tls:address:port and start it again.',
   });
 }
+
+const keptMs = 7 * 86_400_000;
+
+/** Forgets tokens and certificates that ended long ago. */
+export async function purgeJoins(db: Write['db'], nowMs: number): Promise<void> {
+  await db
+    .deleteFrom('joinTokens')
+    .where('expiresMs', '<', nowMs - keptMs)
+    .execute();
+  await db
+    .deleteFrom('nodeCertificates')
+    .where('expiresMs', '<', nowMs - keptMs)
+    .execute();
+}

@@ -27,6 +27,7 @@ export function newNode(name: string, epoch: number, nowMs: number): NodeRow {
     diskMiB: 0,
     joinedMs: null,
     drainMs: null,
+    drainedMs: null,
     fencedMs: null,
     decommissionedMs: null,
   };

@@ -1,6 +1,6 @@
 import type { Write } from '../db/database.ts';
 import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
-import { desktopTopic } from '../desktops/operations.ts';
+import { desktopTopic } from '../desktops/topic.ts';
 import { changeDesktop, findDesktop } from '../desktops/store.ts';
 import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
 import { type Status, statusOf } from '../desktops/status.ts';

@@ -1,42 +1,15 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
-import { type Route, route, writeRoute } from '../http/route.ts';
-import { notFound } from '../http/problem.ts';
-import type { Static } from '../http/schema.ts';
 import type { NodeRow } from '../db/tables.ts';
 import { nodeSilentMs } from '../desktops/view.ts';
+import { notFound } from '../http/problem.ts';
+import { type Route, route, writeRoute } from '../http/route.ts';
+import type { Static } from '../http/schema.ts';
+import type { Caller } from '../keys/auth.ts';
 import type { Services } from '../services.ts';
-import { type Admit, admitted } from './admission.ts';
-import { listAssignments } from './assignments.ts';
-import * as sync from './contract.ts';
-import { welcomeNode } from './hello.ts';
-import { joinRoutes } from './joinRoutes.ts';
-import { takeReport } from './observations.ts';
+import * as duty from './duty.ts';
 import * as contract from './publicContract.ts';
+import { decommissionNode, fenceNode } from './retire.ts';
 import { findNode, helloOf, listNodeRows } from './store.ts';
-
-/** What the API serves to nodes. */
-export function syncRoutes(services: Services): Route[] {
-  const admit: Admit = (db, peer) => admitted(db, peer, services.clock.nowMs());
-  return [
-    writeRoute(sync.helloOperation, async ({ body, peer }, write) => ({
-      status: 200,
-      body: await welcomeNode(services, write, { peer: await admit(write.db, peer), hello: body }),
-    })),
-    route(sync.listAssignmentsOperation, async ({ query, request, peer }) => ({
-      status: 200,
-      body: await listAssignments(services, {
-        ...query,
-        peer: await admit(services.database.read, peer),
-        signal: request.signal,
-      }),
-    })),
-    writeRoute(sync.reportObservationsOperation, async ({ body, peer }, write) => ({
-      status: 200,
-      body: await takeReport(services, write, { peer: await admit(write.db, peer), report: body }),
-    })),
-    ...joinRoutes(services, admit),
-  ];
-}
 
 /** What users see of nodes. */
 export function nodeRoutes(services: Services): Route[] {
@@ -50,7 +23,40 @@ export function nodeRoutes(services: Services): Route[] {
       if (row === undefined) throw notFound('node');
       return { status: 200, body: toWire(row, services.clock.nowMs()) };
     }),
+    ...dutyRoutes(services),
   ];
+}
+
+function dutyRoutes(services: Services): Route[] {
+  const done = async (row: Promise<NodeRow>) => ({
+    status: 200,
+    body: toWire(await row, services.clock.nowMs()),
+  });
+  const actOf = ({ caller, requestId, params }: { caller: Caller; requestId: string; params: { nodeId: string } }) => ({
+    caller,
+    requestId,
+    nodeId: params.nodeId,
+  });
+  return [
+    writeRoute(contract.updateNode, (call, write) =>
+      done(duty.updateNode(services, write, { act: actOf(call), labels: call.body.labels })),
+    ),
+    writeRoute(contract.cordonNode, (call, write) => done(duty.cordonNode(services, write, actOf(call)))),
+    writeRoute(contract.uncordonNode, (call, write) => done(duty.uncordonNode(services, write, actOf(call)))),
+    writeRoute(contract.drainNode, (call, write) =>
+      done(duty.drainNode(services, write, { act: actOf(call), graceSeconds: call.body.graceSeconds })),
+    ),
+    writeRoute(contract.fenceNode, (call, write) => done(fenceNode(services, write, actOf(call)))),
+    writeRoute(contract.decommissionNode, (call, write) =>
+      done(decommissionNode(services, write, { act: actOf(call), force: call.body.force === true })),
+    ),
+  ];
+}
+
+function statusOf(row: NodeRow, nowMs: number): Static<typeof contract.Node>['status'] {
+  if (row.decommissionedMs !== null) return 'decommissioned';
+  if (nowMs - row.heardMs < nodeSilentMs) return 'up';
+  return row.fencedMs === null ? 'silent' : 'fenced';
 }
 
 function toWire(row: NodeRow, nowMs: number): Static<typeof contract.Node> {
@@ -58,7 +64,15 @@ function toWire(row: NodeRow, nowMs: number): Static<typeof contract.Node> {
   return {
     id: row.id,
     name: row.name,
-    status: nowMs - row.heardMs < nodeSilentMs ? 'up' : 'silent',
+    status: statusOf(row, nowMs),
+    drain:
+      row.drainMs === null
+        ? null
+        : {
+            stopsAt: toRfc3339(row.drainMs),
+            drainedAt: row.drainedMs === null ? null : toRfc3339(row.drainedMs),
+            move: 'unsupported',
+          },
     cordoned: row.cordoned === 1,
     version: hello?.version ?? '',
     driver: hello?.driver ?? null,

@@ -67,6 +67,7 @@ const node: Json = {
   name: 'node-1',
   status: 'up',
   cordoned: false,
+  drain: null,
   version: '0.1.0',
   driver: 'qemu',
   accelerator: 'kvm',
@@ -133,6 +134,18 @@ export const publicExamples: Record<string, { request?: Json; response?: Json }>
   getMetrics: {},
   listTemplates: { response: { data: [template], nextCursor: null } },
   getTemplate: { response: template },
+  updateNode: { request: { labels: { zone: 'a' } }, response: node },
+  cordonNode: { response: { ...node, cordoned: true } },
+  uncordonNode: { response: node },
+  drainNode: {
+    request: { graceSeconds: 300 },
+    response: { ...node, cordoned: true, drain: { stopsAt: at, drainedAt: null, move: 'unsupported' } },
+  },
+  fenceNode: { response: { ...node, cordoned: true, status: 'fenced' } },
+  decommissionNode: {
+    request: { force: false },
+    response: { ...node, name: `node-1.${node.id}`, cordoned: true, status: 'decommissioned' },
+  },
   createJoinToken: {
     request: { nodeName: 'node-2', labels: { zone: 'a' }, expiresInSeconds: 600 },
     response: {

@@ -699,7 +699,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change the labels of a node
+         * @description Needs the capability `nodes:write`.
+         */
+        patch: operations["updateNode"];
         trace?: never;
     };
     "/v1/nodes/join-tokens": {
@@ -718,6 +722,114 @@ export interface paths {
          *     Needs the capability `nodes:write`.
          */
         post: operations["createJoinToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/cordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a node no new desktops
+         * @description Needs the capability `nodes:write`.
+         */
+        post: operations["cordonNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/uncordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a node new desktops again
+         * @description Also ends a drain, and what a fence left on a node that came back.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["uncordonNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Empty a node of running desktops
+         * @description Cordons it. After the grace what runs there is stopped, disks stay, and nothing starts there until it is uncordoned. `node.drained` says when nothing runs any more.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["drainNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/fence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a silent node is off
+         * @description Only for a node that is silent, after you have cut its power or know that it is off. Its desktops become `error` with `node_fenced`: deleting one is final at once, without hearing the node. Nothing is cloned in their place; their disks are on the node. When it comes back they go on, and it stays cordoned.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["fenceNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/decommission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a node out of service for good
+         * @description Its certificates end and its name is free again. Without `force` only an empty node.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["decommissionNode"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1262,6 +1374,10 @@ export interface components {
             /** @description Shown this once. Left out when an Idempotency-Key replays the answer. */
             secret?: string;
         };
+        DecommissionNode: {
+            /** @description Also while there are desktops: they become `error` with `vm_missing`, for good. */
+            force?: boolean;
+        };
         Desktop: {
             id: string;
             name: string;
@@ -1374,6 +1490,10 @@ export interface components {
             };
             /** @description Default true: a webp of the whole screen. False: none. */
             screenshot?: boolean | components["schemas"]["ScreenshotWish"];
+        };
+        DrainNode: {
+            /** @description How long what runs there may go on. Default 60. */
+            graceSeconds?: number;
         };
         /**
          * @description Closed list. A client takes its decisions by this.
@@ -1599,12 +1719,30 @@ export interface components {
             id: string;
             name: string;
             /**
-             * @description `silent`: not heard for 30 s.
+             * @description `silent`: not heard for 30 s. `fenced`: silent, and a person said that it is off.
              * @enum {string}
              */
-            status: "up" | "silent";
+            status: "up" | "silent" | "fenced" | "decommissioned";
             /** @description Gets no new desktops. */
             cordoned: boolean;
+            /** @description Set while the node is drained. */
+            drain: {
+                /**
+                 * Format: date-time
+                 * @description When what runs there is stopped.
+                 */
+                stopsAt: string;
+                /**
+                 * Format: date-time
+                 * @description When nothing ran there any more.
+                 */
+                drainedAt: string | null;
+                /**
+                 * @description Desktops are stopped: no driver moves them to another node.
+                 * @constant
+                 */
+                move: "unsupported";
+            } | null;
             version: string;
             /** @description Null until it was heard for the first time. */
             driver: ("qemu" | "proxmox" | "fake") | null;
@@ -1845,6 +1983,12 @@ export interface components {
         UpdateDesktop: {
             name?: string;
             labels?: {
+                [key: string]: string;
+            };
+        };
+        /** @description `labels` replaces all of them. */
+        UpdateNode: {
+            labels: {
                 [key: string]: string;
             };
         };
@@ -7611,6 +7755,7 @@ export interface operations {
                      *           "name": "node-1",
                      *           "status": "up",
                      *           "cordoned": false,
+                     *           "drain": null,
                      *           "version": "0.1.0",
                      *           "driver": "qemu",
                      *           "accelerator": "kvm",
@@ -7725,6 +7870,7 @@ export interface operations {
                      *       "name": "node-1",
                      *       "status": "up",
                      *       "cordoned": false,
+                     *       "drain": null,
                      *       "version": "0.1.0",
                      *       "driver": "qemu",
                      *       "accelerator": "kvm",
@@ -7821,6 +7967,165 @@ export interface operations {
             };
         };
     };
+    updateNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "labels": {
+                 *         "zone": "a"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateNode"];
+            };
+        };
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": false,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     createJoinToken: {
         parameters: {
             query?: never;
@@ -7865,6 +8170,774 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["CreatedJoinToken"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cordonNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": true,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uncordonNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": false,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "graceSeconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["DrainNode"];
+            };
+        };
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": true,
+                     *       "drain": {
+                     *         "stopsAt": "2026-11-20T10:00:00.000Z",
+                     *         "drainedAt": null,
+                     *         "move": "unsupported"
+                     *       },
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fenceNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "fenced",
+                     *       "cordoned": true,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decommissionNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "force": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecommissionNode"];
+            };
+        };
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1.nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "status": "decommissioned",
+                     *       "cordoned": true,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
                 };
             };
             /** @description `invalid_request` The request is malformed. */
