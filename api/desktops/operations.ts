@@ -166,7 +166,11 @@ async function destroy(services: Services, write: Write, of: { act: Act; view: D
   await changeDesktop(write, { id: view.id }, { deletedMs: services.clock.nowMs() });
   await tell(services, write, { act, type: 'desktop.destroying' });
   if (!isAway(view, services.clock.nowMs())) return;
-  const order = await write.db.selectFrom('assignments').selectAll().where('id', '=', view.assignmentId).executeTakeFirst();
+  const order = await write.db
+    .selectFrom('assignments')
+    .selectAll()
+    .where('id', '=', view.assignmentId)
+    .executeTakeFirst();
   if (order !== undefined) await closeOrder(services, write, order);
 }
 

@@ -54,11 +54,7 @@ async function drainOne(services: Services, write: Write, seen: NodeRow): Promis
 }
 
 async function finish(services: Services, write: Write, node: NodeRow): Promise<void> {
-  await write.db
-    .updateTable('nodes')
-    .set({ drainedMs: services.clock.nowMs() })
-    .where('id', '=', node.id)
-    .execute();
+  await write.db.updateTable('nodes').set({ drainedMs: services.clock.nowMs() }).where('id', '=', node.id).execute();
   services.log.info('node.drained', { node: node.name, nodeId: node.id });
   const workspace = await firstWorkspace(write.db);
   if (workspace === undefined) return;

@@ -14,7 +14,14 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 
 type Desktop = { id: string; nodeId: string; status: string; allowedActions: string[]; error: { code: string } | null };
-type Node = { id: string; status: string; cordoned: boolean; name: string; reserved: object; drain: { drainedAt: string } };
+type Node = {
+  id: string;
+  status: string;
+  cordoned: boolean;
+  name: string;
+  reserved: object;
+  drain: { drainedAt: string };
+};
 
 async function create(body: object = {}): Promise<Desktop> {
   const made = await api.expect<Desktop>('createDesktop', 201, { method: 'POST', path: '/v1/desktops', body });
@@ -65,7 +72,10 @@ test('desktops with the same value of a label are kept apart', async () => {
 test('a drain stops what runs after its grace, starts nothing, and says when it is over', async () => {
   await post(two, 'cordon');
   const desktop = await create();
-  expect(await post(one, 'drain', { body: { graceSeconds: 0 } })).toMatchObject({ cordoned: true, drain: { drainedAt: null } });
+  expect(await post(one, 'drain', { body: { graceSeconds: 0 } })).toMatchObject({
+    cordoned: true,
+    drain: { drainedAt: null },
+  });
   await expect.poll(async () => (await look(desktop.id)).status).toBe('stopped');
   await expect.poll(async () => (await nodeOf(one)).drain.drainedAt).not.toBeNull();
   await api.expect('startDesktop', 503, { method: 'POST', path: `/v1/desktops/${desktop.id}/start` });
@@ -88,7 +98,11 @@ test('only a silent node can be fenced; then deleting is final, and it goes on w
   await post(one, 'fence', { status: 409 });
   await silence(one);
   expect(await post(one, 'fence')).toMatchObject({ status: 'fenced', cordoned: true });
-  expect(await look(given.id)).toMatchObject({ status: 'error', error: { code: 'node_fenced' }, allowedActions: ['delete'] });
+  expect(await look(given.id)).toMatchObject({
+    status: 'error',
+    error: { code: 'node_fenced' },
+    allowedActions: ['delete'],
+  });
   const before = await nodeOf(one);
   await api.ask('DELETE', `/v1/desktops/${given.id}`);
   expect((await look(given.id)).status).toBe('destroyed');
@@ -110,7 +124,11 @@ test('a node is decommissioned when it is empty, or by force: then what was ther
   expect(await post(one, 'decommission', { status: 409 })).toMatchObject({ desktops: 1 });
   const taken = await post(one, 'decommission', { body: { force: true } });
   expect(taken).toMatchObject({ status: 'decommissioned', name: `one.${one.nodeId}` });
-  expect(await look(desktop.id)).toMatchObject({ status: 'error', error: { code: 'vm_missing' }, allowedActions: ['delete'] });
+  expect(await look(desktop.id)).toMatchObject({
+    status: 'error',
+    error: { code: 'vm_missing' },
+    allowedActions: ['delete'],
+  });
   await api.ask('DELETE', `/v1/desktops/${desktop.id}`);
   expect((await look(desktop.id)).status).toBe('destroyed');
   await post(one, 'uncordon', { status: 409 });

@@ -72,7 +72,8 @@ test('packing takes the fullest node that has room', () => {
 
 test('labels of the node must fit', () => {
   const nodes = [node(), node({ id: 'n2', labels: { zone: 'a', disk: 'fast' } })];
-  const select = (nodeSelector: Record<string, string>) => idsOf(placeDesktop({ ...wish, nodeSelector }, nodes, policy));
+  const select = (nodeSelector: Record<string, string>) =>
+    idsOf(placeDesktop({ ...wish, nodeSelector }, nodes, policy));
   expect(select({ zone: 'a' })).toEqual(['n2']);
   expect(select({ zone: 'a', disk: 'slow' })).toContain('nodeSelector');
 });

@@ -84,7 +84,12 @@ export function placeDesktop(
   if (template === undefined) return { none: 'No node that is up has the template yet.' };
   const places = suitable
     .filter((node) => node.templates.some((each) => each.id === template.id))
-    .map((node, index) => ({ node, limits: limitsOf(node, policy.overcommit), rank: rankOf(wish, template.id, node), index }))
+    .map((node, index) => ({
+      node,
+      limits: limitsOf(node, policy.overcommit),
+      rank: rankOf(wish, template.id, node),
+      index,
+    }))
     .filter(({ node, limits }) => fits(wish, node, limits));
   if (places.length === 0) return { none: 'No node has room for this size.' };
   const sign = policy.strategy === 'spread' ? -1 : 1;

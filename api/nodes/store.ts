@@ -52,8 +52,7 @@ async function take({ db }: Write, { nodeId, limits }: Place, { vcpus, memoryMiB
     .where('decommissionedMs', 'is', null)
     .where('reservedVcpus', '<=', limits.vcpus - vcpus)
     .where('reservedMemoryMiB', '<=', limits.memoryMiB - memoryMiB);
-  if (diskGiB > 0)
-    query = query.where('cordoned', '=', 0).where('reservedDiskGiB', '<=', limits.diskGiB - diskGiB);
+  if (diskGiB > 0) query = query.where('cordoned', '=', 0).where('reservedDiskGiB', '<=', limits.diskGiB - diskGiB);
   const { numUpdatedRows } = await query.executeTakeFirst();
   return numUpdatedRows === 1n;
 }
