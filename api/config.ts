@@ -4,6 +4,7 @@ import { integer, oneOf, readConfig } from '@lebureau/kit/config';
 import { type Bucket, buckets } from './http/operation.ts';
 import type { PlacementPolicy } from './nodes/placement.ts';
 import type { RateLimits } from './http/rateLimit.ts';
+import type { PoolSettings } from './pool/plan.ts';
 
 export interface ApiConfig {
   home: string;
@@ -20,38 +21,14 @@ export interface ApiConfig {
   placement: Omit<PlacementPolicy, 'turn'>;
   quota: { desktopsMax: number; vcpusMax: number; memoryMiBMax: number; diskGiBMax: number };
   eventRetentionMs: number;
+  /** Undefined: this replica does not look after the pool. */
+  pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
   sourceUrl: string;
 }
 
 const rateLimitsDefault: RateLimits = { control: 60, input: 1200, screenshot: 1200, exec: 1200, files: 2400 };
-/** Variables of our prefix that other parts read. */
-const known = [
-  'LEBUREAU_API_KEY',
-  'LEBUREAU_API_NODE_ADDRESS',
-  'LEBUREAU_BASE_URL',
-  'LEBUREAU_BOOT_TIMEOUT_SECONDS',
-  'LEBUREAU_CACHE',
-  'LEBUREAU_DRIVER',
-  'LEBUREAU_EFFECTS_MAX',
-  'LEBUREAU_GUEST_ADDRESS',
-  'LEBUREAU_GUEST_LISTEN',
-  'LEBUREAU_GUEST_SOCKET',
-  'LEBUREAU_MCP_DESKTOP',
-  'LEBUREAU_MCP_LOCAL_ROOTS',
-  'LEBUREAU_MCP_PORT',
-  'LEBUREAU_MCP_READ_ONLY',
-  'LEBUREAU_MCP_TOOLSETS',
-  'LEBUREAU_NODE_NAME',
-  'LEBUREAU_PORT',
-  'LEBUREAU_RECLAIM',
-  'LEBUREAU_RESOLVER',
-  'LEBUREAU_TEST_HOME',
-  'LEBUREAU_UNIT_REPORT',
-];
-
 function schema(home: string) {
-  const count = integer(1, 1_000_000_000);
   return {
     LEBUREAU_HOME: { about: 'folder of all state', parse: absolutePath, fallback: home },
     LEBUREAU_API_LISTEN: {
@@ -91,6 +68,26 @@ function schema(home: string) {
       parse: rateLimits,
       fallback: rateLimitsDefault,
     },
+    ...promises(),
+    LEBUREAU_EVENT_RETENTION_DAYS: { about: 'how long events are kept', parse: integer(1, 3650), fallback: 30 },
+    LEBUREAU_RECLAIM_AFTER_SECONDS: {
+      about: 'how long a VM that nobody ordered is quarantined',
+      // What is reclaimed is gone: there must be time to notice that the API lost its orders.
+      parse: integer(300, 31_536_000),
+      fallback: 600,
+    },
+    LEBUREAU_SOURCE_URL: {
+      about: 'where the source code of this version is',
+      parse: (text: string) => text,
+      fallback: 'https://github.com/lebureau/lebureau',
+    },
+  };
+}
+
+/** What may be promised, of nodes and to the workspace. */
+function promises() {
+  const count = integer(1, 1_000_000_000);
+  return {
     LEBUREAU_VCPU_OVERCOMMIT_PERCENT: {
       about: 'virtual processors promised, of those a node has',
       parse: integer(10, 10_000),
@@ -115,17 +112,15 @@ function schema(home: string) {
     LEBUREAU_QUOTA_VCPUS: { about: 'virtual processors of the workspace', parse: count, fallback: 400 },
     LEBUREAU_QUOTA_MEMORY_MIB: { about: 'memory of the workspace', parse: count, fallback: 1_048_576 },
     LEBUREAU_QUOTA_DISK_GIB: { about: 'disk of the workspace', parse: count, fallback: 8000 },
-    LEBUREAU_EVENT_RETENTION_DAYS: { about: 'how long events are kept', parse: integer(1, 3650), fallback: 30 },
-    LEBUREAU_RECLAIM_AFTER_SECONDS: {
-      about: 'how long a VM that nobody ordered is quarantined',
-      // What is reclaimed is gone: there must be time to notice that the API lost its orders.
-      parse: integer(300, 31_536_000),
-      fallback: 600,
+    LEBUREAU_POOL_MEMBERS_MAX: {
+      about: 'machines that wait, already awake, for who asks next; 0: none',
+      parse: integer(0, 10_000),
+      fallback: 4,
     },
-    LEBUREAU_SOURCE_URL: {
-      about: 'where the source code of this version is',
-      parse: (text: string) => text,
-      fallback: 'https://github.com/lebureau/lebureau',
+    LEBUREAU_POOL_MEMORY_PERCENT: {
+      about: 'what they may hold of the memory that may be promised',
+      parse: integer(0, 100),
+      fallback: 15,
     },
   };
 }
@@ -133,11 +128,7 @@ function schema(home: string) {
 /** @param environment usually `process.env`. @throws Error that lists every mistake. */
 export function readApiConfig(environment: Record<string, string | undefined> = process.env): ApiConfig {
   const root = process.getuid?.() === 0;
-  const values = readConfig(environment, {
-    prefix: 'LEBUREAU_',
-    schema: schema(root ? '/var/lib/lebureau' : join(homedir(), '.lebureau')),
-    known,
-  });
+  const values = readConfig(environment, schema(root ? '/var/lib/lebureau' : join(homedir(), '.lebureau')));
   const home = values.LEBUREAU_HOME;
   return {
     home,
@@ -162,6 +153,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
       memoryMiBMax: values.LEBUREAU_QUOTA_MEMORY_MIB,
       diskGiBMax: values.LEBUREAU_QUOTA_DISK_GIB,
     },
+    pool: { membersMax: values.LEBUREAU_POOL_MEMBERS_MAX, memoryPercent: values.LEBUREAU_POOL_MEMORY_PERCENT },
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
     sourceUrl: values.LEBUREAU_SOURCE_URL,

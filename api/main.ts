@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { systemClock } from '@lebureau/kit/clock';
+import { exitConfig } from '@lebureau/kit/config';
 import { describeError } from '@lebureau/kit/fault';
 import { createLog } from '@lebureau/kit/log';
 import { ensureFirstKey } from './bootstrap.ts';
-import { readApiConfig } from './config.ts';
+import { type ApiConfig, readApiConfig } from './config.ts';
 import { openServices, startApi } from './start.ts';
 
 /** `bun api/main.ts` serves; `bun api/main.ts bootstrap-key --file PATH` makes the first key and ends. */
@@ -12,7 +13,7 @@ const drainTimeoutMs = 10_000;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { file: { type: 'string' } } });
-  const config = readApiConfig();
+  const config = readConfigOrExit();
   const at = { clock: systemClock, log: createLog('api', config.logLevel) };
   if (positionals[0] === 'bootstrap-key') {
     if (values.file === undefined) throw new Error('bootstrap-key wants --file PATH');
@@ -27,6 +28,15 @@ async function main(): Promise<void> {
     process.once(signal, () => {
       void api.stop(drainTimeoutMs).finally(() => process.exit(0));
     });
+  }
+}
+
+function readConfigOrExit(): ApiConfig {
+  try {
+    return readApiConfig();
+  } catch (error) {
+    console.error(describeError(error));
+    process.exit(exitConfig);
   }
 }
 

@@ -24,7 +24,10 @@ export interface RunningApi {
   stop(timeoutMs: number): Promise<void>;
 }
 
-export async function openServices(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<Services> {
+export async function openServices(
+  config: ApiConfig,
+  at: { clock: Clock; log: Log; ending?: AbortSignal },
+): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
   const { placement, reclaimAfterSeconds, sourceUrl } = config;
@@ -36,7 +39,9 @@ export async function openServices(config: ApiConfig, at: { clock: Clock; log: L
     sourceUrl,
     authority: await authorityFor(config, { database, clock: at.clock }),
     nodeAddress: nodeAddressOf(config),
-    ...at,
+    ending: at.ending ?? new AbortController().signal,
+    clock: at.clock,
+    log: at.log,
   };
   await ensureWorkspace(services, config.quota);
   return services;
@@ -57,17 +62,18 @@ function nodeAddressOf({ nodeAddress, nodeListen }: ApiConfig): string | undefin
 
 /** Opens the database, makes the first key, listens and starts the loops. */
 export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<RunningApi> {
-  const services = await openServices(config, at);
+  const ending = new AbortController();
+  const services = await openServices(config, { ...at, ending: ending.signal });
   const keyFile = join(config.home, 'api-key');
   if (await ensureFirstKey(services, keyFile)) at.log.info('first key made', { file: keyFile });
   const reach = await openReach(services, config.home);
   const apps = composeApps(services, { rateLimits: config.rateLimits, ways: waysOf(reach) });
-  const ending = new AbortController();
   const publicServer = listenPublic(apps, config);
   const nodeListeners: NodeListeners = await listenNodes(services, apps.node, { listen: config.nodeListen, reach });
   const loops = runLoops(services, {
     usage: apps.usage,
     eventRetentionMs: config.eventRetentionMs,
+    pool: config.pool,
     signal: ending.signal,
   });
   const url = `http://${config.listen.hostname.includes(':') ? `[${config.listen.hostname}]` : config.listen.hostname}:${publicServer.port}`;

@@ -1,13 +1,13 @@
 import type { Clock } from '@lebureau/kit/clock';
 import type { Driver } from './hypervisor/driver.ts';
-import type { GuestIdentity } from './guest/init/channel.ts';
+import { type GuestIdentity, identityMark } from './guest/init/channel.ts';
 import { within } from './limit.ts';
 import type { Assignment } from './orders.ts';
 import type { Effect, GuestPart } from './reconcile.ts';
 
 /** The three things hostd asks of a guest before it calls it ready. Each may be asked again. */
 export interface GuestDoor {
-  /** `${owner}:${boot}` of the last identify the guest acknowledged. @throws Fault `guest_unreachable` */
+  /** `identityMark` of the last identify the guest acknowledged. @throws Fault `guest_unreachable` */
   identity(order: Assignment, signal: AbortSignal): Promise<string | undefined>;
   identify(order: Assignment, identity: GuestIdentity, signal: AbortSignal): Promise<void>;
   /** Resolves when a command was answered through the init channel. */
@@ -115,8 +115,8 @@ async function reachInit(parts: ActParts, ask: ProbeOrder): Promise<void> {
   const { order, boot, lacks, signal } = ask;
   if (lacks.includes('identity')) {
     const known = ask.mayBeIdentified ? await parts.guests.identity(order, signal) : undefined;
-    if (known !== `${order.assignmentId}:${boot}`)
-      await parts.guests.identify(order, parts.identityOf(order, boot), signal);
+    const wanted = identityMark({ owner: order.assignmentId, boot, version: order.identityVersion });
+    if (known !== wanted) await parts.guests.identify(order, parts.identityOf(order, boot), signal);
     ask.gained('identity');
   }
   if (lacks.includes('command')) {

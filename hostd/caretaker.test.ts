@@ -19,6 +19,7 @@ const order: Assignment = {
   desiredBoot: 2,
   generation: 1,
   cloneSeen: true,
+  identityVersion: 0,
   gracefulStopSeconds: 30,
   config: '{}',
 };
@@ -44,7 +45,7 @@ function tended(ordered: Assignment) {
         clock,
         log: silentLog,
         slots: new Slots(4),
-        identityOf: (one, boot) => ({ owner: one.assignmentId, boot }) as never,
+        identityOf: (one, boot) => ({ owner: one.assignmentId, boot, version: one.identityVersion }) as never,
         macOf: () => '52:54:00:00:00:01',
         tell: (observation) => told.push(observation),
         confirm: () => Promise.resolve(),
@@ -78,7 +79,7 @@ test('a cut that changes nothing is tried again with pauses, and helps in the en
 
 test('a guest that a full disk halted is kept, is told, and goes on in the same boot when there is room', async () => {
   const { vm, begin, pass, count, told } = tended(order);
-  const identity = `${order.assignmentId}:2`;
+  const identity = `${order.assignmentId}:2:0`;
   Object.assign(vm, { power: 'paused', boot: 2, startMode: 'warm', identity, trouble: 'The disk is full.' });
   const caretaker = begin();
   await pass(3_600_000);
@@ -95,7 +96,7 @@ test('a guest that a full disk halted is kept, is told, and goes on in the same 
 
 test('a guest that suspended itself goes on instead of being cut', async () => {
   const { vm, begin, pass, count } = tended(order);
-  Object.assign(vm, { power: 'paused', boot: 2, startMode: 'warm', identity: `${order.assignmentId}:2` });
+  Object.assign(vm, { power: 'paused', boot: 2, startMode: 'warm', identity: `${order.assignmentId}:2:0` });
   const caretaker = begin();
   await pass(10_000);
   expect(vm).toMatchObject({ power: 'running', boot: 2, startMode: 'warm' });
@@ -109,5 +110,23 @@ test('the stray of a deleted desktop is ended, so that its deletion can be told'
   const caretaker = begin();
   await pass(10_000);
   expect(told.at(-1)).toMatchObject({ presence: 'absent', fault: null });
+  caretaker.end();
+});
+
+test('a machine that a desktop gets is told anew who it is, and is not ready before', async () => {
+  const order0 = { ...order, desiredBoot: 1 };
+  const { vm, begin, pass, told } = tended(order0);
+  Object.assign(vm, { power: 'running', boot: 1, identity: undefined, startedAtMs: 0 });
+  const caretaker = begin();
+  await pass(5_000);
+  expect(told.at(-1)).toMatchObject({ generation: 1, ready: true });
+  const before = told.length;
+  caretaker.give({ ...order0, generation: 2, identityVersion: 1, hostName: 'claimed' });
+  await pass(5_000);
+  expect(vm.identity).toBe(`${order.assignmentId}:1:1`);
+  expect(told.slice(before).map(({ power, ready }) => [power, ready])).toEqual([
+    ['booting', false],
+    ['running', true],
+  ]);
   caretaker.end();
 });

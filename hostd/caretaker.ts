@@ -86,6 +86,8 @@ export class Caretaker {
   give(order: Assignment): void {
     if (order.generation < this.order.generation) return;
     const changed = order.generation > this.order.generation;
+    // What it showed so far it showed as nobody's; only who it is now must be told.
+    if (order.identityVersion !== this.order.identityVersion) this.guest.identified = false;
     this.order = order;
     if (!changed) return;
     this.trouble = undefined;
@@ -285,18 +287,20 @@ export class Caretaker {
   }
 
   private async meet(lacks: readonly ('identity' | 'command' | 'frame')[]): Promise<void> {
-    const guest = this.guest;
+    const { guest, order } = this;
     const probing = new AbortController();
     this.probing = probing;
     const gained = (part: (typeof lacks)[number]) => {
-      if (part === 'identity') Object.assign(guest, { identified: true, doubted: false });
+      // A desktop may have got the machine while its guest was told that it is nobody's.
+      const isCurrent = order.identityVersion === this.order.identityVersion;
+      if (part === 'identity') Object.assign(guest, { identified: isCurrent, doubted: false });
       if (part === 'command') guest.commandAnswered = true;
       if (part === 'frame') guest.frameTaken = true;
     };
     const mayBeIdentified = this.startedBoot !== guest.boot || guest.doubted;
     try {
       await probe(this.parts, {
-        order: this.order,
+        order,
         boot: guest.boot,
         lacks,
         mayBeIdentified,

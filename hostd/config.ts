@@ -65,41 +65,9 @@ const schema = {
   LEBUREAU_RESOLVER: variable('IPv4 address of the DNS resolver of guests', text, undefined as string | undefined),
 };
 
-/** Variables of the same prefix that other packages read. */
-const known = [
-  'LEBUREAU_API_KEY',
-  'LEBUREAU_API_LISTEN',
-  'LEBUREAU_BASE_URL',
-  'LEBUREAU_CACHE',
-  'LEBUREAU_DATABASE_URL',
-  'LEBUREAU_DISK_OVERCOMMIT_PERCENT',
-  'LEBUREAU_EVENT_RETENTION_DAYS',
-  'LEBUREAU_MCP_DESKTOP',
-  'LEBUREAU_MCP_LOCAL_ROOTS',
-  'LEBUREAU_MCP_PORT',
-  'LEBUREAU_MCP_READ_ONLY',
-  'LEBUREAU_MCP_TOOLSETS',
-  'LEBUREAU_MEMORY_OVERCOMMIT_PERCENT',
-  'LEBUREAU_NODE_ADDRESS',
-  'LEBUREAU_NODE_CA_KEY',
-  'LEBUREAU_NODE_LISTEN',
-  'LEBUREAU_PLACEMENT',
-  'LEBUREAU_PORT',
-  'LEBUREAU_QUOTA_DESKTOPS',
-  'LEBUREAU_QUOTA_DISK_GIB',
-  'LEBUREAU_QUOTA_MEMORY_MIB',
-  'LEBUREAU_QUOTA_VCPUS',
-  'LEBUREAU_RATE_LIMITS',
-  'LEBUREAU_RECLAIM_AFTER_SECONDS',
-  'LEBUREAU_SOURCE_URL',
-  'LEBUREAU_TEST_HOME',
-  'LEBUREAU_UNIT_REPORT',
-  'LEBUREAU_VCPU_OVERCOMMIT_PERCENT',
-];
-
 /** @throws Error that lists every mistake at once. */
 export function readHostdConfig(environment: Record<string, string | undefined> = process.env): HostdConfig {
-  const values = readConfig(environment, { prefix: 'LEBUREAU_', schema, known });
+  const values = readConfig(environment, schema);
   const home = values.LEBUREAU_HOME ?? defaultHome();
   return {
     home,

@@ -16,7 +16,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const life: Plan = { mishaps: new Map(), wishes: ['stopped', 'running', 'restart'] };
+const life: Plan = { mishaps: new Map(), wishes: ['claimed', 'stopped', 'running', 'restart'] };
 const short: Plan = { mishaps: new Map(), wishes: [] };
 
 async function pointsOf(plan: Plan): Promise<number[]> {
@@ -87,7 +87,7 @@ test.each<Mishap>(['crash', 'powerLoss'])(
   30_000,
 );
 
-test.each<Mishap>(['stopped', 'restart'])(
+test.each<Mishap>(['stopped', 'restart', 'claimed'])(
   '%s at every step, with a crash or a power cut at every later one',
   async (wish) => {
     const tally = await double(short, [wish], ['crash', 'powerLoss']);

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { join } from 'node:path';
 import { systemClock } from '@lebureau/kit/clock';
 import { isFault } from '@lebureau/kit/fault';
+import { expectGuest } from '@lebureau/test/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiDouble } from './crashmatrix/apidouble.ts';
 import type { Assignment, NodeHello, Observation, ObservationReport } from './orders.ts';
@@ -43,6 +44,7 @@ const order = (body: string, over: Partial<Assignment> = {}): Assignment => ({
   desired: 'running',
   desiredBoot: 1,
   generation: 1,
+  identityVersion: 0,
   cloneSeen: false,
   gracefulStopSeconds: 3,
   config: '{}',
@@ -128,8 +130,12 @@ function qemuOf(body: string): number[] {
     });
 }
 
-const call = (body: string, path: string, init: RequestInit = {}) =>
-  fetch(`http://localhost/guest/asg_${body}${path}`, { ...init, unix: join(home, 'run', 'guest.sock') });
+async function call(body: string, path: string, init: RequestInit = {}): Promise<Response> {
+  const url = `http://localhost/guest/asg_${body}${path}`;
+  const response = await fetch(url, { ...init, unix: join(home, 'run', 'guest.sock') });
+  await expectGuest(response.clone() as Response, init.method ?? 'GET', url);
+  return response;
+}
 
 describe.skipIf(skip !== '')(`hostd on real machines${skip === '' ? '' : ` (skipped: ${skip})`}`, () => {
   beforeAll(async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '@lebureau/kit/clock';
+import { exitConfig } from '@lebureau/kit/config';
 import { describeError } from '@lebureau/kit/fault';
 import { createLog, type Log } from '@lebureau/kit/log';
 import packageJson from './package.json' with { type: 'json' };
@@ -20,9 +21,8 @@ import type { Assignment } from './orders.ts';
 import { reclaimRecordOf } from './reclaimrecord.ts';
 import type { WarmSize } from './warm.ts';
 
-/** Exit codes a supervisor may act upon (sysexits.h): another hostd took over; the configuration or the home is wrong. */
+/** Exit code a supervisor may act upon (sysexits.h): another hostd took over. */
 const exitSuperseded = 75;
-const exitConfig = 78;
 const drainLimitMs = 5_000;
 const lookEveryMs = 3_000;
 const identitiesMax = 1000;
@@ -186,6 +186,7 @@ function guestIdentity(derived: DerivedIdentity, order: Assignment, boot: number
   return {
     owner: order.assignmentId,
     boot,
+    version: order.identityVersion,
     hostName: order.hostName,
     machineId: derived.machineId,
     mac: derived.mac,

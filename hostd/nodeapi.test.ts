@@ -55,7 +55,7 @@ function startHostd(address: string, world: FakeHypervisor) {
     guests: world.guests(),
     clock: systemClock,
     log: silentLog,
-    identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot }),
+    identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot, version: order.identityVersion }),
     macOf: () => nobody.mac,
     nodeName: 'node',
     version: '0',

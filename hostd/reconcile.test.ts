@@ -16,6 +16,7 @@ const order: Assignment = {
   desired: 'running',
   desiredBoot: 2,
   generation: 1,
+  identityVersion: 0,
   cloneSeen: true,
   gracefulStopSeconds: 30,
   config: '{}',

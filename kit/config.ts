@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { testVariables, variablePrefix, variables } from './variables.ts';
 
 /** One variable of a package's environment. `file: true` also accepts `NAME_FILE`, a path whose trimmed content is the value. */
 export interface Variable<Value> {
@@ -10,17 +11,22 @@ export interface Variable<Value> {
 
 type Parsed<Schema> = { [Name in keyof Schema]: Schema[Name] extends Variable<infer Value> ? Value : never };
 
+/** Exit code of a program whose configuration is wrong (sysexits.h): starting it again changes nothing. */
+export const exitConfig = 78;
+
+const known = new Set<string>([...variables, ...testVariables]);
+
 /**
  * Reads the variables of `schema` from `environment`.
- * @throws Error that lists every mistake at once: missing, malformed, and unknown variables that start with `prefix`.
+ * @throws Error that lists every mistake at once: missing, malformed, and variables of our prefix that nobody reads.
  */
 export function readConfig<Schema extends Record<string, Variable<unknown>>>(
   environment: Record<string, string | undefined>,
-  options: { prefix: string; schema: Schema; known?: readonly string[] },
+  schema: Schema,
 ): Parsed<Schema> {
   const mistakes: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, variable] of Object.entries(options.schema)) {
+  for (const [name, variable] of Object.entries(schema)) {
     try {
       const text = textOf(environment, name, variable);
       if (text !== undefined) values[name] = variable.parse(text);
@@ -30,12 +36,9 @@ export function readConfig<Schema extends Record<string, Variable<unknown>>>(
       mistakes.push(`${name}: ${error instanceof Error ? error.message : String(error)} (${variable.about})`);
     }
   }
-  const known = new Set([...Object.keys(options.schema), ...(options.known ?? [])]);
-  for (const name of Object.keys(environment)) {
-    const plain = name.endsWith('_FILE') ? name.slice(0, -5) : name;
-    if (name.startsWith(options.prefix) && !known.has(name) && !known.has(plain)) {
+  for (const [name, text] of Object.entries(environment)) {
+    if (text !== undefined && name.startsWith(variablePrefix) && !known.has(name))
       mistakes.push(`${name} is not a variable of Le Bureau (docs/operations.md lists them)`);
-    }
   }
   if (mistakes.length > 0) throw new Error(`The configuration has mistakes:\n  ${mistakes.join('\n  ')}`);
   return values as Parsed<Schema>;

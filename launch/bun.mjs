@@ -17,6 +17,9 @@ const builds = {
 export const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'lebureau');
 
+/** What a person shall read, and no stack. */
+class Sentence extends Error {}
+
 /** Ends the program with one sentence for a person. */
 export function giveUp(sentence) {
   console.error(`\n${sentence}\n`);
@@ -31,6 +34,7 @@ export function ensureBun() {
   if (existsSync(bun)) return bun;
   console.log(`Fetching Bun ${version} …`);
   mkdirSync(cache, { recursive: true });
+  let sentence;
   const draft = mkdtempSync(join(cache, 'bun-draft-'));
   try {
     writeFileSync(join(draft, 'package.json'), '{"private":true}');
@@ -45,18 +49,23 @@ export function ensureBun() {
     ];
     const run = spawnSync('npm', args, { cwd: draft, stdio: ['ignore', 'inherit', 'inherit'] });
     if (run.status !== 0)
-      giveUp(
+      throw new Sentence(
         'Bun could not be fetched with npm (see above). Check the network and the npm registry, then run it again.',
       );
     const lock = JSON.parse(readFileSync(join(draft, 'node_modules', '.package-lock.json'), 'utf8'));
     const seen = lock.packages[`node_modules/@oven/bun-${build}`]?.integrity;
     if (seen !== builds[build])
-      giveUp(`The Bun that npm delivered is not the one this project pins (${seen}). Nothing was run.`);
+      throw new Sentence(`The Bun that npm delivered is not the one this project pins (${seen}). Nothing was run.`);
     rmSync(home, { recursive: true, force: true });
     renameSync(draft, home);
+  } catch (error) {
+    // Ending the program here would leave the draft behind.
+    if (!(error instanceof Sentence)) throw error;
+    sentence = error.message;
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
+  if (sentence !== undefined) giveUp(sentence);
   return bun;
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { exitConfig } from '@lebureau/kit/config';
 
 /** One of our long-running programs and how it is kept running. */
 export interface Program {
@@ -21,8 +22,8 @@ export interface Running {
 }
 
 /**
- * Runs a program and starts it again when it ends by itself, after a growing pause; more than five ends in a minute
- * are given to `onGivenUp` with one sentence.
+ * Runs a program and starts it again when it ends by itself, after a growing pause. More than five ends in a minute, a
+ * configuration it refuses and a successor are final: `onGivenUp` gets one sentence.
  */
 export function keepRunning(program: Program, onGivenUp: (sentence: string) => void): Running {
   const ends: number[] = [];
@@ -31,13 +32,10 @@ export function keepRunning(program: Program, onGivenUp: (sentence: string) => v
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const begin = () => {
-    const log = openSync(program.logPath, 'a', 0o600);
-    // Were the launcher killed, the programs drain too instead of holding the ports without an owner.
-    child = spawn('setpriv', ['--pdeathsig', 'TERM', ...program.command], {
-      stdio: ['ignore', log, log],
-      env: { ...process.env, ...program.environment },
-      // A session of its own: Ctrl-C reaches only the launcher, which drains in order.
-      detached: true,
+    child = launch(program);
+    child.on('error', (error) => {
+      child = undefined;
+      if (!stopping) onGivenUp(`${program.name} could not be started: ${error.message}`);
     });
     child.on('exit', (code) => {
       child = undefined;
@@ -45,9 +43,8 @@ export function keepRunning(program: Program, onGivenUp: (sentence: string) => v
       const now = Date.now();
       ends.push(now);
       while (ends[0]! < now - restartWindowMs) ends.shift();
-      if (code === supersededCode) return onGivenUp(`Another ${program.name} has taken over; this one has stopped.`);
-      if (ends.length > restartsMax)
-        return onGivenUp(`${program.name} keeps ending (exit code ${code}). Its log says why: ${program.logPath}`);
+      const sentence = finalSentence(program, code, ends.length);
+      if (sentence !== undefined) return onGivenUp(sentence);
       timer = setTimeout(begin, Math.min(10_000, 200 * 2 ** ends.length) * (0.5 + Math.random() / 2));
     });
   };
@@ -69,4 +66,31 @@ export function keepRunning(program: Program, onGivenUp: (sentence: string) => v
       });
     },
   };
+}
+
+function launch(program: Program): ChildProcess {
+  const log = openSync(program.logPath, 'a', 0o600);
+  try {
+    // Were the launcher killed, the programs drain too instead of holding the ports without an owner.
+    return spawn('setpriv', ['--pdeathsig', 'TERM', ...program.command], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...program.environment },
+      // A session of its own: Ctrl-C reaches only the launcher, which drains in order.
+      detached: true,
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Why it is not started again; undefined: it is. */
+function finalSentence({ name, logPath }: Program, code: number | null, ends: number): string | undefined {
+  if (code === supersededCode) return `Another ${name} has taken over; this one has stopped.`;
+  if (code === exitConfig) return `${name} refuses its configuration: ${lastLine(logPath)}`;
+  if (ends <= restartsMax) return undefined;
+  return `${name} keeps ending (exit code ${code}). Its log says why: ${logPath}`;
+}
+
+function lastLine(path: string): string {
+  return readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)?.trim().slice(0, 500) ?? '';
 }

@@ -12,3 +12,8 @@ test('defaults name a folder and two ports', () => {
   expect(config.home).toMatch(/^\//);
   expect(config.port).not.toBe(config.mcpPort);
 });
+
+test('a variable that nobody reads is refused, and those of the other programs are not', () => {
+  expect(() => readLaunchConfig({ LEBUREAU_PROT: '7070' })).toThrow('LEBUREAU_PROT is not a variable');
+  readLaunchConfig({ LEBUREAU_RATE_LIMITS: 'off', LEBUREAU_MCP_TOOLSETS: 'exec', LEBUREAU_EFFECTS_MAX: '2' });
+});

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { integer, readConfig } from '@lebureau/kit/config';
+import { integer, oneOf, readConfig } from '@lebureau/kit/config';
 
 const absolutePath = (text: string) => {
   if (!text.startsWith('/')) throw new Error('wants an absolute path');
@@ -15,21 +15,28 @@ export interface LaunchConfig {
   /** Public address of the API. */
   port: number;
   mcpPort: number;
+  /** Which system desktops get; undefined: the builder's choice. */
+  suite: Suite | undefined;
 }
+
+export const suites = ['bookworm', 'jammy', 'auto'] as const;
+export type Suite = (typeof suites)[number];
 
 /** @param environment usually `process.env`. @throws Error that lists every mistake. */
 export function readLaunchConfig(environment: Record<string, string | undefined> = process.env): LaunchConfig {
   const root = process.getuid?.() === 0;
   const values = readConfig(environment, {
-    prefix: 'LEBUREAU_LAUNCH_',
-    schema: {
-      LEBUREAU_HOME: {
-        about: 'folder of all state',
-        parse: absolutePath,
-        fallback: root ? '/var/lib/lebureau' : join(homedir(), '.lebureau'),
-      },
-      LEBUREAU_PORT: { about: 'port of the API on 127.0.0.1', parse: integer(1, 65_535), fallback: 7070 },
-      LEBUREAU_MCP_PORT: { about: 'port of MCP over HTTP on 127.0.0.1', parse: integer(1, 65_535), fallback: 7071 },
+    LEBUREAU_HOME: {
+      about: 'folder of all state',
+      parse: absolutePath,
+      fallback: root ? '/var/lib/lebureau' : join(homedir(), '.lebureau'),
+    },
+    LEBUREAU_PORT: { about: 'port of the API on 127.0.0.1', parse: integer(1, 65_535), fallback: 7070 },
+    LEBUREAU_MCP_PORT: { about: 'port of MCP over HTTP on 127.0.0.1', parse: integer(1, 65_535), fallback: 7071 },
+    LEBUREAU_SUITE: {
+      about: 'suite of the template',
+      parse: oneOf(suites),
+      fallback: undefined as Suite | undefined,
     },
   });
   return {
@@ -37,5 +44,6 @@ export function readLaunchConfig(environment: Record<string, string | undefined>
     cache: join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'lebureau'),
     port: values.LEBUREAU_PORT,
     mcpPort: values.LEBUREAU_MCP_PORT,
+    suite: values.LEBUREAU_SUITE,
   };
 }

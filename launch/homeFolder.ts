@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface HomePaths {
@@ -7,17 +7,29 @@ export interface HomePaths {
   run: string;
   /** The first API key, mode 600. */
   keyFile: string;
+  /** There: the key and the configurations were shown once. */
+  welcomed: string;
 }
 
 /** A template, its warm state and a few desktops. */
 const freeMiBMin = 6 * 1024;
 
+export function homePaths(home: string): HomePaths {
+  return {
+    home,
+    logs: join(home, 'logs'),
+    run: join(home, 'run'),
+    keyFile: join(home, 'api-key'),
+    welcomed: join(home, 'welcomed'),
+  };
+}
+
 /**
  * Makes the folder of all state.
- * @throws Error with the way out when it cannot be made, written or is too small.
+ * @throws Error with the way out when it cannot be made or written.
  */
 export function ensureHomeFolder(home: string): HomePaths {
-  const paths = { home, logs: join(home, 'logs'), run: join(home, 'run'), keyFile: join(home, 'api-key') };
+  const paths = homePaths(home);
   try {
     // 0711: the unprivileged users of the VMs pass through, and see nothing.
     mkdirSync(home, { recursive: true, mode: 0o711 });
@@ -32,12 +44,20 @@ export function ensureHomeFolder(home: string): HomePaths {
   return paths;
 }
 
-/** @throws Error when a template could not be built for lack of room. */
-export function requireRoom(home: string): void {
-  const { bavail, bsize } = statfsSync(home);
-  const freeMiB = Math.floor((bavail * bsize) / 1_048_576);
-  if (freeMiB < freeMiBMin)
-    throw new Error(
-      `${home} has ${freeMiB} MiB free; the template and a first desktop need ${freeMiBMin} MiB. Make room, or name another folder in LEBUREAU_HOME.`,
-    );
+/** @throws Error when there is no template yet and no room to build one. */
+export function requireRoom(home: string, freeMiB: number = freeMiBOf(home)): void {
+  if (holdsTemplate(join(home, 'templates')) || freeMiB >= freeMiBMin) return;
+  throw new Error(
+    `${home} has ${freeMiB} MiB free; the template and a first desktop need ${freeMiBMin} MiB. Make room, or name another folder in LEBUREAU_HOME.`,
+  );
+}
+
+/** An interrupted build leaves the folder of templates behind, but no template. */
+function holdsTemplate(templates: string): boolean {
+  return existsSync(templates) && readdirSync(templates).some((name) => name.startsWith('tpl_'));
+}
+
+function freeMiBOf(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return Math.floor((bavail * bsize) / 1_048_576);
 }

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { hostname } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { keepRunning, type Running } from './children.ts';
 import { type LaunchConfig, readLaunchConfig } from './config.ts';
-import { ensureHomeFolder, type HomePaths, requireRoom } from './homeFolder.ts';
+import { requireFreePort } from './freePort.ts';
+import { ensureHomeFolder, homePaths, type HomePaths, requireRoom } from './homeFolder.ts';
 import { ensureSystemPackages } from './systemPackages.ts';
 import { ensureTemplate } from './template.ts';
 import { welcomeText } from './welcome.ts';
@@ -13,47 +13,70 @@ const root = join(import.meta.dir, '..');
 const stop = new AbortController();
 const drainLimitMs = 20_000;
 const startLimitMs = 30_000;
+/** 128 + SIGINT: what a shell calls a program that was interrupted. */
+const interruptedCode = 130;
 
 process.on('SIGINT', () => stop.abort());
 process.on('SIGTERM', () => stop.abort());
 
 try {
-  await start(readLaunchConfig());
+  const { yes, suite, 'show-config': show } = readFlags();
+  const config = readLaunchConfig(suite === undefined ? process.env : { ...process.env, LEBUREAU_SUITE: suite });
+  if (show) showConfiguration(config);
+  else await start(config, yes);
 } catch (error) {
-  if (!stop.signal.aborted) {
-    console.error(`\n${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  }
+  console.error(`\n${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode ||= stop.signal.aborted ? interruptedCode : 1;
 }
 process.exit(process.exitCode ?? 0);
 
-async function start(config: LaunchConfig): Promise<void> {
-  await ensureSystemPackages({ yes: process.argv.includes('--yes'), tests: false });
+function readFlags() {
+  const options = {
+    yes: { type: 'boolean', default: false },
+    'show-config': { type: 'boolean', default: false },
+    suite: { type: 'string' },
+  } as const;
+  return parseArgs({ options }).values;
+}
+
+/** Prints again what the first start printed. */
+function showConfiguration(config: LaunchConfig): void {
+  const paths = homePaths(config.home);
+  if (!existsSync(paths.keyFile))
+    throw new Error(`There is no key in ${paths.keyFile} yet: run npm start, which makes one and shows it.`);
+  process.stdout.write(welcome(config, paths, true));
+}
+
+async function start(config: LaunchConfig, yes: boolean): Promise<void> {
+  await ensureSystemPackages({ yes, tests: false });
   const paths = ensureHomeFolder(config.home);
   await requireFreePort(config.port, 'LEBUREAU_PORT');
   await requireFreePort(config.mcpPort, 'LEBUREAU_MCP_PORT');
-  if (!existsSync(join(config.home, 'templates'))) requireRoom(config.home);
-  await ensureTemplate({ home: config.home, cacheDir: config.cache, out: process.stdout, signal: stop.signal });
-  const first = !existsSync(paths.keyFile);
+  requireRoom(config.home);
+  const { home, cache: cacheDir, suite } = config;
+  await ensureTemplate({ home, cacheDir, suite, out: process.stdout, signal: stop.signal });
   const running = startPrograms(config, paths);
   try {
-    await waitUntilReady(`http://127.0.0.1:${config.port}`, paths);
-    process.stdout.write(
-      welcomeText({
-        apiAddress: `http://127.0.0.1:${config.port}`,
-        mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
-        apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
-        keyFile: paths.keyFile,
-        first,
-        mcpCommand: [process.execPath, join(root, 'mcp', 'bin.ts')],
-      }),
-    );
+    await waitUntilReady(config, paths);
+    process.stdout.write(welcome(config, paths, !existsSync(paths.welcomed)));
+    writeFileSync(paths.welcomed, '');
     await aborted(stop.signal);
     process.stdout.write('\nDraining; desktops keep running …\n');
   } finally {
     // hostd first: it tells the API what it saw last.
     for (const program of running) await program.stop(drainLimitMs);
   }
+}
+
+function welcome(config: LaunchConfig, paths: HomePaths, first: boolean): string {
+  return welcomeText({
+    apiAddress: `http://127.0.0.1:${config.port}`,
+    mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
+    apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
+    keyFile: paths.keyFile,
+    first,
+    mcpCommand: [process.execPath, join(root, 'mcp', 'bin.ts')],
+  });
 }
 
 function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
@@ -81,7 +104,6 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
         ...shared,
         LEBUREAU_API_NODE_ADDRESS: nodeSocket,
         LEBUREAU_GUEST_SOCKET: join(paths.run, 'hostd-guest.sock'),
-        LEBUREAU_NODE_NAME: nodeName(),
       },
       logPath: join(paths.logs, 'hostd.log'),
     },
@@ -99,47 +121,49 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
   return [mcp, hostd, api];
 }
 
-function nodeName(): string {
-  return (
-    hostname()
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9-]/g, '-')
-      .replaceAll(/^-+|-+$/g, '')
-      .slice(0, 63) || 'node'
-  );
-}
-
-function requireFreePort(port: number, variable: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', () =>
-      reject(
-        new Error(
-          `Port ${port} is taken on 127.0.0.1. Is Le Bureau running already? Stop what listens there, or choose another with ${variable}=…`,
-        ),
-      ),
-    );
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
-  });
-}
-
-/** Ready is: the API answers, and a node with a template has said hello, so that the first create finds room. */
-async function waitUntilReady(address: string, paths: HomePaths): Promise<void> {
+/**
+ * Ready is: the API answers, a node with a template has said hello, so that the first create finds room, and MCP
+ * answers over HTTP. Only the question for templates needs the key, whose requests are counted: it comes last and seldom.
+ */
+async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<void> {
+  const address = `http://127.0.0.1:${config.port}`;
+  const beganMs = Date.now();
   const endMs = performance.now() + startLimitMs;
-  while (performance.now() < endMs) {
-    if (stop.signal.aborted) throw new Error('stopped');
-    if (await answersWithTemplate(address, paths.keyFile)) return;
-    await Bun.sleep(200);
+  const looks: [() => Promise<boolean>, everyMs: number][] = [
+    [() => hasNode(address, beganMs), 50],
+    [() => answers(`http://127.0.0.1:${config.mcpPort}/mcp`), 50],
+    [() => hasTemplate(address, paths.keyFile), 2000],
+  ];
+  for (const [isSo, everyMs] of looks) {
+    while (!(await isSo())) {
+      if (stop.signal.aborted) throw new Error('Stopped.');
+      if (performance.now() > endMs)
+        throw new Error(
+          `Le Bureau did not become ready within ${startLimitMs / 1000} s. The logs say why: ${paths.logs}`,
+        );
+      await Bun.sleep(everyMs);
+    }
   }
-  throw new Error(`Le Bureau did not become ready within ${startLimitMs / 1000} s. The logs say why: ${paths.logs}`);
 }
 
-async function answersWithTemplate(address: string, keyFile: string): Promise<boolean> {
+/** One that was heard since: a second start must not take the node of the first for the present one. */
+async function hasNode(address: string, sinceMs: number): Promise<boolean> {
   const ready = await fetch(`${address}/readyz`).catch(() => undefined);
-  if (!ready?.ok || !existsSync(keyFile)) return false;
+  if (!ready?.ok) return false;
+  const metrics = await fetch(`${address}/metrics`).then((answer) => answer.text());
+  const heard = metrics.matchAll(/^lebureau_node_heard_timestamp_seconds\S* (\S+)$/gm);
+  return [...heard].some(([, seconds]) => Number(seconds) * 1000 >= sinceMs);
+}
+
+/** MCP without a key is 401; any answer says that it serves. */
+async function answers(address: string): Promise<boolean> {
+  return (await fetch(address).catch(() => undefined)) !== undefined;
+}
+
+async function hasTemplate(address: string, keyFile: string): Promise<boolean> {
   const headers = { Authorization: `Bearer ${readFileSync(keyFile, 'utf8').trim()}` };
-  const answer = await fetch(`${address}/v1/nodes`, { headers }).catch(() => undefined);
-  if (!answer?.ok) return false;
+  const answer = await fetch(`${address}/v1/nodes`, { headers });
+  if (!answer.ok) return false;
   const { data } = (await answer.json()) as { data: { status: string; templateIds: string[] }[] };
   return data.some((node) => node.status === 'up' && node.templateIds.length > 0);
 }

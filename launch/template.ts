@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Suite } from './config.ts';
 import { openProgressBar } from './progressBar.ts';
 
 export interface TemplateWish {
   home: string;
   cacheDir: string;
+  suite?: Suite;
   out: NodeJS.WriteStream;
   signal?: AbortSignal;
+  /** In the place of the builder, for tests. */
+  command?: [string, ...string[]];
 }
 
 interface BuildEvent {
@@ -21,12 +25,13 @@ interface BuildEvent {
 
 /**
  * Builds the template and its warm state of size `nano` where they are missing; a second call costs a look.
- * @throws Error with the builder's sentence.
+ * @throws Error with the builder's sentence, or that it was stopped; the builder has ended and cleaned up by then.
  */
 export async function ensureTemplate(wish: TemplateWish): Promise<void> {
-  const script = join(import.meta.dir, '..', 'hostd', 'template', 'main.ts');
-  const args = [script, '--home', wish.home, '--cache', wish.cacheDir, '--size', '1x1024', '--json'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], signal: wish.signal });
+  const [program, ...args] = wish.command ?? builderCommand(wish);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = () => child.kill('SIGTERM');
+  wish.signal?.addEventListener('abort', stop, { once: true });
   const ended = new Promise<number>((resolve, reject) => {
     child.on('close', (code) => resolve(code ?? 1));
     child.on('error', reject);
@@ -41,8 +46,27 @@ export async function ensureTemplate(wish: TemplateWish): Promise<void> {
     if (event?.stage !== undefined) bar.show({ stage: event.stage, fraction: event.fraction, detail: detailOf(event) });
   }
   const code = await ended;
+  wish.signal?.removeEventListener('abort', stop);
   bar.end();
+  if (wish.signal?.aborted) throw new Error('Stopped. Nothing half-made is left; downloaded packages are kept.');
   if (code !== 0) throw new Error(lastError || `The template could not be built:\n${complaint.trim()}`);
+}
+
+function builderCommand(wish: TemplateWish): [string, ...string[]] {
+  const script = join(import.meta.dir, '..', 'hostd', 'template', 'main.ts');
+  const suite = wish.suite === undefined ? [] : ['--suite', wish.suite];
+  return [
+    process.execPath,
+    script,
+    '--home',
+    wish.home,
+    '--cache',
+    wish.cacheDir,
+    ...suite,
+    '--size',
+    '1x1024',
+    '--json',
+  ];
 }
 
 function parse(line: string): BuildEvent | undefined {

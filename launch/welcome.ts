@@ -19,7 +19,9 @@ export function welcomeText(welcome: Welcome): string {
       LEBUREAU_API_KEY: welcome.first ? welcome.apiKey : `(the content of ${welcome.keyFile})`,
     },
   };
-  const key = welcome.first ? `${welcome.apiKey}   (shown once; kept in ${welcome.keyFile})` : `in ${welcome.keyFile}`;
+  const key = welcome.first
+    ? `${welcome.apiKey}   (shown once; kept in ${welcome.keyFile})`
+    : `in ${welcome.keyFile}   (npm start -- --show-config prints the MCP configuration again)`;
   const lines = [
     '',
     'Le Bureau is running.',

@@ -14,12 +14,6 @@ export const allTools: readonly Tool[] = [
   ...localFileTools,
 ];
 
-const toolsByName = new Map(allTools.map((tool) => [tool.name, tool]));
-
-export function findTool(name: string): Tool | undefined {
-  return toolsByName.get(name);
-}
-
 /** The tools that the settings let through and the key may use. */
 export function chooseTools(settings: Settings, capabilities: ReadonlySet<Capability>): Tool[] {
   return allTools.filter((tool) => {

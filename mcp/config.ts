@@ -23,6 +23,6 @@ const schema = {
 } as const;
 
 /** The variables of lb-mcp. @throws Error that lists every mistake. */
-export function configFromEnvironment() {
-  return readConfig(process.env, { prefix: 'LEBUREAU_MCP_', schema });
+export function configFromEnvironment(environment: Record<string, string | undefined> = process.env) {
+  return readConfig(environment, schema);
 }

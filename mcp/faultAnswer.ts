@@ -12,13 +12,31 @@ const nextCalls: Readonly<Record<string, NextCall>> = {
   not_found: () => 'desktops_list {}',
   file_not_found: (_error, id) => `desktop_files_list {"desktopId":"${id}","path":"…the folder above…"}`,
   is_a_directory: (_error, id) => `desktop_files_list {"desktopId":"${id}","path":"…the same path…"}`,
+  file_exists: () => 'the same call with overwrite true, or with another path',
+  not_a_directory: (_error, id) => `desktop_files_list {"desktopId":"${id}","path":"…the folder above…"}`,
+  directory_not_empty: () => 'desktop_files_delete with recursive true, if all that is in it may go',
+  permission_denied: (_error, id) =>
+    `desktop_exec {"desktopId":"${id}","user":"root","command":"…"}, or a path below /home/agent`,
+  invalid_path: () => 'the same call with an absolute path, or one relative to /home/agent',
+  disk_full: (_error, id) =>
+    `desktop_exec {"desktopId":"${id}","command":"df -h; du -xh ~ | sort -h | tail"}, then make room`,
+  unknown_key: (error) => `desktop_key with ${nearKeys(error)}, or desktop_type for text`,
+  payload_too_large: () => 'the same in smaller parts: desktop_files_write for long text, desktop_exec to read a part',
+  timeout: (_error, id) =>
+    `desktop_screenshot {"desktopId":"${id}"} to see what was done, then a shorter step or a longer timeoutSeconds`,
+  node_unreachable: (error, id) => `desktops_get {"desktopId":"${id}"} in ${secondsOf(error, 5)} s`,
+  unavailable: (error) => `the same call in ${secondsOf(error, 1)} s`,
+  internal: () => 'the same call once more; if it fails again, tell the user the request',
   stale_frame: () => 'the same call with the frameId of the fresh screenshot',
   out_of_bounds: (_error, id) => `desktop_screenshot {"desktopId":"${id}"}, then coordinates inside of it`,
-  quota_exceeded: () => 'desktops_list {}, then desktops_delete for one that is no longer needed',
+  quota_exceeded: (error, id) =>
+    error.problem.quota === undefined && id !== ''
+      ? `desktop_exec {"desktopId":"${id}","command":"ps"}, then end what is no longer needed`
+      : 'desktops_list {}, then desktops_delete for one that is no longer needed',
   no_capacity: () => 'desktops_list {}, then desktops_stop or desktops_delete, or a smaller size',
   guest_unreachable: (_error, id) => `desktops_get {"desktopId":"${id}"}, and desktops_restart if it stays so`,
   capture_failed: (_error, id) => `desktop_screenshot {"desktopId":"${id}"} once more`,
-  rate_limited: (error) => `the same call in ${Math.ceil((error.retryAfterMs ?? 1000) / 1000)} s`,
+  rate_limited: (error) => `the same call in ${secondsOf(error, 1)} s`,
   capability_missing: (error) =>
     `none with this key: ask the user for one with ${String(error.problem.capability ?? 'more capabilities')}`,
 };
@@ -71,6 +89,15 @@ function allowed(error: ApiError, desktopId: string): string {
   const actions = Array.isArray(error.problem.allowedActions) ? (error.problem.allowedActions as string[]) : [];
   if (actions.length === 0) return `desktops_get {"desktopId":"${desktopId}"}`;
   return actions.map((action) => `desktops_${action} {"desktopId":"${desktopId}"}`).join(' or ');
+}
+
+function secondsOf(error: ApiError, otherwise: number): number {
+  return Math.ceil((error.retryAfterMs ?? otherwise * 1000) / 1000);
+}
+
+function nearKeys({ problem }: ApiError): string {
+  const near = Array.isArray(problem.nearMatches) ? (problem.nearMatches as string[]) : [];
+  return near.length > 0 ? near.map((name) => `"${name}"`).join(' or ') : 'another name';
 }
 
 function failed(text: string): Answer {

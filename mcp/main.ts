@@ -1,6 +1,7 @@
 import { localhostAllowedHostnames, localhostAllowedOrigins } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { systemClock } from '@lebureau/kit/clock';
+import { exitConfig } from '@lebureau/kit/config';
 import { type Log, silentLog } from '@lebureau/kit/log';
 import { introduce } from './callers.ts';
 import { type CommandLine, readCommandLine, usage } from './commandLine.ts';
@@ -15,7 +16,7 @@ const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Runs lb-mcp until it is told to stop. stdout belongs to the protocol: words for people go to stderr. */
 export async function main(args: string[]): Promise<void> {
-  const config = configFromEnvironment();
+  const config = readConfigOrExit();
   const line = readCommandLine(args, config);
   if (line.help) return console.error(usage);
   if (line.version) return console.error(packageJson.version);
@@ -25,6 +26,15 @@ export async function main(args: string[]): Promise<void> {
   const tokens = new ConfirmTokens(systemClock);
   const parts = { caller, capabilities: caller.capabilities, settings: line.settings, tokens };
   serveStdio(() => createServer(parts), { onerror: (error) => console.error(`lb-mcp: ${error.message}`) });
+}
+
+function readConfigOrExit() {
+  try {
+    return configFromEnvironment();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(exitConfig);
+  }
 }
 
 async function serveHttp(baseUrl: string, line: CommandLine, at: { host: string; port: number }): Promise<void> {

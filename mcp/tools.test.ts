@@ -103,6 +103,17 @@ test('a failure says what failed, the state now and the next call', async () => 
   await client.close();
 });
 
+test('waiting for a stopped desktop says to start it', async () => {
+  await using rig = await startRig();
+  const desktop = await rig.fake.client().desktops.create();
+  await desktop.stop();
+  const client = await rig.connect();
+  const said = await call(client, 'desktops_wait', { desktopId: desktop.id });
+  expect(said.failed).toBe(true);
+  expect(said.text).toContain(`Next: desktops_start {"desktopId":"${desktop.id}"}.`);
+  await client.close();
+});
+
 test('a batch that stops half way shows where, and the screen', async () => {
   await using rig = await startRig();
   const { id } = await rig.fake.client().desktops.create();

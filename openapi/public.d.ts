@@ -1807,10 +1807,37 @@ export interface components {
             errors?: components["schemas"]["FieldError"][];
             /** @description With `capability_missing`: the one to ask for. */
             capability?: string;
-            /** @description With `wrong_state` and `not_ready`: the status of the desktop. */
+            /** @description With `wrong_state`, `not_ready` and `node_unreachable`: the status of the desktop. */
             desktopStatus?: string;
-            /** @description With `wrong_state`: what is possible now. */
+            /** @description With `desktopStatus`: what is possible now. */
             allowedActions?: string[];
+            /** @description With `quota_exceeded`: the figure that would be too large. */
+            quota?: string;
+            /** @description With `quota_exceeded`: how large it may be. */
+            limit?: number;
+            /** @description With `payload_too_large`: how long the body may be. */
+            maxBytes?: number;
+            /** @description With `range_not_satisfiable`: how long the file is. */
+            sizeBytes?: number;
+            /** @description With a refused batch: the action that was refused, from 0. */
+            actionIndex?: number;
+            /** @description With `unknown_key`: the name that is none. */
+            key?: string;
+            /** @description With `unknown_key`: names that are like it. */
+            nearMatches?: string[];
+            /** @description With `out_of_bounds`: what was asked for. */
+            x?: number;
+            /** @description With `out_of_bounds`: what was asked for. */
+            y?: number;
+            /** @description With `out_of_bounds`: of the space in which it was asked. */
+            width?: number;
+            /** @description With `out_of_bounds`: of the space in which it was asked. */
+            height?: number;
+            /** @description With `out_of_bounds`: of the screen, pixels. */
+            screenWidth?: number;
+            /** @description With `out_of_bounds`: of the screen, pixels. */
+            screenHeight?: number;
+            screenshot?: components["schemas"]["Screenshot"];
         };
         Process: {
             processId: string;
@@ -2036,6 +2063,10 @@ export interface operations {
             /** @description Identity, capabilities and quota. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2082,6 +2113,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2091,6 +2127,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2100,6 +2143,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2109,6 +2159,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2118,6 +2173,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2149,6 +2211,10 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2210,6 +2276,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2219,6 +2290,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2228,6 +2306,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2237,6 +2320,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2246,6 +2336,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2255,6 +2350,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2295,7 +2397,13 @@ export interface operations {
                     ETag?: string;
                     /** @description Where it is. */
                     Location?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2350,6 +2458,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2359,6 +2474,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2368,6 +2492,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2377,6 +2508,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2386,6 +2524,15 @@ export interface operations {
             /** @description `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2395,6 +2542,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2404,6 +2558,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2413,6 +2574,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2422,6 +2590,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2431,6 +2608,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2440,6 +2624,15 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2458,6 +2651,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2469,6 +2663,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2525,6 +2723,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2534,6 +2737,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2543,6 +2753,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2552,6 +2767,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2561,6 +2781,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2570,6 +2797,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2579,6 +2811,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2595,6 +2834,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2606,6 +2846,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2658,6 +2902,10 @@ export interface operations {
             /** @description It is destroyed already. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2666,6 +2914,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2675,6 +2928,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2684,6 +2944,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2693,6 +2958,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2702,6 +2972,11 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2711,6 +2986,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2720,6 +3002,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2729,6 +3016,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2745,6 +3039,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2768,6 +3063,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2824,6 +3123,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2833,6 +3137,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2842,6 +3153,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2851,6 +3167,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2860,6 +3181,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2869,6 +3197,11 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2878,6 +3211,11 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2887,6 +3225,11 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2896,6 +3239,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2905,6 +3255,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2914,6 +3269,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2930,6 +3292,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -2941,7 +3304,13 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2996,6 +3365,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3005,6 +3381,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3014,6 +3399,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3023,6 +3415,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3032,6 +3431,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3041,6 +3449,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3050,6 +3465,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3059,6 +3483,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3068,6 +3499,15 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3084,6 +3524,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3095,7 +3536,13 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3149,6 +3596,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3158,6 +3612,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3167,6 +3630,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3176,6 +3646,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3185,6 +3662,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3194,6 +3680,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3203,6 +3696,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3212,6 +3714,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3221,6 +3730,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3237,6 +3755,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3248,7 +3767,13 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3302,6 +3827,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3311,6 +3843,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3320,6 +3861,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3329,6 +3877,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3338,6 +3893,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3347,6 +3911,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3356,6 +3927,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3365,6 +3945,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3374,6 +3961,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3396,6 +3992,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3409,6 +4006,10 @@ export interface operations {
                     Frame?: string;
                     /** @description The frameId, quoted. */
                     ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3453,6 +4054,14 @@ export interface operations {
             /** @description Nothing changed since the frame named in `since`. */
             304: {
                 headers: {
+                    /** @description The frame as JSON. */
+                    Frame?: string;
+                    /** @description The frameId, quoted. */
+                    ETag?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3461,6 +4070,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3470,6 +4084,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3479,6 +4100,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3488,6 +4114,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3497,6 +4128,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3506,6 +4144,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3515,6 +4160,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3524,6 +4174,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3533,6 +4188,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3542,6 +4204,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3558,6 +4225,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3589,7 +4257,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3657,6 +4331,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3666,6 +4347,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3675,6 +4365,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3684,6 +4381,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3693,6 +4397,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3702,6 +4415,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3711,6 +4431,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3720,6 +4447,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3729,6 +4463,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3738,6 +4481,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3747,6 +4497,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3756,6 +4513,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3765,6 +4531,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3781,6 +4554,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3800,7 +4574,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3829,6 +4609,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3838,6 +4625,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3847,6 +4643,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3856,6 +4659,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3865,6 +4675,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3874,6 +4693,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3883,6 +4709,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3892,6 +4725,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3901,6 +4741,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3910,6 +4759,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3919,6 +4775,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3928,6 +4791,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3937,6 +4809,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3953,6 +4832,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -3974,7 +4854,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4003,6 +4889,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4012,6 +4905,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4021,6 +4923,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4030,6 +4939,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4039,6 +4955,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4048,6 +4973,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4057,6 +4989,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4066,6 +5005,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4075,6 +5021,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4084,6 +5039,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4093,6 +5055,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4102,6 +5071,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4111,6 +5089,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4127,6 +5112,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4147,7 +5133,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4176,6 +5168,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4185,6 +5184,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4194,6 +5202,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4203,6 +5218,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4212,6 +5234,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4221,6 +5252,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4230,6 +5268,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4239,6 +5284,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4248,6 +5300,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4257,6 +5318,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4266,6 +5334,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4275,6 +5350,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4284,6 +5368,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4300,6 +5391,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4319,7 +5411,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4348,6 +5446,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4357,6 +5462,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4366,6 +5480,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4375,6 +5496,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4384,6 +5512,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4393,6 +5530,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4402,6 +5546,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4411,6 +5562,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4420,6 +5578,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4429,6 +5596,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4438,6 +5612,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4447,6 +5628,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4456,6 +5646,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4472,6 +5669,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4490,7 +5688,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4519,6 +5723,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4528,6 +5739,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4537,6 +5757,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4546,6 +5773,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4555,6 +5789,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4564,6 +5807,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4573,6 +5823,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4582,6 +5839,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4591,6 +5855,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4600,6 +5873,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4609,6 +5889,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4618,6 +5905,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4627,6 +5923,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4640,6 +5943,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4649,6 +5953,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4664,6 +5972,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4673,6 +5986,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4682,6 +6002,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4691,6 +6016,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4700,6 +6030,27 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4709,6 +6060,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4718,6 +6076,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4727,6 +6090,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4736,6 +6104,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4745,6 +6120,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4758,6 +6138,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4776,6 +6157,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4791,6 +6176,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4800,6 +6190,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4809,6 +6206,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4818,6 +6220,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4827,6 +6234,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4836,6 +6250,11 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4845,6 +6264,11 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4854,6 +6278,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4863,6 +6294,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4872,6 +6308,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4881,6 +6322,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4890,6 +6338,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4903,6 +6356,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -4912,6 +6366,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4940,6 +6398,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4949,6 +6412,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4958,6 +6428,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4967,6 +6442,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4976,6 +6456,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4985,6 +6472,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4994,6 +6488,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5003,6 +6502,11 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5012,6 +6516,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5021,6 +6532,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5037,7 +6553,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example 0x3a00007 */
                 windowId: string;
             };
             cookie?: never;
@@ -5047,7 +6565,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5071,6 +6595,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5080,6 +6611,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5089,6 +6629,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5098,6 +6645,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5107,6 +6661,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5116,6 +6679,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5125,6 +6695,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5134,6 +6713,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5143,6 +6729,13 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5152,6 +6745,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5161,6 +6763,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5177,6 +6786,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5196,7 +6806,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5213,9 +6829,16 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5225,33 +6848,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5261,6 +6916,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5270,6 +6932,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5279,6 +6948,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5288,6 +6964,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5297,6 +6982,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5306,6 +6998,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5315,6 +7016,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5331,6 +7039,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5349,7 +7058,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5366,9 +7081,16 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5378,33 +7100,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5414,6 +7168,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5423,6 +7184,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5432,6 +7200,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5441,6 +7216,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5450,6 +7234,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5459,6 +7250,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5468,6 +7268,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5484,6 +7291,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5502,7 +7310,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5519,9 +7333,16 @@ export interface operations {
                     "application/json": components["schemas"]["ExecResult"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5531,33 +7352,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5567,6 +7420,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5576,6 +7436,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5585,6 +7452,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5594,6 +7468,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5603,6 +7486,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5612,6 +7502,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5621,6 +7520,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5634,6 +7540,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5643,6 +7550,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5672,6 +7583,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5681,6 +7597,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5690,6 +7613,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5699,6 +7627,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5708,6 +7641,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5717,6 +7657,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5726,6 +7673,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5735,6 +7687,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5744,6 +7703,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5760,6 +7724,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -5779,7 +7744,13 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5801,9 +7772,16 @@ export interface operations {
                     "application/json": components["schemas"]["Process"];
                 };
             };
-            /** @description `invalid_request` The request is malformed. */
+            /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5813,33 +7791,65 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `capability_missing` The key lacks a capability. */
+            /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found` Not found. */
+            /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5849,6 +7859,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5858,6 +7875,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5867,6 +7891,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5876,6 +7907,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5885,6 +7925,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5894,6 +7941,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5903,6 +7959,29 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `disk_full` The disk is full. */
+            507: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5916,7 +7995,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -5926,6 +8007,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5951,6 +8036,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5960,6 +8050,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5969,6 +8066,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5978,6 +8080,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5987,6 +8094,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5996,6 +8110,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6005,6 +8126,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6014,6 +8140,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6023,6 +8156,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6036,7 +8174,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -6046,6 +8186,10 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6054,6 +8198,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6063,6 +8212,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6072,6 +8228,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6081,6 +8242,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6090,6 +8256,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6099,6 +8272,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6108,6 +8288,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6117,6 +8302,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6126,6 +8318,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6143,7 +8340,9 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -6153,6 +8352,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6171,6 +8374,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6180,6 +8388,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6189,6 +8404,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6198,6 +8418,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6207,6 +8432,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6216,6 +8448,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6225,6 +8464,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6234,6 +8478,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6243,6 +8494,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6259,7 +8515,9 @@ export interface operations {
                 "Last-Event-ID"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -6269,16 +8527,34 @@ export interface operations {
             /** @description Server-sent events until the end. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id: 13.0
+                     *     event: stdout
+                     *     data: {"data":"cc -c main.c\n","offset":0,"nextOffset":13}
+                     *
+                     *     id: 13.0
+                     *     event: exit
+                     *     data: {"processId":"prc_01k9x3v6m8e9t2q4r6s8v0w2y4","command":"make -j2","user":"agent","pid":1402,"status":"exited","exitCode":0,"startedAt":"2026-11-20T10:00:00.000Z","endedAt":"2026-11-20T10:00:00.000Z","stdoutBytes":2048,"stderrBytes":0,"truncated":false}
+                     */
                     "text/event-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6288,6 +8564,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6297,6 +8580,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6306,6 +8594,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6315,6 +8608,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6324,6 +8624,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6333,6 +8640,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6342,6 +8654,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6351,6 +8670,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6367,7 +8691,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
+                /** @example prc_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 processId: string;
             };
             cookie?: never;
@@ -6386,7 +8712,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6411,6 +8743,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6420,6 +8759,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6429,6 +8777,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6438,6 +8793,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6447,6 +8809,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6456,6 +8827,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6465,6 +8843,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6474,6 +8859,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6483,6 +8875,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6492,6 +8893,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6501,6 +8909,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6510,6 +8927,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6528,6 +8952,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6537,6 +8962,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6576,6 +9005,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6585,6 +9019,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6594,6 +9035,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6603,6 +9049,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6612,6 +9063,27 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6621,6 +9093,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6630,6 +9109,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6639,6 +9123,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6648,6 +9139,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6657,6 +9153,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6668,13 +9169,17 @@ export interface operations {
     deleteFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
                 /** @description Default false. */
                 recursive?: boolean;
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6684,6 +9189,10 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6692,6 +9201,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6701,6 +9215,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6710,6 +9231,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6719,6 +9245,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6728,6 +9259,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6737,6 +9275,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6746,6 +9291,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6755,6 +9305,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6764,6 +9321,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6773,6 +9335,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6784,11 +9351,15 @@ export interface operations {
     statFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6798,6 +9369,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6821,6 +9396,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6830,6 +9410,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6839,6 +9426,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6848,6 +9440,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6857,6 +9454,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6866,6 +9470,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6875,6 +9486,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6884,6 +9500,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6893,6 +9516,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6902,6 +9530,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6913,7 +9546,10 @@ export interface operations {
     readFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
             };
             header?: {
@@ -6921,6 +9557,7 @@ export interface operations {
                 Range?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -6932,30 +9569,49 @@ export interface operations {
                 headers: {
                     /** @description Size in bytes. */
                     "Content-Length"?: string;
-                    /** @description When the file was changed. */
-                    "Last-Modified"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example any bytes */
                     "application/octet-stream": string;
                 };
             };
             /** @description The range asked for. */
             206: {
                 headers: {
+                    /** @description Size of the part in bytes. */
+                    "Content-Length"?: string;
                     /** @description Which bytes of how many. */
                     "Content-Range"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example any bytes */
                     "application/octet-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6965,6 +9621,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6974,6 +9637,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6983,6 +9651,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6992,6 +9665,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7001,6 +9681,13 @@ export interface operations {
             /** @description `range_not_satisfiable` The range lies outside the file. */
             416: {
                 headers: {
+                    /** @description `bytes *\/` and the size of the file. */
+                    "Content-Range"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7010,6 +9697,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7019,6 +9713,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7028,6 +9727,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7037,6 +9743,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7046,6 +9757,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7057,7 +9773,10 @@ export interface operations {
     writeFile: {
         parameters: {
             query: {
-                /** @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder. */
+                /**
+                 * @description Absolute, or relative to the home folder of `agent`. `~/` is the home folder.
+                 * @example ~/notes.txt
+                 */
                 path: string;
                 /** @description Default 0644, or that of the file replaced. */
                 mode?: string;
@@ -7068,6 +9787,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -7082,6 +9802,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7108,6 +9832,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7117,6 +9846,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7126,6 +9862,11 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7135,6 +9876,11 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7144,6 +9890,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7153,6 +9906,11 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7162,6 +9920,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7171,6 +9936,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7180,6 +9950,13 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7189,6 +9966,11 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7198,6 +9980,11 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7214,6 +10001,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -7232,7 +10020,13 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7255,6 +10049,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7264,6 +10065,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7273,6 +10083,13 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7282,6 +10099,13 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7291,6 +10115,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7300,6 +10133,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7309,6 +10149,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7318,6 +10165,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7327,6 +10181,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7336,6 +10199,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7345,6 +10215,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7354,6 +10233,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7363,6 +10249,13 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7379,6 +10272,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
             };
             cookie?: never;
@@ -7398,7 +10292,13 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7421,6 +10321,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7430,6 +10337,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7439,6 +10355,13 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7448,6 +10371,13 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7457,6 +10387,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7466,6 +10405,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7475,6 +10421,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7484,6 +10437,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7493,6 +10453,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7502,6 +10471,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7511,6 +10487,15 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7520,6 +10505,13 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7529,6 +10521,13 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7539,16 +10538,25 @@ export interface operations {
     };
     listTemplates: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Default 20. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; good for the same filter only. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All of them. */
+            /** @description One page. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7578,6 +10586,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7587,6 +10600,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7596,6 +10616,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7605,6 +10630,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7614,6 +10646,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7623,6 +10660,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7636,6 +10680,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example tpl_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 templateId: string;
             };
             cookie?: never;
@@ -7645,6 +10690,10 @@ export interface operations {
             /** @description The template. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7669,6 +10718,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7678,6 +10732,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7687,6 +10748,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7696,6 +10762,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7705,6 +10776,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7714,6 +10792,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7723,6 +10806,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7733,16 +10823,25 @@ export interface operations {
     };
     listNodes: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Default 20. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; good for the same filter only. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All of them. */
+            /** @description One page. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7793,6 +10892,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7802,6 +10906,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7811,6 +10922,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7820,6 +10936,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7829,6 +10952,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7838,6 +10966,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7851,6 +10986,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -7860,6 +10996,10 @@ export interface operations {
             /** @description The node. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7905,6 +11045,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7914,6 +11059,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7923,6 +11075,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7932,6 +11089,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7941,6 +11103,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7950,6 +11119,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7959,6 +11133,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7972,6 +11153,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -7992,6 +11174,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8037,6 +11223,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8046,6 +11237,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8055,6 +11253,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8064,6 +11267,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8073,6 +11281,13 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8082,6 +11297,11 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8091,6 +11311,11 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8100,6 +11325,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8109,6 +11341,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8118,6 +11355,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8154,7 +11398,13 @@ export interface operations {
             /** @description The token. */
             201: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8175,6 +11425,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8184,6 +11441,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8193,6 +11459,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8202,6 +11475,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8211,6 +11491,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8220,6 +11509,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8229,6 +11525,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8238,6 +11541,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8247,6 +11557,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8256,6 +11575,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8265,6 +11591,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8281,6 +11616,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -8290,7 +11626,13 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8335,6 +11677,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8344,6 +11693,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8353,6 +11711,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8362,6 +11727,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8371,6 +11743,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8380,6 +11761,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8389,6 +11777,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8398,6 +11795,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8407,6 +11811,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8423,6 +11836,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -8432,7 +11846,13 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8477,6 +11897,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8486,6 +11913,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8495,6 +11931,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8504,6 +11947,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8513,6 +11963,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8522,6 +11981,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8531,6 +11997,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8540,6 +12015,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8549,6 +12031,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8565,6 +12056,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -8583,7 +12075,13 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8632,6 +12130,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8641,6 +12146,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8650,6 +12164,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8659,6 +12180,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8668,6 +12196,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8677,6 +12214,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8686,6 +12230,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8695,6 +12246,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8704,6 +12262,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8713,6 +12280,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8722,6 +12296,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8738,6 +12321,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -8747,7 +12331,13 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8792,6 +12382,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8801,6 +12398,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8810,6 +12416,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8819,6 +12432,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8828,6 +12448,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8837,6 +12466,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8846,6 +12482,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8855,6 +12500,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8864,6 +12516,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8880,6 +12541,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 nodeId: string;
             };
             cookie?: never;
@@ -8898,7 +12560,13 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8943,6 +12611,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8952,6 +12627,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8961,6 +12645,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8970,6 +12661,13 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8979,6 +12677,15 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8988,6 +12695,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8997,6 +12711,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9006,6 +12727,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9015,6 +12743,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9024,6 +12761,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9033,6 +12777,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9058,6 +12811,10 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9089,6 +12846,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9098,6 +12860,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9107,6 +12876,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9116,6 +12890,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9125,6 +12906,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9134,6 +12920,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9170,7 +12963,13 @@ export interface operations {
             /** @description The key and its secret. */
             201: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9199,6 +12998,13 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9208,6 +13014,15 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9217,6 +13032,13 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9226,6 +13048,15 @@ export interface operations {
             /** @description `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9235,6 +13066,13 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9244,6 +13082,13 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9253,6 +13098,13 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9262,6 +13114,15 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9271,6 +13132,13 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9280,6 +13148,15 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9293,6 +13170,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example key_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 keyId: string;
             };
             cookie?: never;
@@ -9302,6 +13180,10 @@ export interface operations {
             /** @description Revoked. */
             204: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9310,6 +13192,11 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9319,6 +13206,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9328,6 +13222,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9337,6 +13236,11 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9346,6 +13250,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9355,6 +13266,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9364,6 +13280,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9393,16 +13316,30 @@ export interface operations {
             /** @description Events until you leave. */
             200: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id: 41
+                     *     event: desktop.ready
+                     *     data: {"id":"evt_01k9x3v6m8e9t2q4r6s8v0w2y4","type":"desktop.ready","createdAt":"2026-11-20T10:00:00.000Z","desktopId":"dsk_01k9x3v6m8e9t2q4r6s8v0w2y4","actor":{"type":"node","id":"nod_01k9x3v6m8e9t2q4r6s8v0w2y4"},"requestId":null,"data":{}}
+                     */
                     "text/event-stream": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9412,6 +13349,13 @@ export interface operations {
             /** @description `unauthenticated` No valid API key. */
             401: {
                 headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9421,6 +13365,11 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9430,6 +13379,11 @@ export interface operations {
             /** @description `position_expired` That position is past retention. */
             410: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9439,6 +13393,13 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9448,6 +13409,11 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9457,6 +13423,13 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9496,6 +13469,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9505,6 +13479,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9514,6 +13489,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9551,6 +13529,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9560,6 +13539,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9569,6 +13549,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9604,6 +13587,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9613,6 +13597,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9622,6 +13607,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9657,6 +13645,7 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9666,6 +13655,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9675,6 +13665,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9699,12 +13692,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example lebureau_requests_total{operation="getHealth",status="200"} 7 */
                     "text/plain": string;
                 };
             };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9714,6 +13709,7 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9723,6 +13719,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {

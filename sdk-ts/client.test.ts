@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { LeBureau } from './client.ts';
-import { DesktopFailedError } from './desktop.ts';
+import { DesktopFailedError, isHopeless } from './desktop.ts';
 import { AbortedError, ApiError, CallTimeoutError, ConnectionError } from './faults.ts';
 import { CapabilityMissingError, NotReadyError, WrongStateError } from './generated/errorClasses.ts';
 import { Fake } from './testing/fake.ts';
@@ -34,8 +34,15 @@ test('waiting ends early for a desktop that failed, and at its limit for one tha
   const desktop = await fake.client().desktops.create();
   const waiting = desktop.wait('ready', { timeoutMs: 30 });
   await expect(waiting).rejects.toBeInstanceOf(CallTimeoutError);
-  fake.desktops.get(desktop.id)?.become('error');
-  await expect(desktop.wait()).rejects.toBeInstanceOf(DesktopFailedError);
+  const calls = fake.calls.length;
+  for (const status of ['error', 'stopped', 'destroying', 'destroyed'] as const) {
+    fake.desktops.get(desktop.id)?.become(status);
+    for (const goal of ['running', 'ready', 'agentReady'] as const)
+      await expect(desktop.wait(goal), `${status} ${goal}`).rejects.toBeInstanceOf(DesktopFailedError);
+  }
+  expect(fake.calls.length - calls).toBe(12);
+  await expect(desktop.wait('stopped')).rejects.toBeInstanceOf(DesktopFailedError);
+  expect(isHopeless(desktop.data, 'destroyed')).toBe(false);
 });
 
 test('an answer that may pass is tried again with the same idempotency key, as often as allowed', async () => {

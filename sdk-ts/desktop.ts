@@ -16,7 +16,7 @@ import type {
   Window,
 } from './types.ts';
 
-/** A desktop did not come to the status that was waited for, because it failed or is being destroyed. */
+/** A desktop does not come to the status that was waited for: it failed, is stopped, or is being destroyed. */
 export class DesktopFailedError extends LeBureauError {
   override readonly name = 'DesktopFailedError';
   readonly desktop: DesktopData;
@@ -68,7 +68,7 @@ export class Desktop {
 
   /**
    * Waits until it is so. `ready`: screen, shell and files can be used.
-   * @throws DesktopFailedError, and CallTimeoutError after `timeoutMs` (default 180,000).
+   * @throws DesktopFailedError when it cannot become so by itself, and CallTimeoutError after `timeoutMs` (default 180,000).
    */
   async wait(goal: WaitFor = 'ready', options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<this> {
     const timeoutMs = options.timeoutMs ?? 180_000;
@@ -79,9 +79,7 @@ export class Desktop {
       const timeoutSeconds = Math.max(1, Math.min(45, Math.ceil(leftMs / 1000)));
       const data = await this.refresh({ waitFor: goal, timeoutSeconds }, { signal: options.signal });
       if (reached(data, goal)) return this;
-      if (data.status === 'error' || (goal !== 'destroyed' && endsIn.has(data.status))) {
-        throw new DesktopFailedError(data);
-      }
+      if (isHopeless(data, goal)) throw new DesktopFailedError(data);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
@@ -225,7 +223,14 @@ export function reached(data: DesktopData, goal: WaitFor): boolean {
   return data.status === goal;
 }
 
-const endsIn = new Set<DesktopStatus>(['destroying', 'destroyed']);
+const ends: readonly DesktopStatus[] = ['error', 'destroying', 'destroyed'];
+
+/** Whether waiting is in vain, as the API sees it: somebody has to do something first. */
+export function isHopeless({ status }: DesktopData, goal: WaitFor): boolean {
+  if (goal === 'destroyed') return false;
+  return ends.includes(status) || (goal !== 'stopped' && status === 'stopped');
+}
+
 /** The answer of a command takes its own time limit and some for the way. */
 const wayMs = 15_000;
 

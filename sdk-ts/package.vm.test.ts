@@ -19,6 +19,7 @@ let environment: Record<string, string>;
 const program = `
 import { LeBureau } from '@lebureau/sdk';
 import { ApiError, NotFoundError } from '@lebureau/sdk/errors';
+import { anthropic } from '@lebureau/sdk/agents';
 import { toBatch } from '@lebureau/sdk/agents/anthropic';
 import { Fake } from '@lebureau/sdk/testing';
 
@@ -28,6 +29,7 @@ await desktop.wait();
 const picture = await desktop.computer.screenshot();
 const calls = [{ name: 'left_click', input: { coordinate: [1, 2] } }];
 const { completed } = await desktop.computer.actions(toBatch(calls, picture.frame));
+if (anthropic.toBatch !== toBatch) throw new Error('agents and agents/anthropic differ');
 const { sha256 } = await desktop.files.write('/tmp/a', new Blob(['abc']).stream());
 const missing = await bureau.desktops.get('dsk_0').catch((error) => error);
 const inMemory = await new Fake().client().me();

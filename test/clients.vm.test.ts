@@ -3,6 +3,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { LeBureau } from '@lebureau/sdk';
 import { CapabilityMissingError, NotFoundError, UnauthenticatedError } from '@lebureau/sdk/errors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkedFetch } from './contract.ts';
 import { type NodeDouble, startNodeDouble } from './doubles/node.ts';
 import { type Service, startService, waitFor } from './system/product.ts';
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
       ? Response.json(screenshot)
       : undefined;
   };
-  bureau = new LeBureau({ baseUrl: service.baseUrl, apiKey: service.apiKey });
+  bureau = new LeBureau({ baseUrl: service.baseUrl, apiKey: service.apiKey, fetch: checkedFetch });
 });
 afterAll(async () => {
   for await (const desktop of bureau.desktops.list()) await desktop.delete();
@@ -90,7 +91,7 @@ test('pages, keys and errors are as the SDK says', async () => {
   for await (const desktop of bureau.desktops.list({ limit: 2 })) ids.push(desktop.id);
   expect(ids.toSorted()).toEqual(made.map((desktop) => desktop.id).toSorted());
   const { key, secret } = await bureau.keys.create({ name: 'small', capabilities: ['desktop:read'] });
-  const small = new LeBureau({ baseUrl: service.baseUrl, apiKey: secret ?? '' });
+  const small = new LeBureau({ baseUrl: service.baseUrl, apiKey: secret ?? '', fetch: checkedFetch });
   expect((await small.me()).capabilities).toEqual(['desktop:read']);
   await expect(small.desktops.create()).rejects.toBeInstanceOf(CapabilityMissingError);
   await expect(small.desktops.get(`dsk_${'0'.repeat(26)}`)).rejects.toBeInstanceOf(NotFoundError);

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
@@ -259,16 +259,36 @@ function plainEnvironment(): Record<string, string> {
   return { PATH, HOME };
 }
 
+/** The first key, where `npm start` keeps it. */
+function keyOfThisMachine(): string | undefined {
+  const home =
+    process.env['LEBUREAU_HOME'] ?? (process.getuid?.() === 0 ? '/var/lib/lebureau' : join(homedir(), '.lebureau'));
+  try {
+    return readFileSync(join(home, 'api-key'), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 async function main(): Promise<void> {
   const outFolder = join(root, 'demo-out');
   const say = (line: string) => console.log(line);
-  const { LEBUREAU_BASE_URL: baseUrl, LEBUREAU_API_KEY: apiKey } = process.env;
-  if (baseUrl !== undefined && apiKey !== undefined) {
+  const baseUrl = process.env['LEBUREAU_BASE_URL'] ?? 'http://127.0.0.1:7070';
+  const apiKey = process.env['LEBUREAU_API_KEY'] ?? keyOfThisMachine();
+  const runs = await fetch(`${baseUrl}/readyz`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+  if (runs && apiKey !== undefined) {
     say(`${(await runDemo({ baseUrl, apiKey, outFolder, say })).pictures.length} pictures in ${outFolder}`);
     return;
   }
   if (templateHome === undefined) {
-    throw new Error('Start Le Bureau first (npm start) and set LEBUREAU_BASE_URL and LEBUREAU_API_KEY as it says');
+    throw new Error(
+      runs
+        ? 'No API key: set LEBUREAU_API_KEY, or run as the user of npm start, whose key file is read'
+        : `Le Bureau does not answer at ${baseUrl}. Start it first (npm start), or set LEBUREAU_BASE_URL`,
+    );
   }
   const service = await startService();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -8,21 +8,26 @@ import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
 import { drainNodes } from '../nodes/drainLoop.ts';
 import { purgeJoins } from '../nodes/join.ts';
+import { keepPool } from '../pool/keeper.ts';
+import type { PoolSettings } from '../pool/plan.ts';
 import type { Services } from '../services.ts';
 
 export interface LoopSettings {
   usage: Usage;
   eventRetentionMs: number;
+  pool: PoolSettings | undefined;
   signal: AbortSignal;
 }
 
 /** The loops of one replica; each round may run on several at once. Resolves when all have ended. */
 export async function runLoops(services: Services, settings: LoopSettings): Promise<void> {
   const { clock, log } = services;
+  const { pool } = settings;
   const common = { clock, log, signal: settings.signal, backoffMaxMs: 30_000 };
   await Promise.all([
     runLoop({ ...common, name: 'expiry', intervalMs: 2000 }, () => expireDesktops(services, settings.usage)),
     runLoop({ ...common, name: 'drain', intervalMs: 2000 }, () => drainNodes(services)),
+    pool && runLoop({ ...common, name: 'pool', intervalMs: 2000 }, () => keepPool(services, pool)),
     runLoop({ ...common, name: 'lastUsed', intervalMs: 15_000 }, () => writeLastUsed(services)),
     runLoop({ ...common, name: 'purge', intervalMs: 600_000 }, () => purge(services, settings.eventRetentionMs)),
   ]);
@@ -35,7 +40,7 @@ export async function expireDesktops(services: Services, usage: Usage): Promise<
   if (used.length > 0) await database.write((write) => renewExpiry(write, used, clock.nowMs()));
   for (const { id, workspaceId } of await listExpired(database.read, clock.nowMs())) {
     const caller = { keyId: '', workspaceId, capabilities: new Set(allCapabilities), restriction: null };
-    const act = { caller, requestId: '', desktopId: id, isUsed: () => usage.isUsed(id) };
+    const act = { caller, requestId: null, desktopId: id, isUsed: () => usage.isUsed(id) };
     if (await database.write((write) => expireDesktop(services, write, act)))
       services.log.info('ephemeral desktop expired', { desktopId: id });
   }

@@ -186,8 +186,32 @@ async function eventTable(db: Kysely<unknown>, flavour: Flavour): Promise<void> 
   await index(db, 'eventsCreated', { table: 'events', columns: ['createdMs'] });
 }
 
+const pool: Migration = {
+  name: '0002-pool',
+  async up(db) {
+    await db.schema.alterTable('assignments').addColumn('poolKey', text).execute();
+    await db.schema
+      .alterTable('assignments')
+      .addColumn('identityVersion', int, (column) => column.notNull().defaultTo(0))
+      .execute();
+    await index(db, 'assignmentsOfPool', { table: 'assignments', columns: ['poolKey'] });
+    await createTable(db, 'poolDemand', {
+      poolKey: text,
+      templateId: text,
+      vcpus: int,
+      memoryMiB: int,
+      diskGiB: int,
+      network: text,
+      /** Creates, each counting half after ten minutes; thousandths. */
+      recentMilli: int,
+      lastMs: int,
+    });
+    await index(db, 'poolDemandKey', { table: 'poolDemand', columns: ['poolKey'], unique: true });
+  },
+};
+
 const fleet: Migration = {
-  name: '0002-fleet',
+  name: '0003-fleet',
   async up(db) {
     const nodes = db.schema.alterTable('nodes');
     await nodes.addColumn('labelsJson', text, (column) => column.notNull().defaultTo('{}')).execute();
@@ -227,4 +251,4 @@ const fleet: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, fleet];
+export const migrations: readonly Migration[] = [first, pool, fleet];

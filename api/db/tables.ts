@@ -6,6 +6,7 @@ export interface Tables {
   desktops: DesktopRow;
   desktopLabels: { workspaceId: string; desktopId: string; name: string; value: string };
   assignments: AssignmentRow;
+  poolDemand: PoolDemandRow;
   events: EventRow;
   idempotency: IdempotencyRow;
   counters: { name: string; value: number };
@@ -184,6 +185,23 @@ export interface AssignmentRow {
   observedMs: number | null;
   /** When its absence was observed after it was to be deleted; from then on it is no order any more. */
   closedMs: number | null;
+  /** What it can be claimed as, while it waits in the pool; null from the claim on. */
+  poolKey: string | null;
+  /** Raised by a claim: the guest is told anew who it is. */
+  identityVersion: number;
+}
+
+/** How often desktops of one kind were created of late. */
+export interface PoolDemandRow {
+  poolKey: string;
+  templateId: string;
+  vcpus: number;
+  memoryMiB: number;
+  diskGiB: number;
+  network: string;
+  /** Creates in thousandths, each counting half after ten minutes, as of `lastMs`. */
+  recentMilli: number;
+  lastMs: number;
 }
 
 export interface EventRow {

@@ -6,9 +6,19 @@ import { record } from '../events/record.ts';
 import type { Static } from '../http/schema.ts';
 import { invalid } from '../http/validate.ts';
 import type { Caller } from '../keys/auth.ts';
-import { type Placement, placeDesktop } from '../nodes/placement.ts';
-import { candidatesFor } from '../nodes/candidates.ts';
-import { orderChanged, reserveAll } from '../nodes/store.ts';
+import { newAssignment } from '../nodes/newAssignment.ts';
+import {
+  type Placement,
+  type PlacementNode,
+  type PlacementWish,
+  placeDesktop,
+  suitableNodes,
+} from '../nodes/placement.ts';
+import { type Likeness, placementNodes } from '../nodes/placementNodes.ts';
+import { insertAssignment, orderChanged, reserveAll } from '../nodes/store.ts';
+import { claimReady } from '../pool/claim.ts';
+import { giveBackMember } from '../pool/giveBack.ts';
+import { noteDemand } from '../pool/store.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
 import { hostNameOf } from './hostName.ts';
@@ -18,7 +28,6 @@ import { findDesktop, insertDesktop } from './store.ts';
 import type { DesktopView } from './view.ts';
 
 const ttlSecondsDefault = 3600;
-const gracefulStopSeconds = 30;
 
 interface Wish {
   size: SizeName | null;
@@ -35,14 +44,13 @@ export async function createDesktop(
   from: { caller: Caller; requestId: string; body: Static<typeof CreateDesktop> },
 ): Promise<DesktopView> {
   const { caller, requestId } = from;
+  const nowMs = services.clock.nowMs();
   const wish = wishOf(from.body, caller);
-  const place = await takePlace(services, write, { wish, workspaceId: caller.workspaceId });
-  const { desktop, assignment } = rowsOf(wish, place, {
-    workspaceId: caller.workspaceId,
-    nowMs: services.clock.nowMs(),
-  });
-  await orderChanged(write, place.nodeId);
-  await insertDesktop(write, { desktop, assignment, labels: wish.labels });
+  const desktop = newDesktop(wish, { workspaceId: caller.workspaceId, nowMs });
+  const { assignment, templateName } = await machineFor(services, write, { wish, desktop });
+  Object.assign(desktop, { assignmentId: assignment.id, nodeId: assignment.nodeId, templateName });
+  await orderChanged(write, assignment.nodeId);
+  await insertDesktop(write, desktop, wish.labels);
   checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
   await record(write, services.clock, {
     type: 'desktop.created',
@@ -50,7 +58,7 @@ export async function createDesktop(
     desktopId: desktop.id,
     actor: { type: 'key', id: caller.keyId },
     requestId,
-    data: { name: desktop.name, hardware: wish.hardware, templateId: place.template.id },
+    data: { name: desktop.name, hardware: wish.hardware, templateId: assignment.templateId },
   });
   const view = await findDesktop(write, { workspaceId: caller.workspaceId, restriction: null }, desktop.id);
   return view!;
@@ -112,50 +120,90 @@ function checkQuota(workspace: WorkspaceRow): void {
   throw new Fault('quota_exceeded', detail, { members: { quota, limit } });
 }
 
-/** Chooses a node and takes its memory; the next best when another request was faster. */
+interface Machine {
+  assignment: AssignmentRow;
+  templateName: string;
+}
+
+/** One that waits in the pool, else a new one on the best node; the next best when another request was faster. */
+async function machineFor(services: Services, write: Write, of: { wish: Wish; desktop: DesktopRow }): Promise<Machine> {
+  const { wish, desktop } = of;
+  const nowMs = services.clock.nowMs();
+  const likeness = likenessOf(wish, desktop.workspaceId);
+  const nodes = await placementNodes(write.db, nowMs, likeness);
+  requireTemplate(wish.body.template, nodes);
+  const { template, network, nodeSelector = {} } = wish.body;
+  const asked = { ...wish.hardware, template, network, nodeSelector };
+  const suitable = suitableNodes(asked, nodes);
+  if ('none' in suitable) throw new Fault('no_capacity', suitable.none, { retryAfterSeconds: 5 });
+  const owner = {
+    workspaceId: desktop.workspaceId,
+    desktopId: desktop.id,
+    hostName: hostNameOf(desktop.name, desktop.id),
+    timeZone: desktop.timeZone,
+  };
+  const kind = { ...wish.hardware, templateId: suitable.template.id, network: suitable.network };
+  await noteDemand(write, kind, nowMs);
+  const waiting = await claimReady(write, { kind, nodes: leastAlike(suitable.nodes), owner });
+  if (waiting !== undefined) return { assignment: waiting, templateName: suitable.template.name };
+  const place = await takePlace(services, write, { asked, nodes: suitable.nodes, likeness });
+  const assignment = newAssignment(place, wish.hardware, { ...owner, poolKey: null, nowMs });
+  await insertAssignment(write, assignment);
+  return { assignment, templateName: place.template.name };
+}
+
+function likenessOf(wish: Wish, workspaceId: string): Likeness | undefined {
+  const name = wish.body.spreadBy;
+  return name === undefined ? undefined : { workspaceId, name, value: wish.labels[name]! };
+}
+
+/** A machine that waits elsewhere would put those together that shall be kept apart. */
+function leastAlike(nodes: readonly PlacementNode[]): PlacementNode[] {
+  const least = Math.min(...nodes.map((node) => node.alike));
+  return nodes.filter((node) => node.alike === least);
+}
+
+function requireTemplate(template: string | undefined, nodes: readonly PlacementNode[]): void {
+  if (template === undefined || nodes.length === 0) return;
+  if (nodes.some((node) => node.templates.some((each) => each.id === template || each.name === template))) return;
+  throw new Fault('not_found', `There is no template ${template}.`, { hint: 'List them with GET /v1/templates.' });
+}
+
 async function takePlace(
   services: Services,
   write: Write,
-  of: { wish: Wish; workspaceId: string },
+  wish: { asked: PlacementWish; nodes: readonly PlacementNode[]; likeness: Likeness | undefined },
 ): Promise<Placement> {
-  const { wish, workspaceId } = of;
-  const { template, network, nodeSelector = {}, spreadBy } = wish.body;
-  const alike = spreadBy === undefined ? undefined : { name: spreadBy, value: wish.labels[spreadBy]! };
-  const nodes = await candidatesFor(services, write.db, { workspaceId, alike });
-  if (
-    template !== undefined &&
-    nodes.length > 0 &&
-    !nodes.some((node) => node.templates.some((each) => each.id === template || each.name === template))
-  ) {
-    throw new Fault('not_found', `There is no template ${template}.`, { hint: 'List them with GET /v1/templates.' });
-  }
+  const { asked, likeness } = wish;
   const policy = { ...services.placement, turn: Math.floor(Math.random() * 1_000_000) };
-  const places = placeDesktop({ ...wish.hardware, template, network, nodeSelector }, nodes, policy);
-  if ('none' in places) throw new Fault('no_capacity', places.none, { retryAfterSeconds: 5 });
-  for (const place of places) if (await reserveAll(write, place, wish.hardware)) return place;
-  throw new Fault('no_capacity', 'Every node filled up just now.', { retryAfterSeconds: 1 });
+  let { nodes } = wish;
+  for (;;) {
+    const places = placeDesktop(asked, nodes, policy);
+    for (const place of 'none' in places ? [] : places) if (await reserveAll(write, place, asked)) return place;
+    // Who asks for a desktop goes before what only waits for somebody to ask.
+    if (!(await giveBackMember(write, new Set(nodes.map((node) => node.id))))) {
+      const detail = 'none' in places ? places.none : 'Every node filled up just now.';
+      throw new Fault('no_capacity', detail, { retryAfterSeconds: 'none' in places ? 5 : 1 });
+    }
+    const still = new Set(nodes.map((node) => node.id));
+    const now = await placementNodes(write.db, services.clock.nowMs(), likeness);
+    nodes = now.filter((node) => still.has(node.id));
+  }
 }
 
-function rowsOf(
-  wish: Wish,
-  place: Placement,
-  at: { workspaceId: string; nowMs: number },
-): { desktop: DesktopRow; assignment: AssignmentRow } {
+function newDesktop(wish: Wish, at: { workspaceId: string; nowMs: number }): DesktopRow {
   const { workspaceId, nowMs } = at;
   const id = newId('dsk', nowMs);
-  const assignmentId = newId('asg', nowMs);
-  const name = wish.body.name ?? `desktop-${idBody(id).slice(-6)}`;
-  const timeZone = wish.body.timeZone ?? 'Etc/UTC';
-  const desktop: DesktopRow = {
+  return {
     id,
     workspaceId,
-    assignmentId,
-    nodeId: place.nodeId,
-    name,
+    assignmentId: '',
+    nodeId: '',
+    name: wish.body.name ?? `desktop-${idBody(id).slice(-6)}`,
     size: wish.size,
-    templateName: place.template.name,
+    templateName: '',
     labelsJson: JSON.stringify(wish.labels),
-    timeZone,
+    timeZone: wish.body.timeZone ?? 'Etc/UTC',
     ephemeral: wish.ttlSeconds === null ? 0 : 1,
     ttlSeconds: wish.ttlSeconds,
     expiresMs: wish.ttlSeconds === null ? null : nowMs + wish.ttlSeconds * 1000,
@@ -167,35 +215,4 @@ function rowsOf(
     destroyedMs: null,
     version: 1,
   };
-  const assignment: AssignmentRow = {
-    id: assignmentId,
-    workspaceId,
-    desktopId: id,
-    nodeId: place.nodeId,
-    vmRef: `lb-${idBody(assignmentId)}`,
-    templateId: place.template.id,
-    ...wish.hardware,
-    network: place.network,
-    hostName: hostNameOf(name, id),
-    timeZone,
-    configJson: '{}',
-    gracefulStopSeconds,
-    desired: 'running',
-    desiredBoot: 1,
-    generation: 1,
-    cloneSeen: 0,
-    holdsMemory: 1,
-    observedGeneration: 0,
-    presence: 'absent',
-    power: 'off',
-    boot: 0,
-    ready: 0,
-    agentReady: 0,
-    startMode: null,
-    ipAddress: null,
-    faultJson: null,
-    observedMs: null,
-    closedMs: null,
-  };
-  return { desktop, assignment };
 }

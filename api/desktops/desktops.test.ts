@@ -204,6 +204,36 @@ test('an ephemeral desktop goes when it was not used for its time', async () => 
   apps.usage.take();
   await expireDesktops(later(190_000), apps.usage);
   expect(await wait(id, 'destroyed')).toMatchObject({ status: 'destroyed' });
+  const told = await services.database.read
+    .selectFrom('events')
+    .select(['actorType', 'actorId', 'requestId'])
+    .where('desktopId', '=', id)
+    .where('type', '=', 'desktop.destroying')
+    .executeTakeFirst();
+  expect(told).toEqual({ actorType: 'system', actorId: null, requestId: null });
+});
+
+test('a use moves the end of an ephemeral desktop, in lists too, and is no change of what was read', async () => {
+  const { id, expiresAt } = await create({ name: 'renewed', ephemeral: true, ttlSeconds: 60 });
+  await wait(id, 'ready');
+  const path = `/v1/desktops/${id}`;
+  const listed = async () => {
+    const { data } = await api.expect<{ data: Desktop[] }>('listDesktops', 200, {
+      method: 'GET',
+      path: '/v1/desktops?name=renewed',
+    });
+    return data[0]!.expiresAt;
+  };
+  const etag = (await api.ask('GET', path)).headers.get('etag')!;
+  const { database, clock } = api.api.services;
+  expect(await listed()).toBe(expiresAt);
+  const usedMs = clock.nowMs() + 20_000;
+  await database.write((write) => renewExpiry(write, [id], usedMs));
+  const renewed = new Date(usedMs + 60_000).toISOString();
+  expect(await wait(id, 'ready')).toMatchObject({ expiresAt: renewed });
+  expect(await listed()).toBe(renewed);
+  await api.expect('updateDesktop', 200, { method: 'PATCH', path, body: { name: 'x' }, headers: { 'if-match': etag } });
+  await api.ask('DELETE', path);
 });
 
 test('an ephemeral desktop that is used after its time was seen to be over stays', async () => {

@@ -7,7 +7,7 @@ import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
 import { closeOrder } from '../nodes/closeOrder.ts';
 import { limitsOf } from '../nodes/placement.ts';
-import { findNode, orderChanged, reserve } from '../nodes/store.ts';
+import { changeOrder, findNode, orderChanged, reserve } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import type { ListAnswer } from './listCache.ts';
 import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
@@ -16,7 +16,6 @@ import {
   type DesktopFilter,
   type Scope,
   changeDesktop,
-  changeOrder,
   findDesktop,
   listHeads,
   markExpired,
@@ -28,7 +27,8 @@ import type { DesktopHead, WireCache } from './wireCache.ts';
 
 export interface Act {
   caller: Caller;
-  requestId: string;
+  /** Null: nobody asked; the system acts by itself. */
+  requestId: string | null;
   desktopId: string;
   /** The If-Match header. */
   ifMatch?: string | null;
@@ -221,7 +221,7 @@ async function tell(
     type: what.type,
     workspaceId: caller.workspaceId,
     desktopId,
-    actor: { type: 'key', id: caller.keyId },
+    actor: requestId === null ? { type: 'system' } : { type: 'key', id: caller.keyId },
     requestId,
     data: what.data,
   });

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Caller } from '../keys/auth.ts';
 import type { Database, Reader, Write } from '../db/database.ts';
-import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
+import type { DesktopRow } from '../db/tables.ts';
 import type { DesktopHead } from './wireCache.ts';
 import { type DesktopView, assignmentColumns, desktopColumns } from './view.ts';
 
@@ -82,11 +82,16 @@ export async function listHeads(
     texts.push('d."id" < ?');
     parameters.push(page.before);
   }
-  const text = `select d."id", d."version", d."nodeId" from "desktops" d where ${texts.join(' and ')} order by d."id" desc limit ?`;
+  const text = `select d."id", d."version", d."expiresMs", d."nodeId" from "desktops" d where ${texts.join(' and ')} order by d."id" desc limit ?`;
   const query = { text, parameters: [...parameters, page.limit] };
-  const rows = await source.select<{ id: string; version: number; nodeId: string }>(query);
+  const rows = await source.select<Omit<DesktopHead, 'heardMs'> & { nodeId: string }>(query);
   const heard = await nodesHeard(source, new Set(rows.map((row) => row.nodeId)));
-  return rows.map((row) => ({ id: row.id, version: row.version, heardMs: heard.get(row.nodeId) ?? 0 }));
+  return rows.map((row) => ({
+    id: row.id,
+    version: row.version,
+    expiresMs: row.expiresMs,
+    heardMs: heard.get(row.nodeId) ?? 0,
+  }));
 }
 
 async function nodesHeard(source: Source, nodeIds: ReadonlySet<string>): Promise<Map<string, number>> {
@@ -105,13 +110,9 @@ export function listViewsById(source: Source, scope: Scope, ids: readonly string
   return source.select<DesktopView>({ text, parameters: [...parameters, ...ids] });
 }
 
-export async function insertDesktop(
-  { db }: Write,
-  rows: { desktop: DesktopRow; assignment: AssignmentRow; labels: Record<string, string> },
-): Promise<void> {
-  await db.insertInto('assignments').values(rows.assignment).execute();
-  await db.insertInto('desktops').values(rows.desktop).execute();
-  await insertLabels({ db }, rows.desktop, rows.labels);
+export async function insertDesktop({ db }: Write, desktop: DesktopRow, labels: Record<string, string>): Promise<void> {
+  await db.insertInto('desktops').values(desktop).execute();
+  await insertLabels({ db }, desktop, labels);
 }
 
 export async function replaceLabels(
@@ -152,16 +153,6 @@ export async function changeDesktop(
   return numUpdatedRows === 1n;
 }
 
-/** Changes an order and raises its generation. */
-export async function changeOrder({ db }: Write, assignmentId: string, change: Partial<AssignmentRow>): Promise<void> {
-  await db
-    .updateTable('assignments')
-    .set({ ...change, generation: sql<number>`"generation" + 1` })
-    .where('id', '=', assignmentId)
-    .where('closedMs', 'is', null)
-    .execute();
-}
-
 /** Ephemeral desktops whose time is over. */
 export function listExpired(db: Reader, nowMs: number): Promise<{ id: string; workspaceId: string }[]> {
   return db
@@ -185,12 +176,15 @@ export async function markExpired({ db }: Write, desktopId: string, nowMs: numbe
   return numUpdatedRows === 1n;
 }
 
-/** Begins the time to live of these desktops anew at `nowMs`. @returns of how many; those being deleted stay so */
+/**
+ * Begins the time to live of these desktops anew at `nowMs`. A use is no change: who read the desktop before may still
+ * change it. @returns of how many; those being deleted stay so
+ */
 export async function renewExpiry({ db }: Write, desktopIds: readonly string[], nowMs: number): Promise<number> {
   if (desktopIds.length === 0) return 0;
   const { numUpdatedRows } = await db
     .updateTable('desktops')
-    .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000`, version: sql<number>`"version" + 1` })
+    .set({ expiresMs: sql<number>`${nowMs} + "ttlSeconds" * 1000` })
     .where('id', 'in', desktopIds)
     .where('ephemeral', '=', 1)
     .where('deletedMs', 'is', null)

@@ -13,22 +13,23 @@ const timeoutSecondsDefault = 30;
 /** Some changes come with the passing of time alone, such as a node that falls silent. */
 const lookAgainMs = 5000;
 
-/** The desktop once it is as wanted, cannot become so, or the time is over. */
+/** The desktop once it is as wanted, cannot become so, or the time is over, which it also is when we stop. */
 export async function waitForDesktop(
   services: Services,
   scope: Scope,
   wish: { desktopId: string; target: Target; timeoutSeconds?: number; signal: AbortSignal },
 ): Promise<DesktopView> {
   const { clock, database } = services;
+  const over = AbortSignal.any([wish.signal, services.ending]);
   const endMs = clock.monotonicMs() + (wish.timeoutSeconds ?? timeoutSecondsDefault) * 1000;
   for (;;) {
     const leftMs = endMs - clock.monotonicMs();
     const looked = new AbortController();
-    const signal = AbortSignal.any([looked.signal, wish.signal]);
+    const signal = AbortSignal.any([looked.signal, over]);
     const woken = database.waitFor(desktopTopic(wish.desktopId), { timeoutMs: Math.min(leftMs, lookAgainMs), signal });
     try {
       const view = await getDesktop(services, scope, wish.desktopId);
-      if (leftMs <= 0 || wish.signal.aborted || isOver(view, wish.target, clock.nowMs())) return view;
+      if (leftMs <= 0 || over.aborted || isOver(view, wish.target, clock.nowMs())) return view;
       await woken;
     } finally {
       looked.abort();

@@ -2,10 +2,11 @@ import { type Scope, type Source, listViewsById } from './store.ts';
 import type { Status } from './status.ts';
 import { nodeSilentMs, toWire } from './view.ts';
 
-/** What names the present shape of a desktop: its version, and when its node was last heard. */
+/** What names the present shape of a desktop: its version, its end, which uses move, and when its node was last heard. */
 export interface DesktopHead {
   id: string;
   version: number;
+  expiresMs: number | null;
   heardMs: number;
 }
 
@@ -18,6 +19,7 @@ export interface WireText {
 
 interface Kept extends WireText {
   version: number;
+  expiresMs: number | null;
   heard: boolean;
 }
 
@@ -37,7 +39,7 @@ export class WireCache {
     const isHeard = (head: DesktopHead) => nowMs - head.heardMs < nodeSilentMs;
     const fresh = (head: DesktopHead) => {
       const kept = this.#kept.get(head.id);
-      return kept !== undefined && kept.version === head.version && kept.heard === isHeard(head);
+      return kept?.version === head.version && kept.expiresMs === head.expiresMs && kept.heard === isHeard(head);
     };
     const missing = heads.filter((head) => !fresh(head));
     const read = new Map<string, WireText>();
@@ -50,6 +52,7 @@ export class WireCache {
           status: wire.status,
           text: JSON.stringify(wire),
           version: view.version,
+          expiresMs: view.expiresMs,
           heard: isHeard(view),
         };
         read.set(view.id, kept);

@@ -17,7 +17,14 @@ beforeAll(async () => {
 afterAll(() => api.stop());
 
 /** Reads server-sent events until one has this type. */
-async function follow(options: { until: string; after?: string; query?: string; secret?: string }): Promise<Sent[]> {
+async function follow(options: {
+  until: string;
+  after?: string;
+  query?: string;
+  secret?: string;
+  /** The position is taken: what happens from now on is heard. */
+  onBegun?: () => void;
+}): Promise<Sent[]> {
   const leaving = new AbortController();
   const headers: Record<string, string> = options.after === undefined ? {} : { 'last-event-id': options.after };
   const response = await api.ask('GET', `/v1/events${options.query ?? ''}`, {
@@ -26,6 +33,7 @@ async function follow(options: { until: string; after?: string; query?: string; 
     secret: options.secret,
   });
   expect(response.headers.get('content-type')).toBe('text/event-stream');
+  options.onBegun?.();
   const sent: Sent[] = [];
   let text = '';
   const decoder = new TextDecoder();
@@ -72,8 +80,10 @@ test('the life of a desktop is told in order, and a reader goes on where it stop
 });
 
 test('a stream without a position begins now and is woken by what happens', async () => {
-  const reading = follow({ until: 'desktop.started', query: '?type=desktop.created,desktop.started' });
-  await Bun.sleep(100);
+  const begun = Promise.withResolvers<void>();
+  const query = '?type=desktop.created,desktop.started';
+  const reading = follow({ until: 'desktop.started', query, onBegun: begun.resolve });
+  await begun.promise;
   const id = await create('second');
   const sent = await reading;
   expect(sent.map((each) => [each.event, each.data.desktopId])).toEqual([

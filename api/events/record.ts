@@ -8,7 +8,7 @@ export interface Happening {
   workspaceId: string;
   desktopId?: string;
   actor: { type: 'key' | 'node' | 'system'; id?: string };
-  requestId?: string;
+  requestId?: string | null;
   data?: Record<string, unknown>;
 }
 

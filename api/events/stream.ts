@@ -34,7 +34,7 @@ export async function streamEvents(services: Services, wish: EventWish): Promise
   const after = wish.after === undefined ? await lastPosition(database) : parsePosition(wish.after, database.flavour);
   await checkRetention(database, after);
   const left = new AbortController();
-  const signal = AbortSignal.any([left.signal, wish.signal]);
+  const signal = AbortSignal.any([left.signal, wish.signal, services.ending]);
   const follower = new Follower(services, { ...wish, signal }, after);
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>(

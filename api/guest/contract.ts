@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../http/problems.ts';
 import { type TSchema, t } from '../http/schema.ts';
 import * as actions from './actionSchema.ts';
 import { Clipboard, WindowList } from './clipboardSchema.ts';
@@ -28,11 +29,15 @@ export interface GuestOperation {
   status?: 200 | 201;
   /** Limit of a JSON body. Default 1 MiB. */
   bodyMaxBytes?: number;
+  /** Besides those of its bucket. */
+  problems?: readonly ProblemCode[];
 }
 
 const MiB = 1_048_576;
 const text = { maxLength: 100 };
 const flag = (about: string) => t.Optional(t.Boolean({ description: about }));
+/** A command is started in a folder, which may not be there. */
+const starting: readonly ProblemCode[] = ['invalid_path', 'file_not_found', 'not_a_directory', 'permission_denied'];
 const processParams = t.Object({ processId: shell.ProcessId });
 
 const screenshotQuery = t.Object({
@@ -131,6 +136,7 @@ const eyesAndHands: GuestOperation[] = [
     capability: 'desktop:control',
     bucket: 'input',
     response: Clipboard,
+    problems: ['payload_too_large'],
   },
   {
     operationId: 'setClipboard',
@@ -174,6 +180,7 @@ const shellOperations: GuestOperation[] = [
     bucket: 'exec',
     body: shell.ExecBody,
     response: shell.ExecResult,
+    problems: starting,
     bodyMaxBytes: 4 * MiB,
   },
   {
@@ -185,6 +192,7 @@ const shellOperations: GuestOperation[] = [
     bucket: 'exec',
     body: shell.BashBody,
     response: shell.ExecResult,
+    problems: starting,
     bodyMaxBytes: 4 * MiB,
   },
   {
@@ -196,6 +204,7 @@ const shellOperations: GuestOperation[] = [
     bucket: 'exec',
     body: shell.PythonBody,
     response: shell.ExecResult,
+    problems: starting,
     bodyMaxBytes: 4 * MiB,
   },
   {
@@ -208,6 +217,7 @@ const shellOperations: GuestOperation[] = [
     body: shell.ProcessBody,
     response: shell.Process,
     status: 201,
+    problems: [...starting, 'quota_exceeded', 'disk_full'],
     bodyMaxBytes: 4 * MiB,
   },
   {
@@ -291,6 +301,7 @@ const fileOperations: GuestOperation[] = [
       cursor: t.Optional(t.String(text)),
     }),
     response: files.FileList,
+    problems: ['payload_too_large'],
   },
   {
     operationId: 'statFile',

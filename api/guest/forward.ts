@@ -89,7 +89,12 @@ export class Forwarder {
         method: operation.method,
         headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId },
         body: operation.body === 'octets' ? request.body : call.bytes,
-        signal: AbortSignal.any([request.signal, headersWithin.signal]),
+        signal: AbortSignal.any([
+          request.signal,
+          headersWithin.signal,
+          // Who follows goes on elsewhere; everything else may come to its end.
+          ...(operation.response === 'events' ? [this.#services.ending] : []),
+        ]),
         redirect: 'manual',
         decompress: false,
         timeout: false,

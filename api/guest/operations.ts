@@ -51,6 +51,7 @@ export function guestOperationsBelow(
     problems: [
       ...always,
       ...byBucket[operation.bucket],
+      ...(operation.problems ?? []),
       ...(operation.response === 'octets' ? (['range_not_satisfiable'] as const) : []),
     ],
   }));
@@ -73,7 +74,10 @@ function answersOf(operation: GuestOperation): Record<number, Answer> {
         json: Screenshot,
         headers: { Frame: 'The frame as JSON: `frameId`, size, scale, hash.', ETag: 'The frameId, quoted.' },
       },
-      304: { about: 'Nothing changed since the frame named in `since`.' },
+      304: {
+        about: 'Nothing changed since the frame named in `since`.',
+        headers: { Frame: 'The frame as JSON.', ETag: 'The frameId, quoted.' },
+      },
     };
   }
   if (response === 'octets') {
@@ -81,9 +85,17 @@ function answersOf(operation: GuestOperation): Record<number, Answer> {
       200: {
         about: 'The bytes.',
         body: 'octets',
-        headers: { 'Content-Length': 'Size in bytes.', 'Last-Modified': 'When the file was changed.' },
+        headers: { 'Content-Length': 'Size in bytes.', 'Accept-Ranges': 'bytes' },
       },
-      206: { about: 'The range asked for.', body: 'octets', headers: { 'Content-Range': 'Which bytes of how many.' } },
+      206: {
+        about: 'The range asked for.',
+        body: 'octets',
+        headers: {
+          'Content-Length': 'Size of the part in bytes.',
+          'Content-Range': 'Which bytes of how many.',
+          'Accept-Ranges': 'bytes',
+        },
+      },
     };
   }
   if (response === 'events') return { 200: { about: 'Server-sent events until the end.', body: 'events' } };

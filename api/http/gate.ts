@@ -22,6 +22,7 @@ import { problemResponse } from './problem.ts';
 import { parseQuery } from './query.ts';
 import { RateLimited, type RateLimiter } from './rateLimit.ts';
 import type { Call, Reply, Route } from './route.ts';
+import { t } from './schema.ts';
 import { invalid, validate } from './validate.ts';
 
 export interface GateOptions {
@@ -33,6 +34,7 @@ export interface GateOptions {
   log: Log;
 }
 
+const noQuery = t.Object({});
 const bodyMaxBytesDefault = 65_536;
 const nobody: Caller = { keyId: '', workspaceId: '', capabilities: new Set(), restriction: null };
 
@@ -105,9 +107,8 @@ export class Gate {
     const caller = await this.#admit(operation, request, headers);
     demandIdentity(operation, at.peer);
     const params = operation.params ? validate(operation.params, at.params, '/path') : undefined;
-    const query = operation.query
-      ? validate(operation.query, parseQuery(operation.query, request.url), '/query')
-      : undefined;
+    const wanted = operation.query ?? noQuery;
+    const query = validate(wanted, parseQuery(wanted, request.url), '/query');
     const bytes =
       operation.body && operation.body !== 'octets'
         ? await readBody(request, operation.bodyMaxBytes ?? bodyMaxBytesDefault)

@@ -86,6 +86,35 @@ test('the request id of the caller is kept when it is harmless', async () => {
   expect(made.headers.get('x-request-id')).toMatch(/^req_/);
 });
 
+test('a parameter that nobody knows is refused wherever it stands', async () => {
+  for (const [operationId, path] of [
+    ['getMe', '/v1/me'],
+    ['getAbout', '/v1/about'],
+    ['getHealth', '/healthz'],
+  ] as const) {
+    const refused = await api.ask('GET', `${path}?nope=1`);
+    expect([refused.status, await expectContract(refused, operationId)]).toEqual([
+      400,
+      expect.objectContaining({ errors: [expect.objectContaining({ pointer: '/query/nope' })] }),
+    ]);
+  }
+});
+
+test('who follows or waits does not hold up the end', async () => {
+  const other = await startTestApi();
+  await other.node();
+  const { id } = await other.expect<{ id: string }>('createDesktop', 201, { method: 'POST', path: '/v1/desktops' });
+  const stream = await other.ask('GET', '/v1/events');
+  const waiting = other.ask('GET', `/v1/desktops/${id}?waitFor=stopped&timeoutSeconds=30`);
+  const began = performance.now();
+  await Bun.sleep(20);
+  await other.api.stop(10_000);
+  expect(performance.now() - began).toBeLessThan(5000);
+  expect((await waiting).status).toBe(200);
+  await stream.text().catch(() => {});
+  await other.stop();
+});
+
 test('too many requests are refused with the time to wait', async () => {
   let response = await api.ask('GET', '/v1/me');
   for (let i = 0; i < 25 && response.status === 200; i++) response = await api.ask('GET', '/v1/me');

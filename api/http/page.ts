@@ -19,6 +19,23 @@ export function listOf(item: TSchema, about: string): TSchema {
   });
 }
 
+/**
+ * One page of a list that is read as a whole because it is short.
+ * @throws Fault `invalid_request` when the cursor is of no such list, or what it stood at is gone
+ */
+export function pageOf<Item extends { id: string }>(
+  items: readonly Item[],
+  { limit = limitDefault, cursor }: { limit?: number; cursor?: string },
+  list: string,
+): { data: Item[]; nextCursor: string | null } {
+  const lastId = decodeCursor(cursor, list);
+  const last = items.findIndex((item) => item.id === lastId);
+  if (lastId !== undefined && last < 0) throw strangeCursor();
+  const data = items.slice(last + 1, last + 1 + limit);
+  const isEnd = last + 1 + limit >= items.length;
+  return { data, nextCursor: isEnd ? null : encodeCursor(data.at(-1)!.id, list) };
+}
+
 /** An opaque cursor: the last id seen, bound to the filter it was made for. */
 export function encodeCursor(lastId: string, filter: unknown): string {
   return Buffer.from(JSON.stringify([lastId, filterMark(filter)])).toString('base64url');
@@ -29,14 +46,18 @@ export function decodeCursor(cursor: string | undefined, filter: unknown): strin
   if (cursor === undefined) return undefined;
   const [lastId, mark] = parse(cursor);
   if (lastId === undefined || mark !== filterMark(filter)) {
-    throw new Fault('invalid_request', 'The cursor is not one of this list with this filter.', {
-      hint: 'Start again without `cursor`.',
-      members: {
-        errors: [{ pointer: '/query/cursor', code: 'invalid', message: 'not a cursor of this list and filter' }],
-      },
-    });
+    throw strangeCursor();
   }
   return lastId;
+}
+
+function strangeCursor(): Fault {
+  return new Fault('invalid_request', 'The cursor is not one of this list with this filter.', {
+    hint: 'Start again without `cursor`.',
+    members: {
+      errors: [{ pointer: '/query/cursor', code: 'invalid', message: 'not a cursor of this list and filter' }],
+    },
+  });
 }
 
 function parse(cursor: string): [string?, string?] {

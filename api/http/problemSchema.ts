@@ -1,3 +1,4 @@
+import { Screenshot } from '../guest/actionSchema.ts';
 import { type ProblemCode, problems } from './problems.ts';
 import { t } from './schema.ts';
 
@@ -11,7 +12,9 @@ export const FieldError = t.Object({
   message: t.String(),
 });
 
-/** RFC 9457 with members of our own; more may come with one `code` or another, such as `allowedActions` or a fresh `frame`. */
+const only = (codes: string, what: string) => ({ description: `With ${codes}: ${what}` });
+
+/** RFC 9457 with members of our own, some of which come with one code or another. */
 export const Problem = t.Object(
   {
     type: t.String({ description: 'A URI reference that names the kind of problem.' }),
@@ -23,11 +26,25 @@ export const Problem = t.Object(
     requestId: t.String(),
     retryable: t.Boolean({ description: 'The same request may succeed later.' }),
     errors: t.Optional(t.Array(FieldError)),
-    capability: t.Optional(t.String({ description: 'With `capability_missing`: the one to ask for.' })),
+    capability: t.Optional(t.String(only('`capability_missing`', 'the one to ask for.'))),
     desktopStatus: t.Optional(
-      t.String({ description: 'With `wrong_state` and `not_ready`: the status of the desktop.' }),
+      t.String(only('`wrong_state`, `not_ready` and `node_unreachable`', 'the status of the desktop.')),
     ),
-    allowedActions: t.Optional(t.Array(t.String(), { description: 'With `wrong_state`: what is possible now.' })),
+    allowedActions: t.Optional(t.Array(t.String(), only('`desktopStatus`', 'what is possible now.'))),
+    quota: t.Optional(t.String(only('`quota_exceeded`', 'the figure that would be too large.'))),
+    limit: t.Optional(t.Integer(only('`quota_exceeded`', 'how large it may be.'))),
+    maxBytes: t.Optional(t.Integer(only('`payload_too_large`', 'how long the body may be.'))),
+    sizeBytes: t.Optional(t.Integer(only('`range_not_satisfiable`', 'how long the file is.'))),
+    actionIndex: t.Optional(t.Integer(only('a refused batch', 'the action that was refused, from 0.'))),
+    key: t.Optional(t.String(only('`unknown_key`', 'the name that is none.'))),
+    nearMatches: t.Optional(t.Array(t.String(), only('`unknown_key`', 'names that are like it.'))),
+    x: t.Optional(t.Number(only('`out_of_bounds`', 'what was asked for.'))),
+    y: t.Optional(t.Number(only('`out_of_bounds`', 'what was asked for.'))),
+    width: t.Optional(t.Number(only('`out_of_bounds`', 'of the space in which it was asked.'))),
+    height: t.Optional(t.Number(only('`out_of_bounds`', 'of the space in which it was asked.'))),
+    screenWidth: t.Optional(t.Integer(only('`out_of_bounds`', 'of the screen, pixels.'))),
+    screenHeight: t.Optional(t.Integer(only('`out_of_bounds`', 'of the screen, pixels.'))),
+    screenshot: t.Optional(Screenshot),
   },
   {
     examples: [
@@ -44,3 +61,9 @@ export const Problem = t.Object(
     ],
   },
 );
+
+/** A node says a hint where it has a better one than the table; the API fills in the others. */
+export const NodeProblem = t.Object({
+  ...Problem.properties,
+  hint: t.Optional(t.String({ description: 'What to do next, where that is not what the code alone says.' })),
+});

@@ -103,7 +103,7 @@ export const problems = {
   rate_limited: passing(429, 'Too many requests', 'Wait as long as `Retry-After` says.'),
   internal: passing(500, 'Something broke on our side', 'Try again; give the requestId when you report it.'),
   capture_failed: passing(502, 'The screen could not be captured', 'Try again; restart the desktop if it stays so.'),
-  not_ready: passing(503, 'The desktop is not ready', 'Wait with GET /v1/desktops/{id}?waitFor=running.'),
+  not_ready: passing(503, 'The desktop is not ready', 'Wait with GET /v1/desktops/{id}?waitFor=ready.'),
   no_capacity: passing(503, 'No node has room', 'Delete or stop desktops, choose a smaller size, or add a node.'),
   node_unreachable: passing(503, 'The node does not answer', 'Try again in a few seconds.'),
   guest_unreachable: passing(503, 'The desktop does not answer', 'Try again; restart the desktop if it stays so.'),

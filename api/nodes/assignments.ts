@@ -68,6 +68,7 @@ function toOrder(row: AssignmentRow): Static<typeof Assignment> {
     desired: row.desired as 'running' | 'stopped' | 'deleted',
     desiredBoot: row.desiredBoot,
     generation: row.generation,
+    identityVersion: row.identityVersion,
     cloneSeen: row.cloneSeen === 1,
     gracefulStopSeconds: row.gracefulStopSeconds,
     config: row.configJson,

@@ -1,11 +1,11 @@
 import type { Write } from '../db/database.ts';
 import type { NodeRow } from '../db/tables.ts';
-import { changeDesktop, changeOrder } from '../desktops/store.ts';
+import { changeDesktop } from '../desktops/store.ts';
 import { desktopTopic } from '../desktops/topic.ts';
 import { record } from '../events/record.ts';
 import type { Services } from '../services.ts';
 import { firstWorkspace } from '../workspaces/store.ts';
-import { orderChanged } from './store.ts';
+import { changeOrder, orderChanged } from './store.ts';
 
 /** Stopped in one transaction; the next round takes the next. */
 const batchMax = 50;

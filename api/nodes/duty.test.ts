@@ -121,7 +121,7 @@ test('only a silent node can be fenced; then deleting is final, and it goes on w
 test('a node is decommissioned when it is empty, or by force: then what was there is lost and can be deleted', async () => {
   await post(two, 'cordon');
   const desktop = await create();
-  expect(await post(one, 'decommission', { status: 409 })).toMatchObject({ desktops: 1 });
+  expect(await post(one, 'decommission', { status: 409 })).toMatchObject({ detail: 'Desktops on this node: 1.' });
   const taken = await post(one, 'decommission', { body: { force: true } });
   expect(taken).toMatchObject({ status: 'decommissioned', name: `one.${one.nodeId}` });
   expect(await look(desktop.id)).toMatchObject({

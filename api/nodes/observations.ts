@@ -80,7 +80,8 @@ async function takeObservation(
   const before = await viewOf(write, order);
   const closes = order.desired === 'deleted' && seen.presence === 'absent';
   const letsGo = order.holdsMemory === 1 && (closes || isOff(order, seen));
-  const takesAgain = order.holdsMemory === 0 && seen.presence === 'present' && seen.power !== 'off';
+  const runsOn = order.desired !== 'deleted' && seen.presence === 'present' && seen.power !== 'off';
+  const takesAgain = order.holdsMemory === 0 && runsOn;
   const holdsMemory = takesAgain || (order.holdsMemory === 1 && !letsGo) ? 1 : 0;
   await write.db
     .updateTable('assignments')

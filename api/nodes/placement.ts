@@ -65,6 +65,31 @@ const diskFloorMiB = 2048;
 /** Nodes whose share of free memory differs by less than one part of this many are equals. */
 const parts = 20;
 
+export interface Suitable {
+  nodes: PlacementNode[];
+  template: { id: string; name: string };
+  /** What the desktop gets on most of them. */
+  network: 'internet' | 'none';
+}
+
+/** The nodes that could hold it if they had room, and the template it would be made from. Or why there is none. */
+export function suitableNodes(wish: PlacementWish, nodes: readonly PlacementNode[]): Suitable | { none: string } {
+  const up = nodes.filter((node) => node.heard && !node.cordoned);
+  if (up.length === 0) return { none: 'No node is up.' };
+  const selected = up.filter((node) => hasLabels(node, wish.nodeSelector));
+  if (selected.length === 0) return { none: 'No node that is up has the labels of `nodeSelector`.' };
+  const suitable = selected.filter((node) => wish.network !== 'internet' || node.network === 'isolated');
+  if (suitable.length === 0) return { none: 'No node can give a desktop a network; ask for `network: "none"`.' };
+  const template = newestTemplate(wish.template, suitable);
+  if (template === undefined) return { none: 'No node that is up has the template yet.' };
+  const having = suitable.filter((node) => node.templates.some((each) => each.id === template.id));
+  return {
+    nodes: having,
+    template: { id: template.id, name: template.name },
+    network: wish.network ?? (having.some((node) => node.network === 'isolated') ? 'internet' : 'none'),
+  };
+}
+
 /**
  * @returns the possible places, best first: few that are alike before many, warm before cold, then by the strategy. Or
  * why there is none.
@@ -74,16 +99,10 @@ export function placeDesktop(
   nodes: readonly PlacementNode[],
   policy: PlacementPolicy,
 ): Placement[] | { none: string } {
-  const up = nodes.filter((node) => node.heard && !node.cordoned);
-  if (up.length === 0) return { none: 'No node is up.' };
-  const selected = up.filter((node) => hasLabels(node, wish.nodeSelector));
-  if (selected.length === 0) return { none: 'No node that is up has the labels of `nodeSelector`.' };
-  const suitable = selected.filter((node) => wish.network !== 'internet' || node.network === 'isolated');
-  if (suitable.length === 0) return { none: 'No node can give a desktop a network; ask for `network: "none"`.' };
-  const template = newestTemplate(wish.template, suitable);
-  if (template === undefined) return { none: 'No node that is up has the template yet.' };
-  const places = suitable
-    .filter((node) => node.templates.some((each) => each.id === template.id))
+  const suitable = suitableNodes(wish, nodes);
+  if ('none' in suitable) return suitable;
+  const { template } = suitable;
+  const places = suitable.nodes
     .map((node, index) => ({
       node,
       limits: limitsOf(node, policy.overcommit),
@@ -93,7 +112,7 @@ export function placeDesktop(
     .filter(({ node, limits }) => fits(wish, node, limits));
   if (places.length === 0) return { none: 'No node has room for this size.' };
   const sign = policy.strategy === 'spread' ? -1 : 1;
-  const turn = (index: number) => (index + policy.turn) % places.length;
+  const turn = (index: number) => (index + policy.turn) % suitable.nodes.length;
   return places
     .toSorted(
       (a, b) =>
@@ -104,7 +123,7 @@ export function placeDesktop(
     )
     .map(({ node, limits }) => ({
       nodeId: node.id,
-      template: { id: template.id, name: template.name },
+      template,
       network: wish.network ?? (node.network === 'isolated' ? 'internet' : 'none'),
       limits,
     }));

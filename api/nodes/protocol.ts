@@ -16,6 +16,5 @@ export function chooseProtocol(theirs: readonly number[] = unsaid): number {
   throw new Fault(
     'unsupported_version',
     `hostd speaks version ${theirs.join(', ') || 'none'} of the node contract and this API ${protocols.join(', ')}.`,
-    { members: { hostdProtocols: [...theirs], apiProtocols: [...protocols] } },
   );
 }

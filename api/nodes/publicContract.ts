@@ -1,6 +1,6 @@
 import { idPattern } from '@lebureau/kit/id';
 import { Labels } from '../desktops/schema.ts';
-import { listOf } from '../http/page.ts';
+import { listOf, pageQuery } from '../http/page.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
 import { createJoinToken } from './joinContract.ts';
@@ -54,7 +54,8 @@ export const listNodes = operation({
   method: 'GET',
   path: '/v1/nodes',
   summary: 'List nodes',
-  responses: { 200: { about: 'All of them.', body: NodeList } },
+  query: t.Object(pageQuery),
+  responses: { 200: { about: 'One page.', body: NodeList } },
 });
 
 export const getNode = operation({

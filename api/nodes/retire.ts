@@ -45,9 +45,8 @@ export async function decommissionNode(
   const nowMs = services.clock.nowMs();
   const open = await openOrders(write, node.id);
   if (open.length > 0 && !force)
-    throw new Fault('wrong_state', `There are ${open.length} desktops on this node.`, {
+    throw new Fault('wrong_state', `Desktops on this node: ${open.length}.`, {
       hint: 'Drain it and delete them, or say `force` if the machine is lost.',
-      members: { desktops: open.length },
     });
   // No node can be called so: the dot keeps the name apart from those that join later.
   const change = {

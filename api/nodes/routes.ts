@@ -1,4 +1,5 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
+import { pageOf } from '../http/page.ts';
 import type { NodeRow } from '../db/tables.ts';
 import { nodeSilentMs } from '../desktops/view.ts';
 import { notFound } from '../http/problem.ts';
@@ -14,9 +15,9 @@ import { findNode, helloOf, listNodeRows } from './store.ts';
 /** What users see of nodes. */
 export function nodeRoutes(services: Services): Route[] {
   return [
-    route(contract.listNodes, async () => {
-      const rows = await listNodeRows(services.database.read);
-      return { status: 200, body: { data: rows.map((row) => toWire(row, services.clock.nowMs())), nextCursor: null } };
+    route(contract.listNodes, async ({ query }) => {
+      const { data, nextCursor } = pageOf(await listNodeRows(services.database.read), query, 'nodes');
+      return { status: 200, body: { data: data.map((row) => toWire(row, services.clock.nowMs())), nextCursor } };
     }),
     route(contract.getNode, async ({ params }) => {
       const row = await findNode(services.database.read, params.nodeId);

@@ -37,6 +37,11 @@ export const Assignment = t.Object({
     minimum: 1,
     description: 'Raised with every change of this order; an observation names the one it is about.',
   }),
+  identityVersion: t.Integer({
+    minimum: 0,
+    description:
+      'Raised when a machine that waited in the pool is given to a desktop: its guest is told anew who it is.',
+  }),
   cloneSeen: t.Boolean({
     description:
       'True once a complete clone was reported. From then on its absence is `vm_missing` and nothing is ever cloned in its place.',

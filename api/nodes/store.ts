@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Static } from '../http/schema.ts';
 import type { Reader, Write } from '../db/database.ts';
-import type { NodeRow } from '../db/tables.ts';
+import type { AssignmentRow, NodeRow } from '../db/tables.ts';
 import type { Placement } from './placement.ts';
 import type { NodeHello } from './schema.ts';
 
@@ -78,6 +78,20 @@ export async function addReservedDisk({ db }: Write, nodeId: string, diskGiB: nu
     .updateTable('nodes')
     .set({ reservedDiskGiB: sql<number>`"reservedDiskGiB" + ${diskGiB}` })
     .where('id', '=', nodeId)
+    .execute();
+}
+
+export async function insertAssignment({ db }: Write, row: AssignmentRow): Promise<void> {
+  await db.insertInto('assignments').values(row).execute();
+}
+
+/** Changes an order and raises its generation. */
+export async function changeOrder({ db }: Write, assignmentId: string, change: Partial<AssignmentRow>): Promise<void> {
+  await db
+    .updateTable('assignments')
+    .set({ ...change, generation: sql<number>`"generation" + 1` })
+    .where('id', '=', assignmentId)
+    .where('closedMs', 'is', null)
     .execute();
 }
 

@@ -1,8 +1,14 @@
 import { type Operation, type Streamed } from '../http/operation.ts';
 import { type ProblemCode, problems } from '../http/problems.ts';
-import { Problem } from '../http/problemSchema.ts';
 import type { TSchema } from '../http/schema.ts';
 import { Components, type Json, type JsonObject } from './jsonSchema.ts';
+import { parameterExamples } from './parameterExamples.ts';
+
+export interface Example {
+  request?: Json;
+  /** Of a streamed body: the text. */
+  response?: Json;
+}
 
 export interface Contract {
   title: string;
@@ -13,8 +19,10 @@ export interface Contract {
   named: Readonly<Record<string, TSchema>>;
   tags: Readonly<Record<string, string>>;
   security: { name: string; scheme: JsonObject };
+  /** What every error is. */
+  problem: TSchema;
   /** By operationId. */
-  examples: Readonly<Record<string, { request?: Json; response?: Json }>>;
+  examples: Readonly<Record<string, Example>>;
 }
 
 const idempotencyKeyAbout =
@@ -29,7 +37,7 @@ const mediaTypes: Record<Streamed, string> = {
 
 /** The OpenAPI 3.1 document of a contract. */
 export function describeContract(contract: Contract): JsonObject {
-  const components = new Components({ ...contract.named, Problem });
+  const components = new Components({ ...contract.named, Problem: contract.problem });
   const paths: Record<string, JsonObject> = {};
   for (const operation of contract.operations) {
     const path = operation.path.replaceAll(/:(\w+)/g, '{$1}');
@@ -73,7 +81,10 @@ function describe(operation: Operation, contract: Contract, components: Componen
   const parameters = parametersOf(operation, components);
   if (parameters.length > 0) result['parameters'] = parameters;
   if (operation.body) result['requestBody'] = requestBody(operation, components, example?.request);
-  result['responses'] = responsesOf(operation, components, example?.response);
+  result['responses'] = {
+    ...responsesOf(operation, components, example?.response),
+    ...problemResponses(operation, components.refer(contract.problem)),
+  };
   return result;
 }
 
@@ -89,17 +100,21 @@ function parametersOf(operation: Operation, components: Components): JsonObject[
     const required = new Set((schema?.['required'] as string[] | undefined) ?? []);
     return Object.entries((schema?.['properties'] ?? {}) as Record<string, TSchema>).map(([name, property]) => {
       const { description, ...rest } = components.refer(property);
+      const example = parameterExamples[name];
       return {
         name,
         in: place,
         required: required.has(name),
         ...(description === undefined ? {} : { description }),
         schema: rest,
+        ...(example === undefined || !required.has(name) ? {} : { example }),
       };
     });
   };
-  const idempotent = operation.method === 'POST' && operation.capability !== 'node';
-  const wanted = { ...operation.headers, ...(idempotent ? { 'Idempotency-Key': idempotencyKeyAbout } : {}) };
+  const wanted = {
+    ...operation.headers,
+    ...(isIdempotent(operation) ? { 'Idempotency-Key': idempotencyKeyAbout } : {}),
+  };
   const headers = Object.entries(wanted).map(([name, description]) => ({
     name,
     in: 'header',
@@ -127,19 +142,15 @@ function responsesOf(operation: Operation, components: Components, example: Json
   for (const [status, answer] of Object.entries(operation.responses)) {
     const response: JsonObject = { description: answer.about };
     response['headers'] = {
-      ...Object.fromEntries(
-        Object.entries(answer.headers ?? {}).map(([name, description]) => [
-          name,
-          { description, schema: { type: 'string' } },
-        ]),
-      ),
-      'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+      ...Object.fromEntries(Object.entries(answer.headers ?? {}).map(([name, about]) => [name, header(about)])),
+      ...answerHeaders(operation),
+      ...(isIdempotent(operation) ? { 'Idempotent-Replayed': header('`true`: this is the kept answer.') } : {}),
     };
     if (answer.body === 'events') {
-      response['content'] = eventContent(answer.item, components);
+      response['content'] = eventContent(answer.item, components, example);
     } else if (typeof answer.body === 'string') {
       response['content'] = {
-        ...streamedContent(answer.body),
+        ...streamedContent(answer.body, answer.json ? undefined : example),
         ...(answer.json ? jsonContent(answer.json, components, example) : {}),
       };
     } else if (answer.body) {
@@ -147,7 +158,37 @@ function responsesOf(operation: Operation, components: Components, example: Json
     }
     responses[status] = response;
   }
-  return { ...responses, ...problemResponses(operation, components) };
+  return responses;
+}
+
+function header(description: string): JsonObject {
+  return { description, schema: { type: 'string' } };
+}
+
+/** Headers that every answer of this operation may have. */
+function answerHeaders(operation: Operation): JsonObject {
+  const limited = {
+    RateLimit: header('What is left of the bucket of this key, `r`, and the seconds until it is full, `t`.'),
+    'RateLimit-Policy': header('Requests `q` in a window of `w` seconds. Absent where nothing is limited.'),
+  };
+  return {
+    ...(operation.bucket ? limited : {}),
+    'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+  };
+}
+
+function isIdempotent({ method, capability }: Operation): boolean {
+  return method === 'POST' && capability !== 'node';
+}
+
+/** Headers of the errors with this status. */
+function problemHeaders(status: number): JsonObject {
+  const waits = [409, 429, 503].includes(status);
+  return {
+    ...(waits ? { 'Retry-After': header('Seconds after which to try again, where that may help.') } : {}),
+    ...(status === 401 ? { 'WWW-Authenticate': header('`Bearer`.') } : {}),
+    ...(status === 416 ? { 'Content-Range': header('`bytes */` and the size of the file.') } : {}),
+  };
 }
 
 function jsonContent(schema: TSchema, components: Components, example: Json | undefined): JsonObject {
@@ -156,26 +197,26 @@ function jsonContent(schema: TSchema, components: Components, example: Json | un
   return { 'application/json': content };
 }
 
-function eventContent(item: TSchema | undefined, components: Components): JsonObject {
+function eventContent(item: TSchema | undefined, components: Components, example: Json | undefined): JsonObject {
   const each: JsonObject = item ? { contentMediaType: 'application/json', contentSchema: components.refer(item) } : {};
-  return { 'text/event-stream': { schema: { type: 'string', description: 'Server-sent events.', ...each } } };
+  const schema: JsonObject = { type: 'string', description: 'Server-sent events.', ...each };
+  return { 'text/event-stream': { schema, ...(example === undefined ? {} : { example }) } };
 }
 
-function streamedContent(body: Streamed): JsonObject {
+function streamedContent(body: Streamed, example: Json | undefined): JsonObject {
   const schema: JsonObject =
     body === 'octets' || body === 'image' ? { type: 'string', format: 'binary' } : { type: 'string' };
   const types = body === 'image' ? ['image/png', 'image/jpeg', 'image/webp'] : [mediaTypes[body]];
-  return Object.fromEntries(types.map((type) => [type, { schema }]));
+  return Object.fromEntries(types.map((type) => [type, { schema, ...(example === undefined ? {} : { example }) }]));
 }
 
 /** The errors of an operation, by status, each with the codes it can carry. */
-function problemResponses(operation: Operation, components: Components): JsonObject {
+function problemResponses(operation: Operation, schema: JsonObject): JsonObject {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of problemCodesOf(operation)) {
     const { status } = problems[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  const schema = components.refer(Problem);
   return Object.fromEntries(
     [...byStatus]
       .toSorted(([a], [b]) => a - b)
@@ -183,6 +224,11 @@ function problemResponses(operation: Operation, components: Components): JsonObj
         String(status),
         {
           description: codes.map((code) => `\`${code}\` ${problems[code].title}.`).join(' '),
+          headers: {
+            ...problemHeaders(status),
+            ...answerHeaders(operation),
+            ...(isIdempotent(operation) ? { 'Idempotent-Replayed': header('`true`: this is the kept answer.') } : {}),
+          },
           content: { 'application/problem+json': { schema } },
         },
       ]),
@@ -197,7 +243,7 @@ export function problemCodesOf(operation: Operation): ProblemCode[] {
   if (operation.bucket) codes.add('rate_limited');
   if (operation.body && operation.body !== 'octets') codes.add('payload_too_large');
   if (operation.body) codes.add('unsupported_media_type');
-  if (operation.method === 'POST' && operation.capability !== 'node') {
+  if (isIdempotent(operation)) {
     codes.add('idempotency_mismatch').add('idempotency_in_progress').add('replay_unavailable');
   }
   return [...codes];

@@ -1,3 +1,4 @@
+import type { Example } from './document.ts';
 import type { Json } from './jsonSchema.ts';
 
 /** One example for each guest operation; the same on both sides. A test checks each against its schema. */
@@ -54,7 +55,7 @@ const execResult: Json = {
   truncated: false,
   durationMs: 12.5,
 };
-const process: Json = {
+const process = {
   processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4',
   command: 'make -j2',
   user: 'agent',
@@ -66,7 +67,7 @@ const process: Json = {
   stdoutBytes: 2048,
   stderrBytes: 0,
   truncated: false,
-};
+} satisfies Json;
 const file: Json = {
   name: 'notes.txt',
   path: '/home/agent/notes.txt',
@@ -87,7 +88,12 @@ const folder: Json = {
   mode: '0755',
 };
 
-export const guestExamples: Record<string, { request?: Json; response?: Json }> = {
+const processEvents = [
+  'id: 13.0\nevent: stdout\ndata: {"data":"cc -c main.c\\n","offset":0,"nextOffset":13}\n\n',
+  `id: 13.0\nevent: exit\ndata: ${JSON.stringify({ ...process, status: 'exited', exitCode: 0, endedAt: process.startedAt })}\n\n`,
+].join('');
+
+export const guestExamples: Record<string, Example> = {
   takeScreenshot: { response: screenshot },
   runActions: {
     request: {
@@ -115,12 +121,12 @@ export const guestExamples: Record<string, { request?: Json; response?: Json }> 
   listProcesses: { response: { data: [process] } },
   getProcess: { response: process },
   readProcessOutput: { response: { data: 'cc -c main.c\n', offset: 0, nextOffset: 13, ended: false } },
-  streamProcess: {},
+  streamProcess: { response: processEvents },
   signalProcess: { request: { signal: 'TERM' }, response: process },
   deleteProcess: {},
   listFiles: { response: { data: [file, folder], nextCursor: null } },
   statFile: { response: file },
-  readFile: {},
+  readFile: { response: 'any bytes' },
   writeFile: { response: { entry: file, sha256: 'a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447' } },
   makeDirectory: { request: { path: 'work' }, response: folder },
   moveFile: { request: { from: 'draft.txt', to: 'notes.txt' }, response: file },

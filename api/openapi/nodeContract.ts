@@ -3,7 +3,7 @@ import * as clipboard from '../guest/clipboardSchema.ts';
 import * as files from '../guest/fileSchema.ts';
 import { guestOperationsBelow } from '../guest/operations.ts';
 import * as shell from '../guest/shellSchema.ts';
-import { ErrorCode, FieldError } from '../http/problemSchema.ts';
+import { ErrorCode, FieldError, NodeProblem } from '../http/problemSchema.ts';
 import { syncOperations } from '../nodes/contract.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/schema.ts';
@@ -92,6 +92,7 @@ export function nodeContract(version: string): Contract {
         description: 'Mutual TLS; on one machine a Unix socket that only its owner may open takes its place.',
       },
     },
+    problem: NodeProblem,
     examples: nodeExamples,
   };
 }

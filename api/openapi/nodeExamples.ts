@@ -1,12 +1,12 @@
+import type { Example } from './document.ts';
 import { guestExamples } from './guestExamples.ts';
-import type { Json } from './jsonSchema.ts';
 
 const assignmentId = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
 const templateId = 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4';
 
 const pemExample = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
 
-export const nodeExamples: Record<string, { request?: Json; response?: Json }> = {
+export const nodeExamples: Record<string, Example> = {
   ...guestExamples,
   hello: {
     request: {
@@ -63,6 +63,7 @@ export const nodeExamples: Record<string, { request?: Json; response?: Json }> =
           desired: 'running',
           desiredBoot: 1,
           generation: 1,
+          identityVersion: 0,
           cloneSeen: false,
           gracefulStopSeconds: 30,
           config: '{}',

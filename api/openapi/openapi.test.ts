@@ -11,7 +11,7 @@ import { publicContract } from './publicContract.ts';
 
 const contracts = { public: publicContract('0.0.0'), node: nodeContract('0.0.0') };
 
-describe.each(Object.entries(contracts))('%s contract', (_name, contract) => {
+describe.each(Object.entries(contracts))('%s contract', (name, contract) => {
   test('every operation has an example that fits, where a body can have one', () => {
     for (const operation of contract.operations) {
       const example = contract.examples[operation.operationId];
@@ -21,8 +21,32 @@ describe.each(Object.entries(contracts))('%s contract', (_name, contract) => {
       for (const answer of Object.values(operation.responses)) {
         const schema = answer.json ?? answer.body;
         if (typeof schema === 'object') validate(schema, example!.response, `${operation.operationId} response`);
+        else if (schema !== undefined) expect(example!.response, operation.operationId).toMatch(/./);
       }
     }
+  });
+
+  test('the document carries an example of each body, and of each parameter that must be there', () => {
+    for (const [path, methods] of Object.entries(describeContract(contract)['paths'] as Record<string, object>)) {
+      for (const [method, { parameters = [], requestBody, responses }] of Object.entries(methods as Methods)) {
+        const bodies = [
+          requestBody,
+          ...Object.entries(responses).flatMap(([code, each]) => (code < '3' ? [each] : [])),
+        ];
+        const contents = bodies.flatMap((body) => (body?.content ? [Object.values(body.content)] : []));
+        for (const each of contents) expect(each.some(hasExample), `${method} ${path}`).toBe(true);
+        for (const each of parameters.filter((one) => one.required))
+          expect(each.example, `${method} ${path} ${each.name}`).toSatisfy(fits(each.schema));
+      }
+    }
+  });
+
+  test('what an answer may say in its headers stands in the document', () => {
+    const documented = JSON.stringify(describeContract(contract));
+    const sent = ['X-Request-Id', 'Retry-After'];
+    const ofPublic = ['RateLimit', 'RateLimit-Policy', 'Idempotent-Replayed', 'WWW-Authenticate', 'Location', 'ETag'];
+    for (const header of name === 'public' ? [...sent, ...ofPublic] : sent)
+      expect(documented).toContain(`"${header}":{`);
   });
 
   test('operation ids and paths are unique, and every one can fail', () => {
@@ -36,6 +60,26 @@ describe.each(Object.entries(contracts))('%s contract', (_name, contract) => {
     expect(result).toMatchObject({ valid: true, warnings: [] });
   });
 });
+
+interface Body {
+  content?: Record<string, { example?: unknown }>;
+}
+type Methods = Record<
+  string,
+  {
+    parameters?: { name: string; required: boolean; schema: { pattern?: string }; example?: unknown }[];
+    requestBody?: Body;
+    responses: Record<string, Body>;
+  }
+>;
+
+function hasExample({ example }: { example?: unknown }): boolean {
+  return example !== undefined && example !== '';
+}
+
+function fits({ pattern }: { pattern?: string }): (example: unknown) => boolean {
+  return (example) => example !== undefined && (pattern === undefined || new RegExp(pattern).test(String(example)));
+}
 
 function statusesOf(operation: Operation): number[] {
   return problemCodesOf(operation).map((code) => problems[code].status);

@@ -5,6 +5,7 @@ import * as events from '../events/contract.ts';
 import { guestOperationsBelow } from '../guest/operations.ts';
 import * as health from '../health/contract.ts';
 import type { Operation } from '../http/operation.ts';
+import { Problem } from '../http/problemSchema.ts';
 import { keyOperations } from '../keys/contract.ts';
 import * as keys from '../keys/schema.ts';
 import * as me from '../me/contract.ts';
@@ -79,6 +80,7 @@ export function publicContract(version: string): Contract {
       health: 'For those who run it.',
     },
     security: { name: 'apiKey', scheme: { type: 'http', scheme: 'bearer', description: 'An API key, `lb_live_…`.' } },
+    problem: Problem,
     examples: publicExamples,
   };
 }

@@ -1,3 +1,4 @@
+import type { Example } from './document.ts';
 import { guestExamples } from './guestExamples.ts';
 import type { Json } from './jsonSchema.ts';
 
@@ -62,7 +63,7 @@ const template: Json = {
   warmSizes: ['1x1024'],
   nodeIds: ['nod_01k9x3v6m8e9t2q4r6s8v0w2y4'],
 };
-const node: Json = {
+const node = {
   id: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4',
   name: 'node-1',
   status: 'up',
@@ -81,10 +82,19 @@ const node: Json = {
   templateIds: ['tpl_01k9x3v6m8e9t2q4r6s8v0w2y4'],
   strangers: 0,
   lastHeardAt: at,
-};
+} satisfies Json;
+const event = {
+  id: 'evt_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  type: 'desktop.ready',
+  createdAt: at,
+  desktopId: desktop.id,
+  actor: { type: 'node', id: node.id },
+  requestId: null,
+  data: {},
+} satisfies Json;
 const figures = { desktops: 100, vcpus: 400, memoryMiB: 1_048_576, diskGiB: 8000 };
 
-export const publicExamples: Record<string, { request?: Json; response?: Json }> = {
+export const publicExamples: Record<string, Example> = {
   ...guestExamples,
   listDesktops: { response: { data: [desktop], nextCursor: null } },
   createDesktop: { request: { name: 'research', size: 'nano', labels: { team: 'lab' } }, response: pending },
@@ -106,7 +116,7 @@ export const publicExamples: Record<string, { request?: Json; response?: Json }>
     response: { key, secret: 'lb_live_…' },
   },
   revokeKey: {},
-  streamEvents: {},
+  streamEvents: { response: `id: 41\nevent: desktop.ready\ndata: ${JSON.stringify(event)}\n\n` },
   getMe: {
     response: {
       workspace: { id: 'wsp_01k9x3v6m8e9t2q4r6s8v0w2y4', name: 'default' },
@@ -131,7 +141,7 @@ export const publicExamples: Record<string, { request?: Json; response?: Json }>
   getContract: { response: { openapi: '3.1.0' } },
   getHealth: { response: { status: 'ok' } },
   getReadiness: { response: { status: 'ok' } },
-  getMetrics: {},
+  getMetrics: { response: 'lebureau_requests_total{operation="getHealth",status="200"} 7\n' },
   listTemplates: { response: { data: [template], nextCursor: null } },
   getTemplate: { response: template },
   updateNode: { request: { labels: { zone: 'a' } }, response: node },

@@ -1,5 +1,5 @@
 import { idPattern } from '@lebureau/kit/id';
-import { listOf } from '../http/page.ts';
+import { listOf, pageQuery } from '../http/page.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
 
@@ -21,7 +21,8 @@ export const listTemplates = operation({
   method: 'GET',
   path: '/v1/templates',
   summary: 'List templates',
-  responses: { 200: { about: 'All of them.', body: TemplateList } },
+  query: t.Object(pageQuery),
+  responses: { 200: { about: 'One page.', body: TemplateList } },
 });
 
 export const getTemplate = operation({

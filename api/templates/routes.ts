@@ -1,4 +1,5 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
+import { pageOf } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import { type Route, route } from '../http/route.ts';
 import type { Static } from '../http/schema.ts';
@@ -9,7 +10,10 @@ import { type Template, getTemplate, listTemplates } from './contract.ts';
 /** Templates are what the nodes say they have. */
 export function templateRoutes(services: Services): Route[] {
   return [
-    route(listTemplates, async () => ({ status: 200, body: { data: await templatesOf(services), nextCursor: null } })),
+    route(listTemplates, async ({ query }) => ({
+      status: 200,
+      body: pageOf(await templatesOf(services), query, 'templates'),
+    })),
     route(getTemplate, async ({ params }) => {
       const template = (await templatesOf(services)).find((each) => each.id === params.templateId);
       if (template === undefined) throw notFound('template');

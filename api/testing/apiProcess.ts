@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@lebureau/test/freePort';
 
 /** The API as a process of its own, for tests that kill or weigh it. */
 export class ApiProcess {
@@ -79,12 +79,3 @@ const unlimited = {
   LEBUREAU_QUOTA_MEMORY_MIB: '1000000000',
   LEBUREAU_QUOTA_DISK_GIB: '100000000',
 };
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}

@@ -60,6 +60,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     placement: { overcommit: { vcpus: 16, memory: 1, disk: 10 }, strategy: 'spread' },
     quota: { desktopsMax: 1000, vcpusMax: 10_000, memoryMiBMax: 10_000_000, diskGiBMax: 1_000_000 },
     eventRetentionMs: 86_400_000,
+    pool: undefined,
     reclaimAfterSeconds: 600,
     sourceUrl: 'https://example.org/source',
     ...options.config,

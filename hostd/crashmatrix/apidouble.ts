@@ -42,9 +42,19 @@ export class ApiDouble {
   }
 
   /** What a user asks for. Deletion is final. */
-  want(assignmentId: string, wish: 'running' | 'stopped' | 'deleted' | 'restart'): void {
+  want(assignmentId: string, wish: 'running' | 'stopped' | 'deleted' | 'restart' | 'claimed'): void {
     const row = this.row(assignmentId);
     if (row.order.desired === 'deleted') return;
+    if (wish === 'claimed') {
+      const { generation, identityVersion } = row.order;
+      row.order = {
+        ...row.order,
+        generation: generation + 1,
+        identityVersion: identityVersion + 1,
+        hostName: 'claimed',
+      };
+      return this.changed();
+    }
     const startsAnew = wish === 'restart' || (wish === 'running' && row.order.desired !== 'running');
     row.order = {
       ...row.order,

@@ -1,7 +1,7 @@
 import { Fault } from '@lebureau/kit/fault';
 import { silentLog } from '@lebureau/kit/log';
 import { Hostd } from '../hostd.ts';
-import { FakeHypervisor, type FakeOptions } from '../hypervisor/fake.ts';
+import { FakeHypervisor, type FakeOptions, type FakeVm } from '../hypervisor/fake.ts';
 import type { Assignment } from '../orders.ts';
 import type { Entrusted } from '../orphans.ts';
 import type { ReclaimRecord } from '../reclaimrecord.ts';
@@ -22,7 +22,8 @@ const planted = [otherVm, unmarkedVm, foreignVm];
  * absence: the node is away for an hour · a wish of the user, carried out just then.
  */
 export type Mishap = 'crash' | 'powerLoss' | 'lost' | 'late' | 'fail' | 'takeover' | 'absence' | Wish;
-export type Wish = 'running' | 'stopped' | 'deleted' | 'restart';
+/** `claimed`: a desktop gets the machine, which was nobody's. */
+export type Wish = 'running' | 'stopped' | 'deleted' | 'restart' | 'claimed';
 
 export interface Plan {
   /** Mishap by the number of the point in the run, from 1. */
@@ -143,7 +144,7 @@ class World {
       seen.power === 'running' &&
       vm?.power === 'running' &&
       vm.boot === row.order.desiredBoot &&
-      vm.identity === `${assignmentId}:${vm.boot}`
+      vm.identity === `${assignmentId}:${vm.boot}:${row.order.identityVersion}`
     );
   }
 
@@ -160,7 +161,16 @@ class World {
     if (owned.length > 1) this.wrong.add('two VMs for one assignment');
     if (point === 'clone:disk' && this.order.cloneSeen) this.wrong.add('cloned over a lost disk');
     if (point === 'clone:disk' && this.diskLost) this.wrong.add('cloned over a lost disk');
+    for (const vm of owned)
+      if (this.isToldAsAnother(vm)) this.wrong.add('ready while its guest takes itself for another');
     if (this.plan.wedged) for (const vm of owned) vm.wedged = true;
+  }
+
+  /** Whoever claims a machine may use it from the moment it is told as ready. */
+  private isToldAsAnother(vm: FakeVm): boolean {
+    const { order, observed } = this.api.row(assignmentId);
+    if (observed?.ready !== true || observed.generation !== order.generation || vm.identity === undefined) return false;
+    return vm.boot === observed.boot && vm.identity !== `${assignmentId}:${vm.boot}:${order.identityVersion}`;
   }
 
   /** Each process calls this at every point; what it answers is what befalls the process. */
@@ -202,6 +212,7 @@ class World {
       case 'stopped':
       case 'deleted':
       case 'restart':
+      case 'claimed':
         this.api.want(assignmentId, mishap);
     }
   }
@@ -231,7 +242,7 @@ class Process {
       guests: world.hypervisor.guests(at),
       clock: world.clock,
       log: silentLog,
-      identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot }),
+      identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot, version: order.identityVersion }),
       macOf: () => nobody.mac,
       nodeName: 'node',
       version: '0',
@@ -271,6 +282,7 @@ export const firstOrder: Assignment = {
   desired: 'running',
   desiredBoot: 1,
   generation: 1,
+  identityVersion: 0,
   cloneSeen: false,
   gracefulStopSeconds: 30,
   config: '{}',
@@ -279,6 +291,7 @@ export const firstOrder: Assignment = {
 export const nobody = {
   owner: '',
   boot: 0,
+  version: 0,
   hostName: 'desk',
   machineId: '0'.repeat(32),
   mac: '52:54:00:00:00:01',

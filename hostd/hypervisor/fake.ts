@@ -1,6 +1,7 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import type { GuestDoor } from '../act.ts';
+import { identityMark } from '../guest/init/channel.ts';
 import type { Assignment } from '../orders.ts';
 import type { Driver, NodeFacts, StartOptions, VmSeen, VmSpec } from './driver.ts';
 
@@ -264,9 +265,9 @@ class FakeGuests implements GuestDoor {
     return (await this.reach('identity', order)).identity;
   }
 
-  async identify(order: Assignment, identity: { owner: string; boot: number }): Promise<void> {
+  async identify(order: Assignment, identity: Parameters<GuestDoor['identify']>[1]): Promise<void> {
     const vm = await this.reach('identify:before', order);
-    vm.identity = `${identity.owner}:${identity.boot}`;
+    vm.identity = identityMark(identity);
     await this.at('identify:after', order.vmRef);
   }
 

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import { syncFolder } from '../hypervisor/qemu/files.ts';
-import { chooseSuite, leftovers, readTemplateFile } from './chooseSuite.ts';
+import { chooseSuite, leftovers, readTemplateFile, templateDamage, type SuiteWish } from './chooseSuite.ts';
 import { buildDisk } from './disk.ts';
 import { templatePaths, type TemplateFile, type TemplatePaths } from './files.ts';
 import { kernelRelease, unpackKernel } from './kernel.ts';
@@ -11,7 +12,6 @@ import { keyringOf } from './keyring.ts';
 import { takeLock } from './lock.ts';
 import { ProgressMeter, type ProgressListener } from './progress.ts';
 import { readRecipe, type Recipe } from './recipe.ts';
-import type { SuiteName } from './suites.ts';
 import { suites } from './suites.ts';
 import { buildTree } from './tree.ts';
 
@@ -20,8 +20,7 @@ export interface BuildOptions {
   home: string;
   /** Downloaded packages are kept here, so that a second build needs little of the network. */
   cacheDir: string;
-  /** Left out: chosen by what is there and what can be reached. */
-  suite?: SuiteName;
+  suite?: SuiteWish;
   onProgress?: ProgressListener;
   signal?: AbortSignal;
   clock?: Clock;
@@ -44,11 +43,12 @@ const stages = [
  */
 export async function buildTemplate(options: BuildOptions): Promise<TemplateFile> {
   const signal = options.signal ?? new AbortController().signal;
-  const suite = options.suite ?? (await chooseSuite(options.home, signal));
+  const suite = await chooseSuite(options.home, options.suite, { signal });
   const recipe = readRecipe(suite);
   const present = await readTemplateFile(options.home, recipe.templateId);
   if (present) return present;
   const paths = templatePaths(options.home, recipe.templateId);
+  await refuseDamaged(options.home, recipe.templateId);
   await mkdir(paths.templates, { recursive: true, mode: 0o755 });
   await requireRights(paths.templates);
   const release = takeLock(join(paths.templates, '.lock'));
@@ -60,6 +60,17 @@ export async function buildTemplate(options: BuildOptions): Promise<TemplateFile
     await rm(paths.making, { recursive: true, force: true });
     release();
   }
+}
+
+/** A folder in its place would stop the build at its very end; and desktops may still stand on what is left of it. */
+async function refuseDamaged(home: string, templateId: string): Promise<void> {
+  const { folder } = templatePaths(home, templateId);
+  if (!existsSync(folder)) return;
+  const damage = await templateDamage(home, templateId);
+  throw new Fault(
+    'needs_operator',
+    `the template in ${folder} is broken: ${damage}. Restore it from a backup if desktops were made of it; else remove the folder and run this again, which builds it anew`,
+  );
 }
 
 interface Making {
@@ -124,16 +135,17 @@ async function removeBootFiles(boot: string): Promise<void> {
 
 async function requireRights(templates: string): Promise<void> {
   if (process.getuid?.() !== 0) {
-    throw new Fault('needs_operator', 'building a template needs root', {
-      hint: 'Run it with sudo, or copy a templates folder from another machine.',
-    });
+    throw new Fault(
+      'needs_operator',
+      'building a template needs root: run it with sudo, or copy a templates folder from another machine',
+    );
   }
   const room = await statfs(templates);
   const freeMiB = (room.bavail * room.bsize) / 2 ** 20;
   if (freeMiB < roomMiB) {
     throw new Fault(
       'disk_full',
-      `building a template needs ${roomMiB} MiB below ${templates}, and ${Math.floor(freeMiB)} MiB are free`,
+      `building a template needs ${roomMiB} MiB below ${templates}, and ${Math.floor(freeMiB)} MiB are free: make room, or name another folder in LEBUREAU_HOME`,
     );
   }
 }

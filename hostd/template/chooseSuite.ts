@@ -1,38 +1,56 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { templatePaths, type TemplateFile } from './files.ts';
 import { readRecipe } from './recipe.ts';
 import { suites, type SuiteName } from './suites.ts';
 
-const probeMaxMs = 8_000;
+const probeMaxMs = 3_000;
 /** The product's suite first. */
 const preference: readonly SuiteName[] = ['jammy', 'bookworm'];
 
+/** A suite by its name; `auto`: the product's where its mirror answers; left out: the tested one. */
+export type SuiteWish = SuiteName | 'auto' | undefined;
+
 /**
- * The suite to build: what this home has already (so that a mirror that comes and goes does not change desktops), else
- * the first whose mirror answers, else the last, whose build then says what is wrong.
- * An untested suite is taken only when it is asked for by name.
+ * The suite to build. Unless one is named a home keeps the suite it has, so that a mirror that comes and goes does not
+ * change desktops. Only `auto` asks a mirror, for a moment.
  */
-export async function chooseSuite(home: string, signal: AbortSignal): Promise<SuiteName> {
-  const present = await presentSuites(home);
-  const candidates = preference.filter((name) => !suites[name].untested);
-  const known = preference.find((name) => present.has(name));
-  if (known) return known;
-  for (const name of candidates) if (await answers(suites[name].probe, signal)) return name;
+export async function chooseSuite(
+  home: string,
+  wish: SuiteWish,
+  ask: { signal: AbortSignal; limitMs?: number; fetch?: (url: string, init: RequestInit) => Promise<Response> },
+): Promise<SuiteName> {
+  if (wish !== undefined && wish !== 'auto') return wish;
+  const known = preference.find((suite) => existsSync(templatePaths(home, readRecipe(suite).templateId).folder));
+  if (known !== undefined || wish === undefined) return known ?? 'bookworm';
+  for (const suite of preference) if (await answers(suites[suite].probe, ask)) return suite;
   return 'bookworm';
 }
 
-async function presentSuites(home: string): Promise<Set<string>> {
-  const found = new Set<string>();
-  for (const suite of preference) {
-    const { templateId } = readRecipe(suite);
-    if (await readTemplateFile(home, templateId)) found.add(suite);
-  }
-  return found;
-}
+/** What a template cannot do without. */
+const wholeFiles = ['disk', 'vmlinux', 'initrd'] as const;
 
 /** @returns undefined when there is no whole template of this id. */
 export async function readTemplateFile(home: string, templateId: string): Promise<TemplateFile | undefined> {
+  return (await templateDamage(home, templateId)) === undefined ? readDescription(home, templateId) : undefined;
+}
+
+/** @returns what is wrong with the folder of this template; undefined for a whole one. */
+export async function templateDamage(home: string, templateId: string): Promise<string | undefined> {
+  const paths = templatePaths(home, templateId);
+  if ((await readDescription(home, templateId)) === undefined) return 'template.json is missing or damaged';
+  for (const name of wholeFiles) {
+    const size = await stat(paths[name]).then(
+      (file) => file.size,
+      () => 0,
+    );
+    if (size === 0) return `${paths[name].slice(paths.folder.length + 1)} is missing or empty`;
+  }
+  return undefined;
+}
+
+async function readDescription(home: string, templateId: string): Promise<TemplateFile | undefined> {
   try {
     const file = JSON.parse(await readFile(templatePaths(home, templateId).file, 'utf8')) as TemplateFile;
     return file.version === 1 && file.id === templateId ? file : undefined;
@@ -41,14 +59,15 @@ export async function readTemplateFile(home: string, templateId: string): Promis
   }
 }
 
-async function answers(url: string, signal: AbortSignal): Promise<boolean> {
+async function answers(url: string, ask: Parameters<typeof chooseSuite>[2]): Promise<boolean> {
   try {
-    const response = await fetch(url, {
+    const response = await (ask.fetch ?? fetch)(url, {
       method: 'HEAD',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(probeMaxMs)]),
+      signal: AbortSignal.any([ask.signal, AbortSignal.timeout(ask.limitMs ?? probeMaxMs)]),
     });
     return response.ok;
   } catch {
+    ask.signal.throwIfAborted();
     return false;
   }
 }

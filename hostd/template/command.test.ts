@@ -7,7 +7,7 @@ import { isolated, runCommand } from './command.ts';
 const root = process.geteuid?.() === 0;
 
 test.skipIf(!root)(
-  'an aborted program leaves neither a mount nor a process, even one in a session of its own',
+  `an aborted program leaves neither a mount nor a process, even one in a session of its own${root ? '' : ' (needs root)'}`,
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lb-command-'));
     const marker = `34${Math.floor(Math.random() * 1e6)}`;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { SuiteName } from './suites.ts';
 
 /**
  * Every file of a template, below `<home>/templates/<templateId>/`. All are read-only and belong to whoever built them;
@@ -30,7 +31,7 @@ export interface TemplateFile {
   version: 1;
   id: string;
   name: string;
-  suite: string;
+  suite: SuiteName;
   untested: boolean;
   recipeHash: string;
   builtAtMs: number;

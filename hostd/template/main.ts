@@ -4,15 +4,17 @@ import { parseArgs } from 'node:util';
 import { describeError } from '@lebureau/kit/fault';
 import { buildTemplate } from './build.ts';
 import type { TemplateProgress } from './progress.ts';
-import { suites, type SuiteName } from './suites.ts';
+import type { SuiteWish } from './chooseSuite.ts';
+import { suites } from './suites.ts';
 import { warmTemplate } from './warm.ts';
 
-const usage = `bun hostd/template/main.ts --home DIR [--cache DIR] [--suite ${Object.keys(suites).join('|')}] [--size VCPUSxMIB]… [--json]`;
+const suiteWords = [...Object.keys(suites), 'auto'];
+const usage = `bun hostd/template/main.ts --home DIR [--cache DIR] [--suite ${suiteWords.join('|')}] [--size VCPUSxMIB]… [--json]`;
 
 interface Arguments {
   home: string;
   cacheDir: string;
-  suite?: SuiteName;
+  suite?: SuiteWish;
   sizes: { vcpus: number; memoryMiB: number }[];
   json: boolean;
 }
@@ -29,12 +31,12 @@ function readArguments(argv: string[]): Arguments {
     },
   });
   if (!values.home) throw new Error(`usage: ${usage}`);
-  if (values.suite !== undefined && !(values.suite in suites))
+  if (values.suite !== undefined && !suiteWords.includes(values.suite))
     throw new Error(`there is no suite ${values.suite}; usage: ${usage}`);
   return {
     home: resolve(values.home),
     cacheDir: resolve(values.cache ?? join(homedir(), '.cache', 'lebureau')),
-    suite: values.suite as SuiteName | undefined,
+    suite: values.suite as SuiteWish,
     sizes: (values.size ?? []).map(readSize),
     json: values.json ?? false,
   };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isId } from '@lebureau/kit/id';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readRecipe } from './recipe.ts';
+import { browsers, type SuiteName } from './suites.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -40,4 +41,11 @@ test('white space and order of lines in the package list are the only thing that
 
 test('no secret and no resident of this machine is in the guest command line', () => {
   expect(readRecipe('bookworm').kernelArgs).toContain('ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:none:10.0.2.3');
+});
+
+test('the browser that is rehearsed is one that the suite installs', () => {
+  for (const [suite, browser] of Object.entries(browsers)) {
+    expect(readRecipe(suite as SuiteName).packages).toContain(browser.package);
+    expect(browser.leavings.every((path) => !path.startsWith('/') || path.startsWith('/tmp/'))).toBe(true);
+  }
 });

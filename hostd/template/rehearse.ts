@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Fault } from '@lebureau/kit/fault';
 import type { GuestIdentity, InitExecResult } from '../guest/init/channel.ts';
+import { browsers, type Browser } from './suites.ts';
 import type { WarmMachine } from './warmMachine.ts';
 import type { Warming } from './warming.ts';
 
@@ -11,6 +12,8 @@ const restLookMs = 2_500;
 /** An idle desktop with its clock on the panel uses about 3 % of a core. */
 const restShare = 0.08;
 const restLooksWanted = 3;
+/** When in a minute it is time to save, which takes about two seconds more. */
+const beforeMinuteMs = 55_000;
 
 /**
  * Brings the desktop to where every clone shall begin: painted, at rest, nobody's, and with what users open first
@@ -18,22 +21,29 @@ const restLooksWanted = 3;
  */
 export async function rehearse(machine: WarmMachine, warming: Warming): Promise<void> {
   const { meter } = warming;
+  const browser = browsers[warming.template.suite];
   await waitForDesktop(machine, warming);
   await waitForRest(machine, warming);
   meter.enter('warming programs');
   await machine.init.identify(rehearsalIdentity(warming), 60_000);
   const programs = [openTerminal, openFiles, openBrowser];
   for (const [done, program] of programs.entries()) {
-    await program(machine);
+    await program(machine, browser);
     meter.tell((done + 1) / (programs.length + 1));
   }
-  await machine.init.exec({ argv: ['sh', '-c', tidy], user: 'root', timeoutMs: 120_000, outputMaxBytes: 4096 });
+  await machine.init.exec({
+    argv: ['sh', '-c', tidy(browser)],
+    user: 'root',
+    timeoutMs: 120_000,
+    outputMaxBytes: 4096,
+  });
   for (const command of firstCommands) {
     for (let i = 0; i < 3; i++)
       await machine.init.exec({ argv: command, user: 'agent', timeoutMs: 60_000, outputMaxBytes: 4096 });
   }
   await restPointer(machine);
   await waitForRest(machine, warming);
+  await waitForMinute(warming);
   await machine.init.forget(30_000);
   machine.init.close();
   // The init program has seen its host leave, so every clone finds it waiting at the start of a frame.
@@ -41,12 +51,7 @@ export async function rehearse(machine: WarmMachine, warming: Warming): Promise<
 }
 
 /** What a clone is asked first: after the memory was tidied, so that programs and the ways to them are in it. */
-const firstCommands = [
-  ['python3', '-c', 'pass'],
-  ['bash', '-c', 'true'],
-  ['sh', '-c', 'true'],
-  ['true'],
-];
+const firstCommands = [['python3', '-c', 'pass'], ['bash', '-c', 'true'], ['sh', '-c', 'true'], ['true']];
 
 const windowTries = 600;
 /** Starts a program, waits for its window, closes it and waits for its end. */
@@ -70,8 +75,8 @@ async function openFiles(machine: WarmMachine): Promise<void> {
 }
 
 /** On a slow machine it may take longer than this; then only its first start in a clone is slower. */
-async function openBrowser(machine: WarmMachine): Promise<void> {
-  const script = visit('x-www-browser about:blank', 'chromium', 6);
+async function openBrowser(machine: WarmMachine, browser: Browser): Promise<void> {
+  const script = visit(browser.command, browser.windowClass, 6);
   await machine.init.exec({ argv: ['sh', '-c', script], user: 'agent', timeoutMs: browserMaxMs, outputMaxBytes: 4096 });
 }
 
@@ -79,13 +84,14 @@ async function openBrowser(machine: WarmMachine): Promise<void> {
  * A browser's profile holds ids that no two desktops may share, and a lock that names the host. At last free memory is
  * overwritten with zeros, which the RAM file need not hold.
  */
-const tidy = [
-  'pkill -KILL -u agent chromium; cd /home/agent',
-  'rm -rf .config/chromium .cache/chromium .pki .cache/sessions .bash_history /root/.bash_history /tmp/.org.chromium*',
-  'sync',
-  "free=$(awk '/^MemFree:/ { print int($2 / 1024) - 48 }' /proc/meminfo)",
-  '[ "$free" -lt 16 ] || dd if=/dev/zero of=/dev/null bs="${free}M" count=1 2>/dev/null',
-].join('\n');
+const tidy = (browser: Browser) =>
+  [
+    `pkill -KILL -u agent ${browser.process}; cd /home/agent`,
+    `rm -rf ${browser.leavings.join(' ')} .pki .cache/sessions .bash_history /root/.bash_history`,
+    'sync',
+    "free=$(awk '/^MemFree:/ { print int($2 / 1024) - 48 }' /proc/meminfo)",
+    '[ "$free" -lt 16 ] || dd if=/dev/zero of=/dev/null bs="${free}M" count=1 2>/dev/null',
+  ].join('\n');
 
 async function run(machine: WarmMachine, script: string, timeoutMs: number): Promise<InitExecResult> {
   const result = await machine.init.exec({
@@ -132,6 +138,16 @@ async function waitForRest(machine: WarmMachine, warming: Warming): Promise<void
   }
 }
 
+/**
+ * The clock of the panel draws itself at the turn of its minute, whatever time a clone is told: saved shortly before, every
+ * clone draws the right time soon after it woke up.
+ */
+async function waitForMinute({ clock, signal }: Warming): Promise<void> {
+  const minuteMs = 60_000;
+  const intoMinuteMs = clock.nowMs() % minuteMs;
+  await clock.sleep((minuteMs + beforeMinuteMs - intoMinuteMs) % minuteMs, signal);
+}
+
 /** A desktop whose pointer has moved shows it; the middle of the screen is where nothing reacts to it. */
 async function restPointer(machine: WarmMachine): Promise<void> {
   const at = 0x4000;
@@ -143,6 +159,7 @@ function rehearsalIdentity(warming: Warming): GuestIdentity {
   return {
     owner: 'rehearsal',
     boot: 0,
+    version: 0,
     hostName: 'lebureau',
     machineId: randomBytes(16).toString('hex'),
     mac: '52:54:00:00:00:02',

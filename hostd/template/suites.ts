@@ -17,6 +17,34 @@ interface Suite {
 const debian = 'http://deb.debian.org';
 const ubuntu = 'http://archive.ubuntu.com/ubuntu';
 
+/** Its first start is rehearsed, and what it leaves behind is removed. Beside `suites`: it is no part of the recipe. */
+export interface Browser {
+  package: string;
+  command: string;
+  windowClass: string;
+  /** As `pkill` knows it. */
+  process: string;
+  /** Of the profile and its likes, seen from the home folder of the user. */
+  leavings: readonly string[];
+}
+
+export const browsers: Readonly<Record<SuiteName, Browser>> = {
+  bookworm: {
+    package: 'chromium',
+    command: 'x-www-browser about:blank',
+    windowClass: 'chromium',
+    process: 'chromium',
+    leavings: ['.config/chromium', '.cache/chromium', '/tmp/.org.chromium*'],
+  },
+  jammy: {
+    package: 'epiphany-browser',
+    command: 'epiphany-browser about:blank',
+    windowClass: 'epiphany',
+    process: 'epiphany',
+    leavings: ['.local/share/epiphany', '.config/epiphany', '.cache/epiphany', '.cache/WebKitGTK'],
+  },
+};
+
 export const suites: Readonly<Record<SuiteName, Suite>> = {
   bookworm: {
     name: 'Debian 12 with XFCE',

@@ -1,7 +1,8 @@
-import { copyFile, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isolated, runCommand } from './command.ts';
 import { buildInitProgram } from './initProgram.ts';
+import { keepDownloads, openPackageCache } from './packageCache.ts';
 import type { ProgressMeter } from './progress.ts';
 import type { Recipe } from './recipe.ts';
 import { suites } from './suites.ts';
@@ -45,8 +46,7 @@ export async function buildTree(options: TreeOptions): Promise<void> {
 async function installPackages(options: TreeOptions): Promise<void> {
   const { recipe, tree, packageCache, keyring, meter, signal } = options;
   const suite = suites[recipe.suite];
-  await mkdir(packageCache, { recursive: true });
-  await forgetHalfDownloads(packageCache);
+  await openPackageCache(packageCache);
   meter.enter('downloading');
   const watch = watchApt(meter);
   const argv = [
@@ -67,7 +67,12 @@ async function installPackages(options: TreeOptions): Promise<void> {
     `--customize-hook=sync-out /var/cache/apt/archives ${quoted(packageCache)}`,
     ...[recipe.suite, tree, ...suite.sources],
   ];
-  await runCommand(isolated(argv), { signal, timeoutMs: installMaxMs, onLine: watch });
+  try {
+    await runCommand(isolated(argv), { signal, timeoutMs: installMaxMs, onLine: watch });
+  } catch (error) {
+    await keepDownloads(tree, packageCache);
+    throw error;
+  }
   await rm(join(packageCache, 'lock'), { force: true });
 }
 
@@ -105,15 +110,6 @@ export function watchApt(meter: Pick<ProgressMeter, 'enter' | 'tell'>): (line: s
 function inMiB(number: string, unit: string): number {
   const bytes = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 }[unit] ?? 1;
   return (Number(number.replaceAll(',', '')) * bytes) / 2 ** 20;
-}
-
-/** An interrupted copy may have left an empty file that apt would take for the package. */
-async function forgetHalfDownloads(folder: string): Promise<void> {
-  await rm(join(folder, 'partial'), { recursive: true, force: true });
-  for (const name of await readdir(folder)) {
-    if (name.endsWith('.deb') && (await stat(join(folder, name))).size === 0) await rm(join(folder, name));
-  }
-  await writeFile(join(folder, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n');
 }
 
 function quoted(path: string): string {

@@ -124,6 +124,7 @@ function verifierIdentity(nowMs: number) {
   return {
     owner: 'verifier',
     boot: 1,
+    version: 0,
     hostName: 'verifier',
     machineId: randomBytes(16).toString('hex'),
     mac: '52:54:00:00:00:03',

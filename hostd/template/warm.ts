@@ -47,7 +47,8 @@ export async function warmTemplate(options: WarmOptions): Promise<string> {
   const template = await readTemplateFile(home, templateId);
   if (!template) throw new Fault('template_missing', `template ${templateId} is not on this node`);
   const paths = templatePaths(home, templateId);
-  const host = options.host ?? (await probeHost({ kernel: { vmlinux: paths.vmlinux, initrd: paths.initrd } }));
+  const kernel = { vmlinux: paths.vmlinux, initrd: paths.initrd };
+  const host = options.host ?? (await probeHost({ kernel, memory: join(home, 'kvm.json') }));
   const commandLine = guestCommandLine(template.kernelArgs, host.accelerator);
   const { accelerator, qemuVersion, hostCpu } = host;
   const key = warmKey({ templateId, size, accelerator, qemuVersion, hostCpu, commandLine });
@@ -156,7 +157,7 @@ async function requireRoom(folder: string, size: MachineSize): Promise<void> {
   if (freeMiB < wantedMiB) {
     throw new Fault(
       'disk_full',
-      `warming this size needs ${wantedMiB} MiB below ${folder}, and ${Math.floor(freeMiB)} MiB are free`,
+      `warming this size needs ${wantedMiB} MiB below ${folder}, and ${Math.floor(freeMiB)} MiB are free: make room, or name another folder in LEBUREAU_HOME`,
     );
   }
 }

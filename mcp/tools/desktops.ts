@@ -1,6 +1,6 @@
 import type { DesktopFilter } from '@lebureau/sdk/desktops';
 import type { WaitFor } from '@lebureau/sdk/desktop';
-import { reached } from '@lebureau/sdk/desktop';
+import { isHopeless, reached } from '@lebureau/sdk/desktop';
 import type { DesktopCreate, DesktopData } from '@lebureau/sdk/types';
 import { type Answer, type Effect, type Tool, defineTool } from '../tool.ts';
 
@@ -169,6 +169,13 @@ function waited(desktop: DesktopData, goal: WaitFor): Answer {
     const reason = desktop.error?.message ?? 'no reason known';
     const next = `Next: desktops_restart or desktops_delete {"desktopId":"${id}"}.`;
     return { ...about(desktop, `Desktop ${id} failed: ${reason}. ${next}`), failed: true };
+  }
+  if (isHopeless(desktop, goal)) {
+    const next = status === 'stopped' ? `desktops_start {"desktopId":"${id}"}` : 'desktops_create, or desktops_list {}';
+    return {
+      ...about(desktop, `Desktop ${id} is ${status} and does not become ${goal} by itself. Next: ${next}.`),
+      failed: true,
+    };
   }
   return about(
     desktop,

@@ -8,6 +8,20 @@ import { fitPicture, pictureLimits, tokensOf } from './pictureLimits.ts';
 import { toAnthropicResults, toGeminiResponses, toOpenAIOutput } from './results.ts';
 import { rescale } from './space.ts';
 import { Fake } from '../testing/fake.ts';
+import * as agents from '../agents.ts';
+
+test('one import has the whole loop of each vendor', async () => {
+  const desktop = await new Fake().client().desktops.create();
+  const { frame } = await desktop.computer.screenshot();
+  const calls = [{ name: 'left_click', input: { coordinate: [1, 2] as [number, number] } }];
+  const result = await desktop.computer.actions({
+    ...agents.anthropic.toBatch(calls, frame),
+    screenshot: { format: 'png' },
+  });
+  expect(agents.anthropic.toResults(['id'], result)).toMatchObject([{ tool_use_id: 'id' }]);
+  for (const vendor of Object.values(agents))
+    expect(Object.keys(vendor)).toEqual(expect.arrayContaining(['toBatch', 'toResults', 'fromAction']));
+});
 
 const anthropicTable: [anthropic.AnthropicCall, Action][] = [
   [{ name: 'screenshot', input: {} }, { action: 'screenshot' }],

@@ -1,4 +1,4 @@
-import { type WaitFor, reached } from '../desktop.ts';
+import { type WaitFor, isHopeless, reached } from '../desktop.ts';
 import type { ActionBatch, DesktopCreate, DesktopData, ExecBody } from '../types.ts';
 import type { Capability, Fake } from './fake.ts';
 import { FakeDesktop } from './fakeDesktop.ts';
@@ -108,7 +108,7 @@ async function getDesktop({ desktop, query, request }: Context): Promise<Respons
   const goal = query.get('waitFor') as WaitFor | null;
   const deadlineMs = performance.now() + Number(query.get('timeoutSeconds') ?? 30) * 1000;
   while (goal && !reached(desktop.data, goal) && performance.now() < deadlineMs && !request.signal.aborted) {
-    if (desktop.data.status === 'error') break;
+    if (isHopeless(desktop.data, goal)) break;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return json(desktop.data);

@@ -1,4 +1,4 @@
-import { call, createReady, type Service, waitForStatus } from '../system/product.ts';
+import { call, createReady, type Service, startService, waitForStatus } from '../system/product.ts';
 import { type Figure, figure, quantile, summary } from './figure.ts';
 import { cpuSeconds, privateMiB, qemuPids } from './processes.ts';
 
@@ -41,6 +41,47 @@ export async function creationFigures(service: Service): Promise<Figure[]> {
       detail: { coldBootMs: Math.round(coldMs) },
     }),
   ];
+}
+
+/** Ten desktops, each of which finds a machine of its kind waiting. */
+export async function poolFigures(): Promise<Figure[]> {
+  const environment = {
+    LEBUREAU_POOL_MEMBERS_MAX: '1',
+    LEBUREAU_POOL_MEMORY_PERCENT: '90',
+    LEBUREAU_RATE_LIMITS: 'off',
+  };
+  const service = await startService({ environment });
+  try {
+    await remove(service, (await makeOne(service)).id);
+    const made: Made[] = [];
+    for (let at = 0; at < 10; at++) {
+      await untilOneWaits(service);
+      const one = await makeOne(service);
+      made.push(one);
+      await remove(service, one.id);
+    }
+    const ready = made.map((each) => each.readyMs);
+    const detail = { ready: summary(ready), firstCommand: summary(made.map((each) => each.firstCommandMs)) };
+    return [
+      figure('create → ready, from the pool, p50 of 10', 's', {
+        value: quantile(ready, 0.5) / 1000,
+        at: '<=',
+        reach: 0.3,
+        detail,
+      }),
+    ];
+  } finally {
+    await service.close();
+  }
+}
+
+async function untilOneWaits(service: Service): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    const text = await (await fetch(`${service.baseUrl}/metrics`)).text();
+    if (text.includes('lebureau_pool_members{ready="1"} 1')) return;
+    await Bun.sleep(100);
+  }
+  throw new Error('no machine waits in the pool');
 }
 
 async function makeOne(service: Service): Promise<Made> {

@@ -53,13 +53,17 @@ async function lookFigures(service: Service, id: string): Promise<Figure[]> {
     });
     changed.push(...(await timeEach(1, () => look('format=webp'))));
   }
-  const frameId = frameOf(await look('format=webp'));
+  let frameId = frameOf(await look('format=webp'));
   await Bun.sleep(500);
-  let unchangedSeen = 0;
-  const unchanged = await timeEach(100, async () => {
-    const response = await look(`format=webp&since=${frameId}`);
-    if (response.status === 304) unchangedSeen += 1;
-  });
+  // What did change in between, such as the clock of the panel, is no reading of this kind.
+  const unchanged: number[] = [];
+  for (let round = 0; round < 100; round++) {
+    let answer: Response | undefined;
+    const [ms] = await timeEach(1, async () => (answer = await look(`format=webp&since=${frameId}`)));
+    if (answer?.status === 304) unchanged.push(ms!);
+    else frameId = frameOf(answer!);
+  }
+  if (unchanged.length < 50) throw new Error(`only ${unchanged.length} of 100 looks at a quiet screen were unchanged`);
   return [
     figure('screenshot, changed (webp 1280×800), p50', 'ms', {
       value: quantile(changed, 0.5),
@@ -71,7 +75,7 @@ async function lookFigures(service: Service, id: string): Promise<Figure[]> {
       value: quantile(unchanged, 0.5),
       at: '<=',
       reach: 10,
-      detail: { ...summary(unchanged), unchangedSeen },
+      detail: summary(unchanged),
     }),
   ];
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { call, startService } from '../system/product.ts';
+import { Caller } from './caller.ts';
 import { type Figure, figure, quantile, summary, timeEach } from './figure.ts';
 
 const rows = 10_000;
@@ -86,17 +87,17 @@ async function sayHello(socket: string): Promise<void> {
   });
 }
 
-/** Four callers at once for two seconds. */
+/** Four callers at once, each over its own connection. */
 async function rate(url: string, headers: Record<string, string>): Promise<{ perSecond: number; times: number[] }> {
-  const one = async () => {
-    const response = await fetch(url, { headers });
-    await response.arrayBuffer();
-    if (!response.ok) throw new Error(String(response.status));
-  };
-  await timeEach(200, one);
-  const beganMs = performance.now();
-  const times = (await Promise.all(Array.from({ length: 4 }, () => timeEach(500, one)))).flat();
-  return { perSecond: times.length / ((performance.now() - beganMs) / 1000), times };
+  const callers = await Promise.all(Array.from({ length: 4 }, () => Caller.open(url, headers)));
+  try {
+    await Promise.all(callers.map((caller) => timeEach(500, () => caller.ask())));
+    const beganMs = performance.now();
+    const times = (await Promise.all(callers.map((caller) => timeEach(2500, () => caller.ask())))).flat();
+    return { perSecond: times.length / ((performance.now() - beganMs) / 1000), times };
+  } finally {
+    for (const caller of callers) caller.close();
+  }
 }
 
 async function serveConstant(answer: string): Promise<{ url: string } & AsyncDisposable> {

@@ -4,9 +4,11 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Service } from '../system/product.ts';
 import type { Figure } from './figure.ts';
+import { type Report, withFigures } from './page.ts';
 
 /**
- * `npm run bench [-- names…] [--write]`: prints every figure as JSON; `--write` also puts them into docs/benchmarks.md.
+ * `npm run bench [-- names…] [--write]`: prints every figure as JSON; `--write` also puts them into docs/benchmarks.md,
+ * where the rows of groups that were not measured stay.
  * Nothing here fails a build: a figure that is missed is printed as missed.
  */
 process.env['LEBUREAU_TEST_HOME'] ??= existsSync('/var/tmp/lebureau-test/templates')
@@ -14,42 +16,67 @@ process.env['LEBUREAU_TEST_HOME'] ??= existsSync('/var/tmp/lebureau-test/templat
   : '/var/lib/lebureau';
 
 // After the variable above is set: the harness reads it when it is loaded.
-const { startService } = await import('../system/product.ts');
+const { call, startService } = await import('../system/product.ts');
 const { idleFigures, mcpFigures } = await import('./serviceFigures.ts');
-const { creationFigures, crowdFigures } = await import('./desktopFigures.ts');
+const { creationFigures, crowdFigures, poolFigures } = await import('./desktopFigures.ts');
 const { guestFigures } = await import('./guestFigures.ts');
 const { listFigures } = await import('./listFigures.ts');
+const { startFigures } = await import('./startFigures.ts');
 
-const groups: Record<string, (service: Service) => Promise<Figure[]>> = {
+const onService: Record<string, (service: Service) => Promise<Figure[]>> = {
   idle: idleFigures,
   creation: creationFigures,
   crowd: crowdFigures,
   guest: guestFigures,
   mcp: mcpFigures,
 };
+const onTheirOwn: Record<string, () => Promise<Figure[]>> = {
+  start: startFigures,
+  pool: poolFigures,
+  list: listFigures,
+};
+const names = [...Object.keys(onService), ...Object.keys(onTheirOwn)];
 const wanted = process.argv.slice(2).filter((each) => !each.startsWith('--'));
+const strange = wanted.filter((each) => !names.includes(each));
+if (strange.length > 0) {
+  console.error(`There is no group ${strange.join(', ')}. Groups: ${names.join(', ')}.`);
+  process.exit(1);
+}
 const chosen = (name: string) => wanted.length === 0 || wanted.includes(name);
 const figures: Figure[] = [];
+let virtualisation = 'virtualisation not asked for';
 
-if (Object.keys(groups).some(chosen)) {
+if (Object.keys(onService).some(chosen)) {
   const service = await startService({ environment: { LEBUREAU_RATE_LIMITS: 'off' } });
   try {
-    for (const [name, measure] of Object.entries(groups))
+    virtualisation = await virtualisationOf(service);
+    for (const [name, measure] of Object.entries(onService))
       if (chosen(name)) figures.push(...(await measured(name, () => measure(service))));
   } finally {
     await service.close();
   }
 }
-if (chosen('list')) figures.push(...(await measured('list', listFigures)));
+for (const [name, measure] of Object.entries(onTheirOwn))
+  if (chosen(name)) figures.push(...(await measured(name, measure)));
 
-const report = {
+const report: Report = {
   at: new Date().toISOString(),
   commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
   machine: machine(),
   figures,
 };
 console.log(JSON.stringify(report, null, 2));
-if (process.argv.includes('--write')) writePage();
+if (process.argv.includes('--write')) {
+  const path = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
+  writeFileSync(path, withFigures(existsSync(path) ? readFileSync(path, 'utf8') : '# Benchmarks\n', report));
+}
+
+/** As the node says it. */
+async function virtualisationOf(service: Service): Promise<string> {
+  const { body } = await call(service, 'GET', '/v1/nodes');
+  const [node] = body.data as { accelerator: string; acceleratorReason: string }[];
+  return node === undefined ? 'no node' : `${node.accelerator} (${node.acceleratorReason})`;
+}
 
 /** A group that fails is said, and does not take the others' figures with it. */
 async function measured(name: string, measure: () => Promise<Figure[]>): Promise<Figure[]> {
@@ -70,21 +97,6 @@ function machine() {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     bun: Bun.version,
     qemu,
-    virtualisation: 'none (TCG)',
+    virtualisation,
   };
-}
-
-function writePage(): void {
-  const path = join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md');
-  const rows = figures.map(
-    (each) =>
-      `| ${each.what} | ${each.value} ${each.unit} | ${each.reach.at === '<=' ? '≤' : '≥'} ${each.reach.value} ${each.unit} | ${each.met ? 'met' : '**missed**'} |`,
-  );
-  const table = ['| what | measured | to reach | |', '| --- | --- | --- | --- |', ...rows].join('\n');
-  const block = `<!-- figures -->\n\nMeasured ${report.at.slice(0, 10)} at \`${report.commit}\` on ${report.machine.cores} cores, ${report.machine.memoryGiB} GiB, ${report.machine.qemu}, no hardware virtualisation, Bun ${report.machine.bun}.\n\n${table}\n\n<!-- /figures -->`;
-  const page = existsSync(path) ? readFileSync(path, 'utf8') : '# Benchmarks\n\n<!-- figures --><!-- /figures -->\n';
-  writeFileSync(
-    path,
-    page.replace(/<!-- figures -->[^]*<!-- \/figures -->/, () => block),
-  );
 }

@@ -20,6 +20,8 @@ const pixel = Buffer.from(
   'base64',
 );
 
+const octets = { 'content-type': 'application/octet-stream' };
+
 interface Described {
   responses: Record<string, { content?: Record<string, { example?: unknown }> }>;
 }
@@ -44,7 +46,7 @@ export function serveGuestDouble(socketPath: string): GuestDouble {
       if (path === '/screenshot' && searchParams.get('as') !== 'json')
         return new Response(pixel, { headers: { 'content-type': 'image/png', frame: '{}' } });
       if (path === '/files/content' && request.method === 'GET')
-        return new Response(endless(Number(searchParams.get('path') ?? 0)));
+        return new Response(endless(Number(searchParams.get('path') ?? 0)), { headers: octets });
       if (path === '/files/content') await receive(request, double);
       return exampleOf(request.method, path);
     },
@@ -87,10 +89,11 @@ function exampleOf(method: string, path: string): Response {
     '404',
     undefined,
   ];
-  const example = response?.content?.['application/json']?.example;
-  return example === undefined
-    ? new Response(null, { status: Number(status) })
-    : Response.json(example, { status: Number(status) });
+  const [type = '', content] = Object.entries(response?.content ?? {}).at(-1) ?? [];
+  if (content?.example === undefined) return new Response(null, { status: Number(status) });
+  return type === 'application/json'
+    ? Response.json(content.example, { status: Number(status) })
+    : new Response(String(content.example), { status: Number(status), headers: { 'content-type': type } });
 }
 
 export function removeSocket(path: string): void {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkedFetch } from '../contract.ts';
 import { call, createReady, type Service, startService, vmSkipReason, waitForStatus } from './product.ts';
 
 const skip = vmSkipReason();
@@ -53,7 +54,7 @@ describe.skipIf(skip !== undefined)(`a desktop from creation to deletion ${skip 
     const desktop = await createReady(service);
     const at = `/v1/desktops/${desktop.id}`;
 
-    const picture = await fetch(`${service.baseUrl}${at}/screenshot`, {
+    const picture = await checkedFetch(`${service.baseUrl}${at}/screenshot`, {
       headers: { Authorization: `Bearer ${service.apiKey}` },
     });
     expect(picture.headers.get('content-type')).toBe('image/png');
@@ -72,16 +73,19 @@ describe.skipIf(skip !== undefined)(`a desktop from creation to deletion ${skip 
     expect((await exec(desktop.id, 'whoami', { user: 'root' })).stdout).toBe('root\n');
 
     const content = randomBytes(3 * 1_048_576 + 17);
-    const written = await fetch(`${service.baseUrl}${at}/files/content?path=${encodeURIComponent('~/dépôt/ü.bin')}`, {
-      method: 'PUT',
-      headers: { Authorization: `Bearer ${service.apiKey}`, 'Content-Type': 'application/octet-stream' },
-      body: content,
-    });
+    const written = await checkedFetch(
+      `${service.baseUrl}${at}/files/content?path=${encodeURIComponent('~/dépôt/ü.bin')}`,
+      {
+        method: 'PUT',
+        headers: { Authorization: `Bearer ${service.apiKey}`, 'Content-Type': 'application/octet-stream' },
+        body: content,
+      },
+    );
     expect(written.status).toBe(200);
     const hash = createHash('sha256').update(content).digest('hex');
     expect(((await written.json()) as { sha256: string }).sha256).toBe(hash);
     expect((await exec(desktop.id, 'sha256sum ~/dépôt/ü.bin')).stdout.slice(0, 64)).toBe(hash);
-    const part = await fetch(
+    const part = await checkedFetch(
       `${service.baseUrl}${at}/files/content?path=${encodeURIComponent('/home/agent/dépôt/ü.bin')}`,
       {
         headers: { Authorization: `Bearer ${service.apiKey}`, Range: 'bytes=1000-1999' },

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,7 +12,8 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from './freePort.ts';
+import { expectPublic } from '../contract.ts';
+import { freePort } from '../freePort.ts';
 
 /** The whole product as processes of their own, on a home folder made for one test; the template is shared and read-only. */
 
@@ -59,6 +61,9 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   mkdirSync(join(home, 'run'), { mode: 0o700 });
   mkdirSync(join(home, 'logs'), { mode: 0o700 });
   if (templateHome !== undefined) symlinkSync(join(templateHome, 'templates'), join(home, 'templates'));
+  // Else each service would find out for ten seconds that KVM does not run.
+  if (templateHome !== undefined && existsSync(join(templateHome, 'kvm.json')))
+    copyFileSync(join(templateHome, 'kvm.json'), join(home, 'kvm.json'));
   const [apiPort, mcpPort] = [await freePort(), await freePort()];
   const baseUrl = `http://127.0.0.1:${apiPort}`;
   const children = new Map<ProgramName, ChildProcess>();
@@ -69,6 +74,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       LEBUREAU_API_LISTEN: `127.0.0.1:${apiPort}`,
       LEBUREAU_NODE_LISTEN: nodeSocket,
       LEBUREAU_RATE_LIMITS: 'off',
+      // Machines that nobody asked for are for the tests that are about them.
+      LEBUREAU_POOL_MEMBERS_MAX: '0',
       ...options.environment,
     },
     hostd: {
@@ -155,7 +162,7 @@ export interface Answer {
   body: any;
 }
 
-/** One REST call with the service's key. */
+/** One REST call with the service's key; the answer must be as the contract says. */
 export async function call(
   service: { baseUrl: string; apiKey: string },
   method: string,
@@ -172,12 +179,7 @@ export async function call(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  const text = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text,
-  };
+  return { status: response.status, headers: response.headers, body: await expectPublic(response, method, path) };
 }
 
 /** Creates a desktop and waits until it is running and ready. */

@@ -11,7 +11,7 @@ import { openApiLink } from '../../hostd/apiLink.ts';
 import { joinApi } from '../../hostd/joinApi.ts';
 import { tlsTowardsApi, writeNodeIdentity } from '../../hostd/nodeIdentity.ts';
 import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
-import { freePort } from './freePort.ts';
+import { freePort } from '../freePort.ts';
 
 /** The API's half and hostd's half of the way to a guest, joined over real sockets; behind it a guest contract without guests. */
 

@@ -81,6 +81,7 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
       {
         owner,
         boot: 1,
+        version: 0,
         hostName: 'eyes',
         machineId: identity.machineId,
         mac: identity.mac,

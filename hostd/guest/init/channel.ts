@@ -30,7 +30,7 @@ export interface InitChannel {
 export interface InitHealth {
   protocol: number;
   programVersion: string;
-  /** Undefined until identified: `${owner}:${boot}` of the last `identify`. */
+  /** Undefined until identified: `identityMark` of the last `identify`. */
   identity?: string;
   /** Seconds the guest has been up, its load over one minute, its free memory and free root disk. */
   uptimeSeconds: number;
@@ -44,6 +44,8 @@ export interface InitHealth {
 export interface GuestIdentity {
   owner: string;
   boot: number;
+  /** Of the order; a machine that waited in the pool is identified again when a desktop gets it. */
+  version: number;
   hostName: string;
   /** 32 lower-case hexadecimal digits. */
   machineId: string;
@@ -80,4 +82,9 @@ export interface InitExecResult {
   exitCode: number;
   timedOut: boolean;
   truncated: boolean;
+}
+
+/** What a guest remembers of the identity it was given, until it boots again. */
+export function identityMark({ owner, boot, version }: Pick<GuestIdentity, 'owner' | 'boot' | 'version'>): string {
+  return `${owner}:${boot}:${version}`;
 }

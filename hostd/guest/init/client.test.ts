@@ -192,7 +192,7 @@ test('the public half of the host key is taken from the private one', () => {
   ]);
   const sshHostKey = `-----BEGIN OPENSSH PRIVATE KEY-----\n${key.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
   const identity = {
-    ...{ owner: 'o', boot: 1, hostName: 'h', machineId: 'm', mac: 'x', sshHostKey, sshAuthorizedKey: 'k' },
+    ...{ owner: 'o', boot: 1, version: 0, hostName: 'h', machineId: 'm', mac: 'x', sshHostKey, sshAuthorizedKey: 'k' },
     ...{ clockMs: 0, entropy: '/w==', timeZone: 'UTC', config: '{}' },
   };
   const fields = decodeFields(identifyMessage(identity, 1234.6));
@@ -213,7 +213,16 @@ test('a guest that took long to take its identity is told the time again, and on
     systemClock,
   );
   const identity = {
-    ...{ owner: 'o', boot: 1, hostName: 'h', machineId: 'm', mac: 'x', sshHostKey: 'x', sshAuthorizedKey: 'k' },
+    ...{
+      owner: 'o',
+      boot: 1,
+      version: 0,
+      hostName: 'h',
+      machineId: 'm',
+      mac: 'x',
+      sshHostKey: 'x',
+      sshAuthorizedKey: 'k',
+    },
     ...{ clockMs: 1_000_000, entropy: '/w==', timeZone: 'UTC', config: '{}' },
   };
   await channel.identify(identity, 5000);

@@ -7,7 +7,15 @@ import { Execution } from './execution.ts';
 import { decodeFields, encodeFields } from './fields.ts';
 import { encodeFrame, FrameReader, type Frame } from './frame.ts';
 import { Link } from './link.ts';
-import { clockMessage, execMessage, identifyMessage, messageType, readElapsedMs, readError, readHealth } from './messages.ts';
+import {
+  clockMessage,
+  execMessage,
+  identifyMessage,
+  messageType,
+  readElapsedMs,
+  readError,
+  readHealth,
+} from './messages.ts';
 
 const pendingMax = 256;
 /** A guest that sends this many broken frames in one connection is given up. */
@@ -116,7 +124,7 @@ export class InitClient implements InitChannel {
     const stream = this.#newStream();
     const send = (type: number, payload: Uint8Array) => this.#send(type, stream, payload);
     const link = new Link({ send, onEnd: () => this.#pending.delete(stream) });
-    this.#pending.set(stream, link);
+    this.#pending.set(stream, { take: (frame) => link.receive(frame), fail: (reason) => link.fail(reason) });
     this.#send(messageType.connect, stream, encodeFields([['path', path]]));
     const late = setTimeout(() => link.destroy(unanswered('a connection')), timeoutMs);
     try {

@@ -33,9 +33,9 @@ export class Link extends Duplex {
     this.on('error', () => {});
   }
 
-  take(frame: Frame): void {
+  receive(frame: Frame): void {
     if (frame.type === (messageType.connect | messageType.answer)) this.#open();
-    else if (frame.type === messageType.stdout) this.#receive(frame.payload);
+    else if (frame.type === messageType.stdout) this.#collect(frame.payload);
     else if (frame.type === messageType.credit) this.#credit(frame.payload);
     else if (frame.type === messageType.exit) this.#ended();
     else if (frame.type === messageType.error) this.fail(refusal(frame.payload));
@@ -82,7 +82,7 @@ export class Link extends Duplex {
     if (bytes.length === 0) waiting.done();
   }
 
-  #receive(payload: Uint8Array): void {
+  #collect(payload: Uint8Array): void {
     this.push(Buffer.from(payload));
     if (this.readableLength > unreadMaxBytes) this.destroy(new Error('nobody reads what the guest sends'));
   }

@@ -1,5 +1,5 @@
 import { Fault } from '@lebureau/kit/fault';
-import type { GuestIdentity, InitExecRequest, InitHealth } from './channel.ts';
+import { type GuestIdentity, identityMark, type InitExecRequest, type InitHealth } from './channel.ts';
 import { decodeFields, encodeFields, type Fields } from './fields.ts';
 import { payloadMaxBytes } from './frame.ts';
 
@@ -29,7 +29,7 @@ const textMaxCharacters = 512;
 export function identifyMessage(identity: GuestIdentity, clockMs: number): Buffer {
   const publicKey = openSshPublicKey(identity.sshHostKey);
   const fields: Fields = [
-    ['identity', `${identity.owner}:${identity.boot}`],
+    ['identity', identityMark(identity)],
     ['hostName', identity.hostName],
     ['machineId', identity.machineId],
     ['mac', identity.mac],
@@ -47,7 +47,7 @@ export function identifyMessage(identity: GuestIdentity, clockMs: number): Buffe
 /** Sets the clock again and nothing else: what the message leaves out stays as it is in the guest. */
 export function clockMessage(identity: GuestIdentity, clockMs: number): Buffer {
   return encodeFields([
-    ['identity', `${identity.owner}:${identity.boot}`],
+    ['identity', identityMark(identity)],
     ['clockMs', String(Math.round(clockMs))],
   ]);
 }

@@ -10,7 +10,7 @@ interface Kind {
 }
 
 /** What hostd itself can answer with. A Fault with another code is a bug and answers `internal`. */
-const kinds: Partial<Record<Code, Kind>> = {
+export const kinds: Partial<Record<Code, Kind>> = {
   invalid_request: { status: 400, title: 'The request is malformed' },
   out_of_bounds: { status: 400, title: 'A coordinate lies outside the screen' },
   unknown_key: { status: 400, title: 'No such key' },
@@ -25,6 +25,7 @@ const kinds: Partial<Record<Code, Kind>> = {
   not_a_directory: { status: 409, title: 'Not a folder' },
   is_a_directory: { status: 409, title: 'It is a folder' },
   directory_not_empty: { status: 409, title: 'The folder is not empty' },
+  quota_exceeded: { status: 409, title: 'The quota of the workspace is used up' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   range_not_satisfiable: { status: 416, title: 'The range lies outside the file' },
   rate_limited: { status: 429, title: 'Too many requests', retryable: true },
@@ -50,13 +51,16 @@ export function problemResponse(error: unknown, requestId: string): Response {
     status: kind.status,
     code,
     detail: known === undefined ? 'Something broke on our side.' : fault.message,
-    hint: fault.extra.hint ?? 'Read `detail`.',
+    // Without one of its own the API gives the hint of the code.
+    ...(fault.extra.hint === undefined ? {} : { hint: fault.extra.hint }),
     requestId,
     retryable: kind.retryable ?? false,
   };
-  const headers = new Headers({ 'content-type': 'application/problem+json' });
+  const headers = new Headers({ 'content-type': 'application/problem+json', 'x-request-id': requestId });
   const retryAfter = fault.extra.retryAfterSeconds ?? (kind.status === 503 ? 1 : undefined);
   if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter));
+  const size = fault.extra.members?.['sizeBytes'];
+  if (kind.status === 416 && typeof size === 'number') headers.set('content-range', `bytes */${size}`);
   return new Response(JSON.stringify(body), { status: kind.status, headers });
 }
 

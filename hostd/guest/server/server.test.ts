@@ -56,6 +56,7 @@ test('what goes wrong is a problem with the code of the contract; a bug says not
     requestId: 'req_1',
     retryable: false,
   });
+  expect(await problem('/click', { method: 'POST' })).not.toHaveProperty('hint');
   expect(await problem('/files/stat')).toMatchObject({ status: 500, code: 'internal' });
   expect(await problem('/exec', { method: 'POST' })).toMatchObject({ status: 500, code: 'internal' });
   expect(await problem('/click', { method: 'POST' })).toMatchObject({ status: 409, code: 'stale_frame', frame: 7 });

@@ -66,7 +66,9 @@ async function serve(options: GuestServerOptions, calls: Map<string, number>, re
     const route = matchRoute(request.method, url.pathname);
     if (route === 'no path') throw new Fault('not_found', 'This node serves no such path.');
     if (route === 'no method') throw new Fault('method_not_allowed', `${request.method} is not a method of this path.`);
-    return await inTurn(calls, route.assignmentId, () => handle(options, route, { request, url }));
+    const response = await inTurn(calls, route.assignmentId, () => handle(options, route, { request, url }));
+    response.headers.set('x-request-id', requestId);
+    return response;
   } catch (error) {
     if (request.signal.aborted) return new Response(null, { status: 499 });
     const fields = { requestId, path: request.url.replace(/\?.*/, ''), error: describeError(error) };

@@ -86,6 +86,7 @@ function atHome(client: () => InitClient, homes: { agent: string; root: string }
     health: (timeoutMs) => client().health(timeoutMs),
     identify: (identity, timeoutMs) => client().identify(identity, timeoutMs),
     exec: (request) => client().exec(translate(request)),
+    connect: (path, timeoutMs) => client().connect(path, timeoutMs),
     close: () => client().close(),
   };
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { freePort } from '../../hypervisor/qemu/channels.ts';
 
 /**
  * For tests: OpenSSH's own server on this machine, on a loopback port, with keys of its own. User `nobody` plays the
@@ -90,15 +91,6 @@ function configOf(folder: string, port: number): string {
     'Subsystem sftp internal-sftp',
     '',
   ].join('\n');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function answering(port: number, server: ChildProcess): Promise<void> {

@@ -105,7 +105,7 @@ export function hostPortOf(table: string, guestPort: number): number | undefined
   return undefined;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

@@ -50,7 +50,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<QemuDr
   const root = process.geteuid?.() === 0;
   prepareFolders(home);
   if (root) requireReachable(home);
-  const host = await probeHost({ kernel: someKernel(home) });
+  const host = await probeHost({ kernel: someKernel(home), memory: join(home, 'kvm.json') });
   if (root) await removeAbandoned();
   const block = await instanceBlock(home);
   const uidBase = options.uidBase ?? 400_000;

@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { Fault } from '@lebureau/kit/fault';
 import { cpuModel, qemuProgram, type Accelerator } from './machine.ts';
+import { ProbeMemory } from './probeMemory.ts';
 
 /** What this machine runs VMs with. */
 export interface HypervisorHost {
@@ -19,12 +20,14 @@ export interface ProbeOptions {
   kernel?: { vmlinux: string; initrd: string };
   timeoutMs?: number;
   kvmDevice?: string;
+  /** File that keeps the answer when it is no. */
+  memory?: string;
 }
 
 /** KVM only when a VM really ran on it: the device can exist and not run a stock kernel. @throws Fault `needs_operator` without QEMU. */
 export async function probeHost(options: ProbeOptions = {}): Promise<HypervisorHost> {
   const qemuVersion = await readQemuVersion();
-  const trouble = await kvmTrouble(options);
+  const trouble = await kvmTrouble(options, qemuVersion);
   if (trouble !== undefined) return { accelerator: 'tcg', acceleratorReason: trouble, qemuVersion, hostCpu: '' };
   const what = options.kernel ? 'a kernel' : 'firmware';
   return {
@@ -51,18 +54,22 @@ function readHostCpu(): string {
   return wanted.map((name) => lines.find((line) => line.startsWith(name)) ?? '').join('\n');
 }
 
-async function kvmTrouble(options: ProbeOptions): Promise<string | undefined> {
+async function kvmTrouble(options: ProbeOptions, qemuVersion: string): Promise<string | undefined> {
   const device = options.kvmDevice ?? '/dev/kvm';
   try {
     accessSync(device, constants.R_OK | constants.W_OK);
   } catch {
     return `Emulation (TCG): ${device} is missing or may not be opened.`;
   }
+  const memory = options.memory === undefined ? undefined : new ProbeMemory(options.memory, { device, qemuVersion });
+  const known = memory?.trouble();
+  if (known !== undefined) return known;
   const timeoutMs = options.timeoutMs ?? 10_000;
   const outcome = await runProbe(probeArguments(options.kernel), options.kernel ? kernelRan : firmwareRan, timeoutMs);
-  return outcome === undefined
-    ? undefined
-    : `Emulation (TCG): ${device} exists, but a probe VM did not run on it (${outcome}).`;
+  if (outcome === undefined) return undefined;
+  const trouble = `Emulation (TCG): ${device} exists, but a probe VM did not run on it (${outcome}).`;
+  memory?.keep(trouble);
+  return trouble;
 }
 
 /** The kernel looked for its root file system, or SeaBIOS introduced itself: both are executed instructions. */

@@ -68,7 +68,7 @@ async function reached(slot: number | undefined, pairs: readonly string[]): Prom
 
 const root = process.geteuid?.() === 0;
 
-describe.skipIf(!root)('network of a guest', () => {
+describe.skipIf(!root)(`network of a guest${root ? '' : ' (needs root)'}`, () => {
   let slot = 0;
 
   beforeAll(async () => {

@@ -197,7 +197,14 @@ test('a link that its host gives up is closed in the guest, and one whose channe
   const links = await Promise.all(Array.from({ length: 16 }, () => init.connect(path, 5000)));
   await expect(init.connect(path, 5000)).rejects.toThrow('too many');
   links[0]!.destroy();
-  await expect.poll(() => init.connect(path, 5000).then(() => 'open', () => 'refused')).toBe('open');
+  await expect
+    .poll(() =>
+      init.connect(path, 5000).then(
+        () => 'open',
+        () => 'refused',
+      ),
+    )
+    .toBe('open');
   const broken = new Promise((resolve) => links[1]!.once('error', resolve));
   init.close();
   expect(await broken).toMatchObject({ code: 'guest_unreachable' });
@@ -207,6 +214,7 @@ test('a link that its host gives up is closed in the guest, and one whose channe
 const identity = {
   owner: 'asg_1',
   boot: 2,
+  version: 0,
   hostName: 'desk-a',
   machineId: '0123456789abcdef0123456789abcdef',
   mac: '52:54:00:01:02:03',
@@ -229,7 +237,7 @@ test('identify writes every file with its mode, is told by health, and may be re
   expect(file('etc/timezone')).toBe('Europe/Paris\n');
   expect(statSync(join(guest.root, 'run/lebureau/config.json')).mode & 0o777).toBe(0o600);
   expect(statSync(join(guest.root, 'run/lebureau/ssh_host_ed25519_key')).mode & 0o777).toBe(0o600);
-  expect((await init.health(5000)).identity).toBe('asg_1:3');
+  expect((await init.health(5000)).identity).toBe('asg_1:3:0');
   await init.forget(5000);
   expect((await init.health(5000)).identity).toBeUndefined();
 });

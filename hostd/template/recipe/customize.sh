@@ -11,7 +11,7 @@ install -d -o agent -g agent -m 755 /home/agent/Desktop /home/agent/Documents /h
 touch /home/agent/.Xauthority && chown agent:agent /home/agent/.Xauthority
 chmod 600 /home/agent/.Xauthority
 chmod 440 /etc/sudoers.d/lebureau
-chmod 755 /usr/lib/lebureau/session /usr/lib/lebureau/init /usr/lib/lebureau/resolver
+chmod 755 /usr/lib/lebureau/session /usr/lib/lebureau/init /usr/lib/lebureau/network
 install -d -m 755 /etc/lebureau
 
 echo 'LANG=C.UTF-8' > /etc/default/locale
@@ -30,7 +30,7 @@ echo Etc/UTC > /etc/timezone
 # A session that nobody sits at: nothing may blank, ask, update or report.
 rm -f /etc/xdg/autostart/xscreensaver.desktop /etc/xdg/autostart/light-locker.desktop /etc/update-motd.d/* /etc/motd
 for unit in apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service dpkg-db-backup.timer \
-  e2scrub_all.timer e2scrub_reap.service fstrim.timer man-db.timer motd-news.timer ua-timer.timer \
+  e2scrub_all.timer e2scrub_reap.service fstrim.timer man-db.timer systemd-tmpfiles-clean.timer motd-news.timer ua-timer.timer \
   systemd-timesyncd.service systemd-pstore.service systemd-rfkill.service systemd-rfkill.socket \
   systemd-networkd-wait-online.service systemd-update-utmp.service systemd-update-utmp-runlevel.service \
   systemd-random-seed.service systemd-machine-id-commit.service systemd-firstboot.service \
@@ -40,8 +40,10 @@ for unit in apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-
   systemctl mask "$unit" >/dev/null 2>&1 || true
 done
 systemctl enable lebureau-init.service lebureau-x.service lebureau-desktop.service ssh.service \
-  systemd-networkd.service systemd-resolved.service systemd-network-generator.service lebureau-resolver.service >/dev/null 2>&1
+  systemd-networkd.service systemd-resolved.service systemd-network-generator.service lebureau-network.service >/dev/null 2>&1
 systemctl enable qemu-guest-agent.service >/dev/null 2>&1 || true
+# A timer that is wanted is loaded, masked or not, and looked at whenever the clock is set.
+rm -f /etc/systemd/system/timers.target.wants/*
 systemctl set-default multi-user.target >/dev/null 2>&1
 
 # Drivers of hardware that no hypervisor here offers.

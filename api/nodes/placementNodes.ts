@@ -1,19 +1,20 @@
 import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
 import { nodeSilentMs } from '../desktops/view.ts';
-import type { Services } from '../services.ts';
 import type { PlacementNode } from './placement.ts';
 import { helloOf, listNodeRows } from './store.ts';
 
-/** The nodes as placement looks at them. @param at.alike the label whose other desktops count as alike */
-export async function candidatesFor(
-  services: Services,
-  db: Reader,
-  at: { workspaceId: string; alike: { name: string; value: string } | undefined },
-): Promise<PlacementNode[]> {
-  const nowMs = services.clock.nowMs();
+/** A label whose other desktops count as alike. */
+export interface Likeness {
+  workspaceId: string;
+  name: string;
+  value: string;
+}
+
+/** All nodes that were heard once, as placement wants to know them. */
+export async function placementNodes(db: Reader, nowMs: number, likeness?: Likeness): Promise<PlacementNode[]> {
   const rows = await listNodeRows(db);
-  const alike = at.alike === undefined ? undefined : await countAlike(db, { ...at.alike, workspaceId: at.workspaceId });
+  const alike = likeness === undefined ? undefined : await countAlike(db, likeness);
   return rows.flatMap((row) => {
     const hello = helloOf(row);
     if (hello === undefined) return [];
@@ -30,17 +31,14 @@ export async function candidatesFor(
   });
 }
 
-async function countAlike(
-  db: Reader,
-  label: { workspaceId: string; name: string; value: string },
-): Promise<Map<string, number>> {
+async function countAlike(db: Reader, likeness: Likeness): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom('desktopLabels')
     .innerJoin('desktops', 'desktops.id', 'desktopLabels.desktopId')
     .select(['desktops.nodeId', sql<number>`count(*)`.as('count')])
-    .where('desktopLabels.workspaceId', '=', label.workspaceId)
-    .where('desktopLabels.name', '=', label.name)
-    .where('desktopLabels.value', '=', label.value)
+    .where('desktopLabels.workspaceId', '=', likeness.workspaceId)
+    .where('desktopLabels.name', '=', likeness.name)
+    .where('desktopLabels.value', '=', likeness.value)
     .where('desktops.destroyedMs', 'is', null)
     .groupBy('desktops.nodeId')
     .execute();

@@ -1,0 +1,14 @@
+import type { Json } from './jsonSchema.ts';
+
+/** One value for each parameter that some operation cannot do without, by its name. */
+export const parameterExamples: Readonly<Record<string, Json>> = {
+  assignmentId: 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  desktopId: 'dsk_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  keyId: 'key_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  templateId: 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  windowId: '0x3a00007',
+  path: '~/notes.txt',
+  epoch: 3,
+};

@@ -1,0 +1,134 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { NodeDouble, NodeDoubleOptions } from '@lebureau/test/doubles/node';
+import type { ApiConfig } from '../config.ts';
+import { type TestApi, startTestApi } from '../testing/testApi.ts';
+import { keepPool } from './keeper.ts';
+
+/** Machines that wait: ordered ahead of need, got by one desktop each, nobody's until then. */
+
+interface Desktop {
+  id: string;
+  status: string;
+  ready: boolean;
+  startMode: string | null;
+}
+
+let api: TestApi;
+
+const settings = { membersMax: 2, memoryPercent: 100 };
+async function start(node: Partial<NodeDoubleOptions> = {}, config: Partial<ApiConfig> = {}): Promise<NodeDouble> {
+  api = await startTestApi({ config });
+  return api.node(node);
+}
+const create = (body: unknown = {}) =>
+  api.expect<Desktop>('createDesktop', 201, { method: 'POST', path: '/v1/desktops', body });
+const wait = (id: string, target: string) =>
+  api.expect<Desktop>('getDesktop', 200, {
+    method: 'GET',
+    path: `/v1/desktops/${id}?waitFor=${target}&timeoutSeconds=5`,
+  });
+const round = () => keepPool(api.api.services, settings);
+const rows = () => api.api.services.database.read.selectFrom('assignments').selectAll().orderBy('id').execute();
+const waiting = async () => (await rows()).filter((row) => row.poolKey !== null && row.desired === 'running');
+const untilWaiting = (count: number) =>
+  expect.poll(async () => (await waiting()).filter((row) => row.ready === 1).length).toBe(count);
+const reserved = (nodeId: string) =>
+  api.expect<{ reserved: object }>('getNode', 200, { method: 'GET', path: `/v1/nodes/${nodeId}` });
+
+describe('the pool', () => {
+  afterEach(() => api.stop());
+
+  test('the second desktop of a kind gets a machine that is awake, told anew who it is', async () => {
+    const node = await start();
+    await wait((await create({ name: 'first' })).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const [member] = await waiting();
+    expect(member).toMatchObject({ desktopId: null, workspaceId: '', identityVersion: 0 });
+
+    const second = await create({ name: 'second', timeZone: 'Europe/Paris' });
+    expect(second).toMatchObject({ status: 'booting', ready: false });
+    expect(await wait(second.id, 'ready')).toMatchObject({ status: 'running', ready: true, startMode: 'warm' });
+    const order = node.orders().find((each) => each.desktopId === second.id);
+    expect(order).toMatchObject({
+      assignmentId: member!.id,
+      vmRef: member!.vmRef,
+      hostName: 'second',
+      timeZone: 'Europe/Paris',
+      identityVersion: 1,
+      generation: 2,
+    });
+    const ofTwo = { vcpus: 2, memoryMiB: 2048, diskGiB: 16 };
+    expect((await reserved(node.nodeId)).reserved).toEqual(ofTwo);
+  });
+
+  test('many creates at once get each machine once', async () => {
+    const node = await start();
+    for (let at = 0; at < 8; at++) await wait((await create()).id, 'ready');
+    for (const count of [1, 2]) {
+      await round();
+      await untilWaiting(count);
+    }
+    const made = await Promise.all(Array.from({ length: 6 }, () => create()));
+    await Promise.all(made.map(({ id }) => wait(id, 'ready')));
+    const all = await rows();
+    expect(new Set(all.map((row) => row.desktopId)).size).toBe(14);
+    expect(all.filter((row) => row.identityVersion === 1)).toHaveLength(2);
+    expect((await reserved(node.nodeId)).reserved).toEqual({ vcpus: 14, memoryMiB: 14 * 1024, diskGiB: 14 * 8 });
+  });
+
+  test('another size, network or template is not given, and what fails or is off is replaced', async () => {
+    const node = await start();
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const [member] = await waiting();
+    for (const other of [{ network: 'none' }, { hardware: { vcpus: 2, memoryMiB: 1024, diskGiB: 8 } }])
+      await create(other);
+    expect(await waiting()).toHaveLength(1);
+    await node.turnOff(member!.id);
+    await expect.poll(async () => (await waiting())[0]?.power).toBe('off');
+    const claimed = await create({ name: 'never-a-dead-one' });
+    expect((await rows()).find((row) => row.desktopId === claimed.id)?.id).not.toBe(member!.id);
+    await wait(claimed.id, 'ready');
+    await expect
+      .poll(async () => {
+        await round();
+        return (await waiting()).filter((row) => row.ready === 1 && row.id !== member!.id).length;
+      })
+      .toBeGreaterThan(0);
+    await expect.poll(async () => (await rows()).find((row) => row.id === member!.id)?.closedMs).not.toBeNull();
+  });
+
+  test('when the nodes are short, what waits gives its room to who asks', async () => {
+    const node = await start({ hello: { memoryMiB: 3072 } });
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const big = await create({ hardware: { vcpus: 1, memoryMiB: 2048, diskGiB: 8 } });
+    await wait(big.id, 'ready');
+    expect(await waiting()).toHaveLength(0);
+    await expect
+      .poll(async () => (await reserved(node.nodeId)).reserved)
+      .toEqual({ vcpus: 2, memoryMiB: 3072, diskGiB: 16 });
+    await api.expect('createDesktop', 503, { method: 'POST', path: '/v1/desktops', body: {} });
+  });
+
+  test('a pool that is switched off is given back', async () => {
+    const node = await start();
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    await keepPool(api.api.services, { membersMax: 0, memoryPercent: 100 });
+    await expect
+      .poll(async () => (await reserved(node.nodeId)).reserved)
+      .toEqual({ vcpus: 1, memoryMiB: 1024, diskGiB: 8 });
+  });
+
+  test('rounds of two replicas at once order no more than is wanted', async () => {
+    await start({ stepMs: 200 });
+    await wait((await create()).id, 'ready');
+    await Promise.all([round(), round(), round()]);
+    expect(await waiting()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,31 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { keepRunning } from './children.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'lebureau-children-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function runOnce(script: string): Promise<string> {
+  const program = { name: 'api', command: ['sh', '-c', script], environment: {}, logPath: join(folder, 'api.log') };
+  return new Promise((resolve) => keepRunning(program, resolve));
+}
+
+test('a refused configuration is final, and the sentence says what was refused', async () => {
+  const sentence = await runOnce(
+    'echo "The configuration has mistakes:"; echo "  LEBUREAU_PROT is no variable"; exit 78',
+  );
+  expect(sentence).toBe('api refuses its configuration: LEBUREAU_PROT is no variable');
+});
+
+test('a successor is final', async () => {
+  expect(await runOnce('exit 75')).toContain('Another api has taken over');
+});
+
+test('the log is not held open by the launcher', async () => {
+  await runOnce('exit 78');
+  const open = readdirSync('/proc/self/fd').length;
+  for (let i = 0; i < 5; i++) await runOnce('exit 78');
+  expect(readdirSync('/proc/self/fd').length).toBeLessThan(open + 5);
+});

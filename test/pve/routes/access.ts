@@ -1,0 +1,23 @@
+import type { Routes } from '../world/world.ts';
+
+export const accessRoutes: Routes = {
+  'GET /access/permissions': ({ world, caller, given }) => {
+    const who = given.userid === undefined ? caller : String(given.userid);
+    if (who !== caller && who !== caller.split('!')[0]) world.permissions.check(caller, '/access', ['Sys.Audit']);
+    return world.permissions.table(who, given.path === undefined ? undefined : String(given.path));
+  },
+  'GET /access/roles': ({ world }) =>
+    Object.entries(world.state.roles).map(([roleid, privs]) => ({ roleid, privs: privs.join(','), special: 0 })),
+  'GET /access/roles/{roleid}': ({ world, given }) =>
+    Object.fromEntries((world.state.roles[String(given.roleid)] ?? []).map((privilege) => [privilege, 1])),
+  'GET /access/acl': ({ world, caller }) =>
+    world.state.acl
+      .filter((one) => world.permissions.any(caller, one.path, ['Permissions.Modify', 'Sys.Audit']))
+      .map((one) => ({
+        path: one.path,
+        roleid: one.role,
+        ugid: one.who,
+        type: one.who.includes('!') ? 'token' : 'user',
+        propagate: one.propagate ? 1 : 0,
+      })),
+};

@@ -1,0 +1,210 @@
+import { badParameters, died, forbidden, noConfigFile } from '../api/refusal.ts';
+import type { Json, JsonObject } from '../api/reference.ts';
+import type { VmState } from '../world/state.ts';
+import type { Call, Routes, World } from '../world/world.ts';
+import { digestOf, realDisks, parseDrive, shownConfig, typed } from '../vm/config.ts';
+import { applyChange } from '../vm/changes.ts';
+import { assertQuorum } from '../vm/writable.ts';
+import { dumpCloudInit } from '../vm/cloudInit.ts';
+import { checkLock, newVm, startVm } from '../vm/lifecycle.ts';
+import { currentStatus, vmStatus } from '../vm/status.ts';
+import { canLink, parseVolume, storageOf } from '../vm/volumes.ts';
+import { firstConfig } from './config.ts';
+
+const index =
+  'config cloudinit pending status unlink vncproxy termproxy migrate resize move rrd rrddata monitor agent snapshot spiceproxy sendkey firewall mtunnel remote_migrate';
+
+export const vmRoutes: Routes = {
+  'GET /nodes/{node}/qemu': list,
+  'POST /nodes/{node}/qemu': create,
+  'GET /nodes/{node}/qemu/{vmid}': () => index.split(' ').map((subdir) => ({ subdir })),
+  'GET /nodes/{node}/qemu/{vmid}/status/current': (call) => currentStatus(call.world, find(call)),
+  'GET /nodes/{node}/qemu/{vmid}/config': showConfig,
+  'GET /nodes/{node}/qemu/{vmid}/pending': showPending,
+  'GET /nodes/{node}/qemu/{vmid}/rrddata': rrddata,
+  'GET /nodes/{node}/qemu/{vmid}/feature': feature,
+  'GET /nodes/{node}/qemu/{vmid}/cloudinit': () => [],
+  'GET /nodes/{node}/qemu/{vmid}/cloudinit/dump': (call) => dumpCloudInit(find(call), String(call.given.type)),
+  'GET /nodes/{node}/qemu/{vmid}/migrate': precheck,
+  'POST /nodes/{node}/qemu/{vmid}/migrate': migrate,
+};
+
+function find(call: Call): VmState {
+  return call.world.vm(Number(call.given.vmid), call.node);
+}
+
+function list(call: Call): Json {
+  const { world, caller, given, node } = call;
+  return Object.values(world.state.vms)
+    .filter((vm) => vm.node === node && world.permissions.any(caller, `/vms/${vm.vmid}`, ['VM.Audit']))
+    .map((vm) => vmStatus(world, vm, { full: given.full === 1 }));
+}
+
+function showConfig(call: Call): JsonObject {
+  const { world, given } = call;
+  const vm = find(call);
+  const digest = digestOf(vm);
+  if (given.snapshot !== undefined) {
+    const snapshot = vm.snapshots[String(given.snapshot)];
+    if (snapshot === undefined) throw died(`snapshot '${String(given.snapshot)}' does not exist`);
+    return { ...shownConfig(world.vmProperties, snapshot), digest };
+  }
+  const config = given.current === 1 ? vm.config : withPending(vm);
+  return { ...shownConfig(world.vmProperties, config), digest };
+}
+
+function withPending(vm: VmState): VmState['config'] {
+  const config = { ...vm.config, ...vm.pending };
+  for (const key of vm.pendingDelete) delete config[key];
+  return config;
+}
+
+function showPending(call: Call): Json {
+  const { world } = call;
+  const vm = find(call);
+  const show = (key: string, raw: string): Json =>
+    key === 'cipassword' ? '**********' : typed(world.vmProperties, key, raw);
+  const lines: JsonObject[] = Object.entries(vm.config).map(([key, raw]) => ({
+    key,
+    value: show(key, raw),
+    ...(vm.pending[key] === undefined ? {} : { pending: show(key, vm.pending[key]) }),
+    ...(vm.pendingDelete.includes(key) ? { delete: 1 } : {}),
+  }));
+  for (const [key, raw] of Object.entries(vm.pending)) {
+    if (vm.config[key] === undefined) lines.push({ key, pending: show(key, raw) });
+  }
+  return [...lines, { key: 'digest', value: digestOf(vm) }];
+}
+
+function rrddata(call: Call): Json {
+  const { world, given } = call;
+  const vmid = Number(given.vmid);
+  const history = world.state.rrd[vmid];
+  if (history === undefined) {
+    throw died(
+      `RRD error: opening '/var/lib/rrdcached/db/${world.facts.rrdFolder}/${vmid}': No such file or directory`,
+    );
+  }
+  return rows(world, String(given.timeframe), history);
+}
+
+const stepS: Record<string, number> = {
+  hour: 60,
+  day: 1800,
+  week: 10_800,
+  month: 43_200,
+  year: 604_800,
+  decade: 604_800,
+};
+
+/** One row a step, most of them empty for something young. */
+export function rows(world: World, timeframe: string, history: { time: number; values: JsonObject }[]): Json {
+  const step = stepS[timeframe] ?? 60;
+  const end = Math.floor(world.nowS() / step) * step;
+  // A row is told once its step and one more are over.
+  const ripe = history.filter((row) => row.time + 2 * step <= world.nowS());
+  const known = new Map(ripe.map((row) => [Math.floor(row.time / step) * step, row.values]));
+  return Array.from({ length: 70 }, (_, at) => {
+    const time = end - (69 - at) * step;
+    return { time, ...known.get(time) };
+  });
+}
+
+function feature(call: Call): Json {
+  const { world, given } = call;
+  if (world.state.vms[Number(given.vmid)] === undefined) throw noConfigFile(Number(given.vmid), call.node);
+  const vm = find(call);
+  const storages = realDisks(vm.config).map(([, raw]) => storageOf(world, parseVolume(parseDrive(raw).volume).storage));
+  const has = given.feature !== 'clone' || storages.every((one) => canLink(one) || vm.config.template !== '1');
+  const shared = storages.every((one) => one.shared);
+  const nodes = shared ? Object.keys(world.state.nodes) : [vm.node];
+  return { hasFeature: has ? 1 : 0, nodes: has ? nodes : [] };
+}
+
+function create(call: Call): Json {
+  const { world, given, caller } = call;
+  const vmid = Number(given.vmid);
+  const pool = given.pool === undefined ? undefined : String(given.pool);
+  assertQuorum(world);
+  if (pool !== undefined && world.state.pools[pool] === undefined) throw forbidden(`pool '${pool}' does not exist`);
+  if (given.storage !== undefined) {
+    world.permissions.check(caller, `/storage/${String(given.storage)}`, ['Datastore.AllocateSpace']);
+  }
+  const may = world.permissions.any(caller, `/vms/${vmid}`, ['VM.Allocate']);
+  if (!may && !(pool !== undefined && world.permissions.any(caller, `/pool/${pool}`, ['VM.Allocate'])))
+    throw forbidden();
+  const config = firstConfig(call);
+  const known = world.state.vms[vmid];
+  if (known) throw died(`unable to create VM ${vmid} - VM ${vmid} already exists on node '${known.node}'`);
+  const meta = `creation-qemu=7.2.22,ctime=${world.nowS(call.node)}`;
+  const vm = newVm(vmid, call.node, { lock: 'create' });
+  world.state.vms[vmid] = vm;
+  return world.task(call, 'qmcreate', async (running) => {
+    const waiting = { onWait: running.log, signal: running.signal };
+    const fill = async () => {
+      try {
+        await world.pace.wait(300);
+        vm.config = { meta, smbios1: `uuid=${crypto.randomUUID()}`, vmgenid: crypto.randomUUID() };
+        applyChange(world, vm, config);
+      } catch (error) {
+        delete world.state.vms[vmid];
+        throw new Error(`unable to create VM ${vmid} - ${error instanceof Error ? error.message : String(error)}`, {
+          cause: error,
+        });
+      }
+      if (pool !== undefined) world.state.pools[pool]?.members.push(vmid);
+      world.save();
+      if (given.start === 1) await startVm(world, vm, running.log);
+    };
+    await world.locks.within(vmid, fill, waiting);
+  });
+}
+
+function precheck(call: Call): Json {
+  const { world } = call;
+  assertQuorum(world);
+  const vm = find(call);
+  checkLock(vm);
+  const local = realDisks(vm.config).filter(
+    ([, raw]) => !storageOf(world, parseVolume(parseDrive(raw).volume).storage).shared,
+  );
+  return {
+    running: vm.run ? 1 : 0,
+    allowed_nodes: Object.keys(world.state.nodes).filter((node) => node !== vm.node && world.state.nodes[node]?.online),
+    not_allowed_nodes: {},
+    local_disks: local.map(([key, raw]) => ({
+      volid: parseDrive(raw).volume,
+      drivename: key,
+      cdrom: 0,
+      is_unused: 0,
+      size: 0,
+    })),
+    local_resources: [],
+    'mapped-resources': [],
+    'mapped-resource-info': {},
+    ...(world.facts.memhost ? { 'has-dbus-vmstate': 1 } : {}),
+  };
+}
+
+function migrate(call: Call): Json {
+  const { world, given } = call;
+  const target = String(given.target);
+  if (target === call.node) throw badParameters({ target: 'target is local node.' });
+  assertQuorum(world);
+  const node = world.state.nodes[target];
+  if (node === undefined) throw died(`no such cluster node '${target}'`);
+  const vm = find(call);
+  checkLock(vm);
+  if (vm.run && given.online !== 1) throw died("can't migrate running VM without --online");
+  if (!node.online) throw died(`node '${target}' is not online`);
+  return world.task(call, 'qmigrate', async (running) => {
+    running.log(`starting migration of VM ${vm.vmid} to node '${target}' (${node.ip})`);
+    vm.config.lock = 'migrate';
+    await world.pace.wait(2000, running.signal);
+    delete vm.config.lock;
+    if (running.signal.aborted) throw new Error('migration aborted');
+    vm.node = target;
+    running.log(`migration finished successfully (duration 00:00:02)`);
+    world.save();
+  });
+}
