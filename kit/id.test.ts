@@ -19,7 +19,10 @@ test('an id is checked at the border', () => {
 test('an id is a UUIDv7 of its time', () => {
   const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
   const nowMs = 1_790_000_123_456;
-  const value = [...idBody(newId('dsk', nowMs))].reduce((sum, each) => sum * 32n + BigInt(alphabet.indexOf(each)), 0n);
+  const value = Array.from(idBody(newId('dsk', nowMs))).reduce(
+    (sum, each) => sum * 32n + BigInt(alphabet.indexOf(each)),
+    0n,
+  );
   const hex = value.toString(16).padStart(32, '0');
   expect(Number.parseInt(hex.slice(0, 12), 16)).toBe(nowMs);
   expect([hex[12], '89ab'.includes(hex[16]!)]).toEqual(['7', true]);
