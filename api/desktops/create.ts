@@ -18,6 +18,7 @@ import { type Likeness, placementNodes } from '../nodes/placementNodes.ts';
 import { insertAssignment, orderChanged, reserveAll } from '../nodes/store.ts';
 import { claimReady } from '../pool/claim.ts';
 import { giveBackMember } from '../pool/giveBack.ts';
+import type { PoolKind } from '../pool/kind.ts';
 import { noteDemand } from '../pool/store.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
@@ -47,11 +48,10 @@ export async function createDesktop(
   const nowMs = services.clock.nowMs();
   const wish = wishOf(from.body, caller);
   const desktop = newDesktop(wish, { workspaceId: caller.workspaceId, nowMs });
-  const { assignment, templateName } = await machineFor(services, write, { wish, desktop });
+  const { assignment, templateName, kind } = await machineFor(services, write, { wish, desktop });
   Object.assign(desktop, { assignmentId: assignment.id, nodeId: assignment.nodeId, templateName });
   await orderChanged(write, assignment.nodeId);
   await insertDesktop(write, desktop, wish.labels);
-  checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
   await record(write, services.clock, {
     type: 'desktop.created',
     workspaceId: caller.workspaceId,
@@ -61,6 +61,9 @@ export async function createDesktop(
     data: { name: desktop.name, hardware: wish.hardware, templateId: assignment.templateId },
   });
   const view = await findDesktop(write, { workspaceId: caller.workspaceId, restriction: null }, desktop.id);
+  // Last, since every other create waits for these two rows until this one is committed.
+  await noteDemand(write, kind, nowMs);
+  checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
   return view!;
 }
 
@@ -123,6 +126,8 @@ function checkQuota(workspace: WorkspaceRow): void {
 interface Machine {
   assignment: AssignmentRow;
   templateName: string;
+  /** What was asked for, as the pool counts it. */
+  kind: PoolKind;
 }
 
 /** One that waits in the pool, else a new one on the best node; the next best when another request was faster. */
@@ -143,13 +148,12 @@ async function machineFor(services: Services, write: Write, of: { wish: Wish; de
     timeZone: desktop.timeZone,
   };
   const kind = { ...wish.hardware, templateId: suitable.template.id, network: suitable.network };
-  await noteDemand(write, kind, nowMs);
   const waiting = await claimReady(write, { kind, nodes: leastAlike(suitable.nodes), owner });
-  if (waiting !== undefined) return { assignment: waiting, templateName: suitable.template.name };
+  if (waiting !== undefined) return { assignment: waiting, templateName: suitable.template.name, kind };
   const place = await takePlace(services, write, { asked, nodes: suitable.nodes, likeness });
   const assignment = newAssignment(place, wish.hardware, { ...owner, poolKey: null, nowMs });
   await insertAssignment(write, assignment);
-  return { assignment, templateName: place.template.name };
+  return { assignment, templateName: place.template.name, kind };
 }
 
 function likenessOf(wish: Wish, workspaceId: string): Likeness | undefined {

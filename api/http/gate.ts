@@ -86,6 +86,10 @@ export class Gate {
         error instanceof RateLimited ? { ...at.headers, ...error.headers } : at.headers,
       );
     }
+    if (isOverload(error)) {
+      this.#options.log.warn('database overloaded', { requestId, operationId });
+      return problemResponse(new Fault('unavailable', 'The database is busy.'), requestId, at.headers);
+    }
     const stack = error instanceof Error ? error.stack : undefined;
     this.#options.log.error('request broke', { requestId, operationId, error: describeError(error), stack });
     return problemResponse(new Fault('internal', 'Something broke on our side.'), requestId, at.headers);
@@ -174,6 +178,11 @@ export class Gate {
       throw error;
     }
   }
+}
+
+/** No connection came free in time (pg-pool has no code for it): nothing was asked of the database yet. */
+function isOverload(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect';
 }
 
 /** @throws Fault `node_refused` on the node contract, unless the operation is how one becomes known */

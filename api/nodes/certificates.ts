@@ -41,13 +41,14 @@ export async function makeAuthority(commonName: string, nowMs: number): Promise<
   return { certificatePem: certificate.toString('pem'), privateKeyPem: await privatePemOf(keys) };
 }
 
-/** A key pair and its certificate, signed by the authority. */
+/** A key pair and its certificate, signed by the authority; the name is also that of a host, as TLS clients check it. */
 export async function makeLeaf(
   authority: KeyAndCertificate,
   leaf: { commonName: string; nowMs: number; days: number },
 ): Promise<KeyAndCertificate> {
   const keys = await newKeys();
-  const { certificatePem } = await sign(authority, { ...leaf, publicKey: keys.publicKey });
+  const hostName = leaf.commonName;
+  const { certificatePem } = await sign(authority, { ...leaf, hostName, publicKey: keys.publicKey });
   return { certificatePem, privateKeyPem: await privatePemOf(keys) };
 }
 
@@ -75,7 +76,7 @@ async function verified(requestPem: string): Promise<x509.Pkcs10CertificateReque
 
 async function sign(
   authority: KeyAndCertificate,
-  leaf: { commonName: string; nowMs: number; days: number; publicKey: x509.PublicKeyType },
+  leaf: { commonName: string; hostName?: string; nowMs: number; days: number; publicKey: x509.PublicKeyType },
 ): Promise<SignedCertificate> {
   const serial = newSerial();
   // Certificates know whole seconds.
@@ -93,6 +94,9 @@ async function sign(
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth, x509.ExtendedKeyUsage.serverAuth]),
+      ...(leaf.hostName === undefined
+        ? []
+        : [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: leaf.hostName }])]),
     ],
   });
   return { certificatePem: certificate.toString('pem'), serial, expiresMs };

@@ -26,11 +26,21 @@ export async function takeReport(
   if (node === undefined)
     return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
   const refused: Static<typeof ObservationReceipt>['refused'] = [];
+  const orders = await ordersOf(write, report.observations);
   for (const seen of report.observations) {
-    const reason = await takeObservation(services, write, { nodeId: node.id, seen });
+    const at = { nodeId: node.id, seen, order: orders.get(seen.assignmentId) };
+    const reason = await takeObservation(services, write, at);
     if (reason !== undefined) refused.push({ assignmentId: seen.assignmentId, reason });
   }
   return { refused };
+}
+
+/** Nobody changes them meanwhile: who does takes the row of the node first, which this transaction has. */
+async function ordersOf(write: Write, observations: readonly Seen[]): Promise<Map<string, AssignmentRow>> {
+  if (observations.length === 0) return new Map();
+  const ids = observations.map((seen) => seen.assignmentId);
+  const rows = await write.db.selectFrom('assignments').selectAll().where('id', 'in', ids).execute();
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** @returns the node, or undefined when a newer report was accepted before. @throws Fault `epoch_superseded` */
@@ -65,29 +75,23 @@ async function acceptReport(
 async function takeObservation(
   services: Services,
   write: Write,
-  at: { nodeId: string; seen: Seen },
+  at: { nodeId: string; seen: Seen; order: AssignmentRow | undefined },
 ): Promise<string | undefined> {
-  const { nodeId, seen } = at;
-  const order = await write.db
-    .selectFrom('assignments')
-    .selectAll()
-    .where('id', '=', seen.assignmentId)
-    .executeTakeFirst();
+  const { nodeId, seen, order } = at;
   if (order === undefined || order.closedMs !== null) return 'unknown_assignment';
   if (order.nodeId !== nodeId) return 'other_node';
   if (seen.generation < order.generation) return 'older_generation';
   if (seen.generation > order.generation) return 'unknown_generation';
-  const before = await viewOf(write, order);
   const closes = order.desired === 'deleted' && seen.presence === 'absent';
   const letsGo = order.holdsMemory === 1 && (closes || isOff(order, seen));
   const runsOn = order.desired !== 'deleted' && seen.presence === 'present' && seen.power !== 'off';
   const takesAgain = order.holdsMemory === 0 && runsOn;
   const holdsMemory = takesAgain || (order.holdsMemory === 1 && !letsGo) ? 1 : 0;
-  await write.db
-    .updateTable('assignments')
-    .set(changeOf(order, seen, { holdsMemory, closes, nowMs: services.clock.nowMs() }))
-    .where('id', '=', order.id)
-    .execute();
+  const change = changeOf(order, seen, { holdsMemory, closes, nowMs: services.clock.nowMs() });
+  // After a restart of hostd all is told again, of every node at once where the API was away.
+  if (isKnown(order, change)) return undefined;
+  const before = await viewOf(write, order);
+  await write.db.updateTable('assignments').set(change).where('id', '=', order.id).execute();
   if (letsGo) await releaseReserved(write, nodeId, order);
   // It runs whether or not the node has room for it, so it counts.
   if (takesAgain) await reserveAnyway(write, nodeId, order);
@@ -123,6 +127,13 @@ function changeOf(
     holdsMemory: more.holdsMemory,
     closedMs: more.closes ? more.nowMs : null,
   };
+}
+
+/** Whether nothing of it is new but the time. */
+function isKnown(order: AssignmentRow, change: Partial<AssignmentRow>): boolean {
+  return (Object.keys(change) as (keyof AssignmentRow)[]).every(
+    (name) => name === 'observedMs' || order[name] === change[name],
+  );
 }
 
 async function viewOf(write: Write, order: AssignmentRow): Promise<DesktopView | undefined> {

@@ -147,6 +147,8 @@ async function serve(
       signal: left.signal,
     });
     const answer = await options.answer(request, peer);
+    // Few may come without a certificate at a time, so none stays longer than it needs.
+    if (peer.kind === 'stranger') answer.headers.set('connection', 'close');
     outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
     outgoing.end(Buffer.from(await answer.arrayBuffer()));
   } catch (error) {

@@ -7,7 +7,7 @@ import type { Log } from '@lebureau/kit/log';
 import { backoffMs } from '@lebureau/kit/loop';
 import { splice } from '@lebureau/kit/splice';
 import { go, ping, ready, tunnelWord, waitingSilentMs } from '@lebureau/kit/tunnelWords';
-import { type NodeIdentity, apiServerName, tlsTowardsApi } from '../nodeIdentity.ts';
+import { type NodeIdentity, tlsTowardsApi } from '../nodeIdentity.ts';
 
 export interface TunnelOptions {
   identity: () => NodeIdentity;
@@ -61,7 +61,7 @@ export class Tunnel {
     this.#dialing += 1;
     try {
       const identity = this.#options.identity();
-      const to = { ...hostOf(identity.apiAddress), servername: apiServerName, ALPNProtocols: [tunnelWord] };
+      const to = { ...hostOf(identity.apiAddress), ALPNProtocols: [tunnelWord] };
       const socket = await connectTls({ ...to, ...tlsTowardsApi(identity) }, connectLimitMs);
       if (socket.alpnProtocol !== tunnelWord || this.#over.signal.aborted) {
         socket.destroy();

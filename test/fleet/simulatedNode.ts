@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { systemClock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
 import { openApiLink } from '../../hostd/apiLink.ts';
+import { nobody } from '../../hostd/crashmatrix/world.ts';
+import { identityMark } from '../../hostd/guest/init/channel.ts';
 import { Hostd } from '../../hostd/hostd.ts';
 import type { NodeFacts } from '../../hostd/hypervisor/driver.ts';
 import { FakeHypervisor } from '../../hostd/hypervisor/fake.ts';
@@ -64,6 +66,14 @@ export class SimulatedNode {
     writeNodeIdentity(this.#home, identity);
   }
 
+  /** A machine that was made, started and identified before. */
+  plant(order: { assignmentId: string; vmRef: string }): void {
+    const identity = identityMark({ ...nobody, owner: order.assignmentId, boot: 1 });
+    this.world.plant({ vmRef: order.vmRef, owner: order.assignmentId });
+    Object.assign(this.world.vms.get(order.vmRef)!, { startMode: 'warm', disk: 1, identity });
+    this.world.sync(order.vmRef);
+  }
+
   /** Starts hostd, on the machines as they are. */
   async start(): Promise<void> {
     const { guests, name, facts, onOrder } = this.#options;
@@ -91,20 +101,8 @@ export class SimulatedNode {
       guests: this.world.guests(),
       clock: systemClock,
       log: silentLog,
-      identityOf: (order, boot) => ({
-        owner: order.assignmentId,
-        boot,
-        hostName: order.hostName,
-        machineId: '0'.repeat(32),
-        mac: '52:54:00:00:00:01',
-        sshHostKey: '',
-        sshAuthorizedKey: '',
-        clockMs: 0,
-        entropy: '',
-        timeZone: order.timeZone,
-        config: order.config,
-      }),
-      macOf: () => '52:54:00:00:00:01',
+      identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot }),
+      macOf: () => nobody.mac,
       nodeName: link.nodeName,
       version: '0.0.0',
       guestAddress: link.guestAddress,
