@@ -21,7 +21,7 @@ export interface ApiConfig {
   placement: Omit<PlacementPolicy, 'turn'>;
   quota: { desktopsMax: number; vcpusMax: number; memoryMiBMax: number; diskGiBMax: number };
   eventRetentionMs: number;
-  /** Undefined: this replica does not look after the pool. */
+  /** Undefined, for tests: nobody looks after the pool. */
   pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
   sourceUrl: string;

@@ -118,15 +118,16 @@ test('a machine that a desktop gets is told anew who it is, and is not ready bef
   const { vm, begin, pass, told } = tended(order0);
   Object.assign(vm, { power: 'running', boot: 1, identity: undefined, startedAtMs: 0 });
   const caretaker = begin();
-  await pass(5_000);
+  // It waited for longer than a boot may take.
+  await pass(1_200_000);
   expect(told.at(-1)).toMatchObject({ generation: 1, ready: true });
   const before = told.length;
   caretaker.give({ ...order0, generation: 2, identityVersion: 1, hostName: 'claimed' });
   await pass(5_000);
   expect(vm.identity).toBe(`${order.assignmentId}:1:1`);
-  expect(told.slice(before).map(({ power, ready }) => [power, ready])).toEqual([
-    ['booting', false],
-    ['running', true],
+  expect(told.slice(before).map(({ power, ready, fault }) => [power, ready, fault])).toEqual([
+    ['booting', false, null],
+    ['running', true, null],
   ]);
   caretaker.end();
 });

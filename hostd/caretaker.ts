@@ -87,7 +87,10 @@ export class Caretaker {
     if (order.generation < this.order.generation) return;
     const changed = order.generation > this.order.generation;
     // What it showed so far it showed as nobody's; only who it is now must be told.
-    if (order.identityVersion !== this.order.identityVersion) this.guest.identified = false;
+    if (order.identityVersion !== this.order.identityVersion) {
+      this.guest.identified = false;
+      this.guest.runningSinceMs = this.parts.clock.monotonicMs();
+    }
     this.order = order;
     if (!changed) return;
     this.trouble = undefined;

@@ -1,6 +1,8 @@
 import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { integer, oneOf, readConfig, type Variable } from '@lebureau/kit/config';
+import { proxmoxVariables, readProxmoxSettings } from './hypervisor/proxmox/config.ts';
+import type { ProxmoxSettings } from './hypervisor/proxmox/settings.ts';
 
 export interface HostdConfig {
   home: string;
@@ -13,7 +15,9 @@ export interface HostdConfig {
   /** How the API reaches that, where it is not as it listens. */
   guestAddress: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  driver: 'qemu' | 'fake';
+  driver: 'qemu' | 'proxmox' | 'fake';
+  /** Only with the driver `proxmox`. */
+  proxmox?: ProxmoxSettings;
   reclaim: 'on' | 'dry-run';
   effectsMax: number;
   bootTimeoutMs: number;
@@ -51,8 +55,8 @@ const schema = {
     'info' as const,
   ),
   LEBUREAU_DRIVER: variable(
-    'qemu, or fake for a node without virtual machines',
-    oneOf(['qemu', 'fake']),
+    'qemu, proxmox, or fake for a node without virtual machines',
+    oneOf(['qemu', 'proxmox', 'fake']),
     'qemu' as const,
   ),
   LEBUREAU_RECLAIM: variable(
@@ -63,6 +67,7 @@ const schema = {
   LEBUREAU_EFFECTS_MAX: variable('clones, starts, stops and deletes at once', integer(1, 256), 8),
   LEBUREAU_BOOT_TIMEOUT_SECONDS: variable('how long a guest may take to answer after a start', integer(10, 7200), 600),
   LEBUREAU_RESOLVER: variable('IPv4 address of the DNS resolver of guests', text, undefined as string | undefined),
+  ...proxmoxVariables,
 };
 
 /** @throws Error that lists every mistake at once. */
@@ -78,6 +83,7 @@ export function readHostdConfig(environment: Record<string, string | undefined> 
     guestAddress: values.LEBUREAU_GUEST_ADDRESS,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     driver: values.LEBUREAU_DRIVER,
+    proxmox: values.LEBUREAU_DRIVER === 'proxmox' ? readProxmoxSettings(values, values.LEBUREAU_RESOLVER) : undefined,
     reclaim: values.LEBUREAU_RECLAIM,
     effectsMax: values.LEBUREAU_EFFECTS_MAX,
     bootTimeoutMs: values.LEBUREAU_BOOT_TIMEOUT_SECONDS * 1000,

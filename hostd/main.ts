@@ -28,7 +28,36 @@ const lookEveryMs = 3_000;
 const identitiesMax = 1000;
 const fakeTemplate = { id: `tpl_${'0'.repeat(26)}`, name: 'fake', warmSizes: ['1x1024'], diskMiB: 1, builtAtMs: 0 };
 
+if (process.argv[2] === 'doctor') process.exit(await doctor(process.argv.slice(3)));
 await main();
+
+/** Looks only; needs no home of its own and leaves a hostd that runs alone. */
+async function doctor(argv: readonly string[]): Promise<number> {
+  const config = configOrExit();
+  if (config.proxmox === undefined) {
+    console.error('The doctor is for LEBUREAU_DRIVER=proxmox; QEMU nodes are looked at by `npm start`.');
+    return exitConfig;
+  }
+  const [{ openSite }, { runDoctor }] = await Promise.all([
+    import('./hypervisor/proxmox/openSite.ts'),
+    import('./doctor/doctor.ts'),
+  ]);
+  const log = createLog('doctor', 'silent');
+  const keysOf = () => {
+    throw new Error('the doctor logs in nowhere');
+  };
+  const site = openSite({ settings: config.proxmox, clock: systemClock, log, keysOf });
+  return runDoctor({ site, home: config.home, argv, print: (text) => console.log(text) });
+}
+
+function configOrExit(): HostdConfig {
+  try {
+    return readHostdConfig();
+  } catch (error) {
+    console.error(describeError(error));
+    process.exit(exitConfig);
+  }
+}
 
 /** `bun hostd/main.ts` serves; `bun hostd/main.ts join ADDRESS TOKEN` makes this machine a node of that API and ends. */
 async function main(): Promise<void> {
@@ -100,7 +129,10 @@ async function runHostd(config: HostdConfig, log: Log) {
   const link = linkOf(config, log);
   const identities = identityCache(readNodeSecret(config.home));
   let hostd: Hostd | undefined;
-  const { driver, closeDriver, fakeGuests, warm } = await openDriver(config, log, (vmRef) => hostd?.wake(vmRef));
+  const { driver, closeDriver, fakeGuests, warm } = await openDriver(config, log, {
+    onChange: (vmRef) => hostd?.wake(vmRef),
+    identities,
+  });
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -145,7 +177,21 @@ async function runHostd(config: HostdConfig, log: Log) {
   return end;
 }
 
-async function openDriver(config: HostdConfig, log: Log, onChange: (vmRef: string) => void) {
+async function openDriver(
+  config: HostdConfig,
+  log: Log,
+  parts: { onChange: (vmRef: string) => void; identities: (assignmentId: string) => DerivedIdentity },
+) {
+  if (config.proxmox !== undefined) {
+    const { openProxmoxDriver } = await import('./hypervisor/proxmox/driver.ts');
+    const keysOf = (assignmentId: string) => {
+      const { sshHostKey: hostKey, sshClientKey: clientKey } = parts.identities(assignmentId);
+      return { hostKey, clientKey };
+    };
+    const driver = openProxmoxDriver({ settings: config.proxmox, clock: systemClock, log, keysOf });
+    const closeDriver = () => Promise.resolve(driver.close());
+    return { driver, fakeGuests: undefined, closeDriver, warm: undefined };
+  }
   if (config.driver === 'fake') {
     const { FakeHypervisor } = await import('./hypervisor/fake.ts');
     const hypervisor = new FakeHypervisor({ clock: systemClock });
@@ -155,6 +201,7 @@ async function openDriver(config: HostdConfig, log: Log, onChange: (vmRef: strin
   }
   const { openQemuDriver } = await import('./hypervisor/qemu/driver.ts');
   const { home, resolver } = config;
+  const { onChange } = parts;
   const driver = await openQemuDriver({ home, log, clock: systemClock, resolver, onChange });
   const warm = async ({ templateId, vcpus, memoryMiB }: WarmSize, signal: AbortSignal) => {
     const { warmTemplate } = await import('./template/warm.ts');

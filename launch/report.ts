@@ -16,7 +16,7 @@ interface VitestReport {
 }
 
 /** What this project's CI lacks: nothing else may be skipped there. */
-const lacking = /\bKVM\b|container engine|\bjammy\b/;
+const lacking = /\bKVM\b|container engine|\bjammy\b|real Proxmox VE/;
 
 /** Reads a JSON report of vitest. @returns undefined when there is none, or it is damaged: nothing is known then. */
 export function readReport(path: string): Totals | undefined {

@@ -9,6 +9,8 @@ const tasks = {
   'bench:fleet': 'test/bench/fleet.ts',
   demo: 'test/demo.ts',
 };
-const script = tasks[process.argv[2]];
-if (script === undefined) giveUp(`Which of ${Object.keys(tasks).join(', ')}?`);
-await runOnBun(script, process.argv.slice(3));
+const [task, ...given] = process.argv.slice(2);
+// `bun` runs any program of the project: a node needs hostd, the API and the template builder by themselves.
+const [script, ...argv] = task === 'bun' ? given : [tasks[task], ...given];
+if (script === undefined) giveUp(`Which of ${Object.keys(tasks).join(', ')}, or bun with a program?`);
+await runOnBun(script, argv);

@@ -44,7 +44,7 @@ function showConfiguration(config: LaunchConfig): void {
   const paths = homePaths(config.home);
   if (!existsSync(paths.keyFile))
     throw new Error(`There is no key in ${paths.keyFile} yet: run npm start, which makes one and shows it.`);
-  process.stdout.write(welcome(config, paths, true));
+  process.stdout.write(welcome(config, paths, { first: true, running: false }));
 }
 
 async function start(config: LaunchConfig, yes: boolean): Promise<void> {
@@ -58,7 +58,7 @@ async function start(config: LaunchConfig, yes: boolean): Promise<void> {
   const running = startPrograms(config, paths);
   try {
     await waitUntilReady(config, paths);
-    process.stdout.write(welcome(config, paths, !existsSync(paths.welcomed)));
+    process.stdout.write(welcome(config, paths, { first: !existsSync(paths.welcomed), running: true }));
     writeFileSync(paths.welcomed, '');
     await aborted(stop.signal);
     process.stdout.write('\nDraining; desktops keep running …\n');
@@ -68,13 +68,13 @@ async function start(config: LaunchConfig, yes: boolean): Promise<void> {
   }
 }
 
-function welcome(config: LaunchConfig, paths: HomePaths, first: boolean): string {
+function welcome(config: LaunchConfig, paths: HomePaths, how: { first: boolean; running: boolean }): string {
   return welcomeText({
     apiAddress: `http://127.0.0.1:${config.port}`,
     mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
     apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
     keyFile: paths.keyFile,
-    first,
+    ...how,
     mcpCommand: [process.execPath, join(root, 'mcp', 'bin.ts')],
   });
 }

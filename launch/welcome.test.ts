@@ -7,6 +7,7 @@ const welcome = {
   apiKey: 'lb_live_secret',
   keyFile: '/home/x/api-key',
   first: true,
+  running: true,
   mcpCommand: ['/bin/bun', '/x/mcp/main.ts'],
 };
 
@@ -20,6 +21,12 @@ test('the first start shows the key and configurations that parse', () => {
     env: { LEBUREAU_BASE_URL: 'http://127.0.0.1:7070', LEBUREAU_API_KEY: 'lb_live_secret' },
   });
   expect(code.servers.lebureau.type).toBe('stdio');
+});
+
+test('printed again it does not claim that anything runs', () => {
+  const text = welcomeText({ ...welcome, running: false });
+  expect(text).toContain('lb_live_secret');
+  expect(text).not.toMatch(/is running|Ctrl-C/);
 });
 
 test('later starts never show it', () => {

@@ -3,8 +3,10 @@ export interface Welcome {
   mcpAddress: string;
   apiKey: string;
   keyFile: string;
-  /** Show the key itself: on the very first start only. */
+  /** Show the key itself: on the very first start, and when it is asked for. */
   first: boolean;
+  /** False: the way in is printed again, and perhaps nothing runs. */
+  running: boolean;
   mcpCommand: string[];
 }
 
@@ -24,7 +26,7 @@ export function welcomeText(welcome: Welcome): string {
     : `in ${welcome.keyFile}   (npm start -- --show-config prints the MCP configuration again)`;
   const lines = [
     '',
-    'Le Bureau is running.',
+    welcome.running ? 'Le Bureau is running.' : 'The way in, while npm start runs:',
     '',
     `  API      ${welcome.apiAddress}/v1`,
     `  MCP      ${welcome.mcpAddress}/mcp   (Streamable HTTP, the API key as Bearer)`,
@@ -53,8 +55,9 @@ export function welcomeText(welcome: Welcome): string {
     `  curl -s -X POST ${welcome.apiAddress}/v1/desktops -H "Authorization: Bearer $(cat ${welcome.keyFile})" \\`,
     `    -H 'Content-Type: application/json' -d '{"name":"first","size":"nano"}'`,
     '',
-    'Ctrl-C stops the service; desktops keep running and are found again at the next start.',
-    '',
+    ...(welcome.running
+      ? ['Ctrl-C stops the service; desktops keep running and are found again at the next start.', '']
+      : []),
   );
   return lines.join('\n');
 }

@@ -103,7 +103,8 @@ test('progress comes while a call takes its time', async () => {
     { name: 'desktops_wait', arguments: { desktopId: id, timeoutSeconds: 3 } },
     { onprogress: ({ progress }) => heard.push(progress) },
   );
-  expect(heard).toEqual([1]);
+  expect(heard.length).toBeGreaterThan(0);
+  expect(heard).toEqual(heard.map((_, at) => at + 1));
   await client.close();
   await listener.close(0);
 });

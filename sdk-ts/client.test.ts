@@ -109,6 +109,23 @@ test('a list is awaited by the page and iterated to its end', async () => {
   expect(names).toEqual(['d0', 'd1', 'd2', 'd3', 'd4', 'd5', 'd6']);
 });
 
+test('nodes and templates are iterated over all pages', async () => {
+  const asked: string[] = [];
+  const fetch = (url: string) => {
+    asked.push(new URL(url).pathname + new URL(url).search);
+    const last = url.includes('cursor=more');
+    return Promise.resolve(Response.json({ data: [{ id: last ? 'b' : 'a' }], nextCursor: last ? null : 'more' }));
+  };
+  const bureau = new LeBureau({ apiKey: 'x', fetch });
+  for (const list of [bureau.nodes.list({ limit: 1 }), bureau.templates.list({ limit: 1 })]) {
+    const ids: string[] = [];
+    for await (const { id } of list) ids.push(id);
+    expect(ids).toEqual(['a', 'b']);
+  }
+  expect(asked).toContain('/v1/nodes?limit=1&cursor=more');
+  expect(asked).toContain('/v1/templates?limit=1&cursor=more');
+});
+
 test('the response is at hand for those who want it', async () => {
   const { data, response, requestId } = await new Fake().client().me().withResponse();
   expect(data.capabilities).toContain('desktop:control');

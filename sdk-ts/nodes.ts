@@ -11,9 +11,13 @@ export class Nodes {
     this.#api = api;
   }
 
-  /** All of them: the API gives them in one page. */
-  list(options?: CallOptions): PagePromise<Node> {
-    return new PagePromise(() => answerOf(this.#api.client.GET('/v1/nodes', this.#api.with(options))).withResponse());
+  /** By name. Await it for one page, or iterate it for all. */
+  list(query: { limit?: number } = {}, options?: CallOptions): PagePromise<Node> {
+    return new PagePromise((cursor) => {
+      const all = { ...query, ...(cursor === undefined ? {} : { cursor }) };
+      const call = this.#api.client.GET('/v1/nodes', { params: { query: all }, ...this.#api.with(options) });
+      return answerOf(call).withResponse();
+    });
   }
 
   get(id: string, options?: CallOptions): ApiPromise<Node> {

@@ -11,11 +11,13 @@ export class Templates {
     this.#api = api;
   }
 
-  /** All of them: the API gives them in one page. */
-  list(options?: CallOptions): PagePromise<Template> {
-    return new PagePromise(() =>
-      answerOf(this.#api.client.GET('/v1/templates', this.#api.with(options))).withResponse(),
-    );
+  /** Newest first. Await it for one page, or iterate it for all. */
+  list(query: { limit?: number } = {}, options?: CallOptions): PagePromise<Template> {
+    return new PagePromise((cursor) => {
+      const all = { ...query, ...(cursor === undefined ? {} : { cursor }) };
+      const call = this.#api.client.GET('/v1/templates', { params: { query: all }, ...this.#api.with(options) });
+      return answerOf(call).withResponse();
+    });
   }
 
   get(id: string, options?: CallOptions): ApiPromise<Template> {

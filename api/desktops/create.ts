@@ -50,7 +50,6 @@ export async function createDesktop(
   const desktop = newDesktop(wish, { workspaceId: caller.workspaceId, nowMs });
   const { assignment, templateName, kind } = await machineFor(services, write, { wish, desktop });
   Object.assign(desktop, { assignmentId: assignment.id, nodeId: assignment.nodeId, templateName });
-  await orderChanged(write, assignment.nodeId);
   await insertDesktop(write, desktop, wish.labels);
   await record(write, services.clock, {
     type: 'desktop.created',
@@ -153,6 +152,7 @@ async function machineFor(services: Services, write: Write, of: { wish: Wish; de
   const place = await takePlace(services, write, { asked, nodes: suitable.nodes, likeness });
   const assignment = newAssignment(place, wish.hardware, { ...owner, poolKey: null, nowMs });
   await insertAssignment(write, assignment);
+  await orderChanged(write, place.nodeId);
   return { assignment, templateName: place.template.name, kind };
 }
 
@@ -185,7 +185,7 @@ async function takePlace(
     const places = placeDesktop(asked, nodes, policy);
     for (const place of 'none' in places ? [] : places) if (await reserveAll(write, place, asked)) return place;
     // Who asks for a desktop goes before what only waits for somebody to ask.
-    if (!(await giveBackMember(write, new Set(nodes.map((node) => node.id))))) {
+    if (!(await giveBackMember(write, { nodes, need: asked, overcommit: policy.overcommit }))) {
       const detail = 'none' in places ? places.none : 'Every node filled up just now.';
       throw new Fault('no_capacity', detail, { retryAfterSeconds: 'none' in places ? 5 : 1 });
     }

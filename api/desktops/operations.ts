@@ -7,7 +7,9 @@ import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
 import { closeOrder } from '../nodes/closeOrder.ts';
 import { limitsOf } from '../nodes/placement.ts';
-import { changeOrder, findNode, orderChanged, reserve } from '../nodes/store.ts';
+import { placementNodes } from '../nodes/placementNodes.ts';
+import { changeOrder, orderChanged, reserve } from '../nodes/store.ts';
+import { giveBackMember } from '../pool/giveBack.ts';
 import type { Services } from '../services.ts';
 import type { ListAnswer } from './listCache.ts';
 import type { ListDesktopsQuery, UpdateDesktop } from './schema.ts';
@@ -205,9 +207,20 @@ function demand(view: DesktopView, action: Action, nowMs: number): void {
 }
 
 async function holdMemory(services: Services, write: Write, view: DesktopView): Promise<void> {
-  const node = (await findNode(write.db, view.nodeId))!;
-  const limits = limitsOf(node, services.placement.overcommit);
-  if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
+  const { overcommit } = services.placement;
+  for (;;) {
+    const nodes = (await placementNodes(write.db, services.clock.nowMs())).filter((node) => node.id === view.nodeId);
+    const limits = limitsOf(nodes[0]!, overcommit);
+    if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
+    if (
+      !(await giveBackMember(write, {
+        nodes,
+        need: { vcpus: view.vcpus, memoryMiB: view.memoryMiB, diskGiB: 0 },
+        overcommit,
+      }))
+    )
+      break;
+  }
   throw new Fault('no_capacity', 'The node of this desktop has no room to start it now.', { retryAfterSeconds: 5 });
 }
 

@@ -48,18 +48,25 @@ test('malformed JSON, other media types and bodies without a length are answered
 
 test('only a caller who is known and whose JSON body was read may be silent for long', async () => {
   const path = '/v1/desktops/dsk_01k9x3v6m8e9t2q4r6s8v0w2y4';
-  const silent = async (method: string, at: string, options: { secret?: string; body?: Body } = {}) => {
-    let told = false;
+  const silent = async (
+    method: string,
+    at: string,
+    options: { secret?: string; body?: Body; waitMs?: number } = {},
+  ) => {
+    const told = Promise.withResolvers<boolean>();
     const headers = { authorization: `Bearer ${options.secret ?? api.secret}`, 'content-type': 'application/json' };
     const request = new Request(`${api.api.url}${path}${at}`, { method, headers, body: options.body });
-    const answer = Promise.resolve(api.api.apps.public(request, () => (told = true)));
-    await Promise.race([answer, Bun.sleep(300)]);
-    return told;
+    const answer = Promise.resolve(api.api.apps.public(request, () => told.resolve(true)));
+    return Promise.race([
+      told.promise,
+      answer.then(() => false),
+      Bun.sleep(options.waitMs ?? 20_000).then(() => false),
+    ]);
   };
   const stuck = () => new ReadableStream<Uint8Array>({ start: (to) => to.enqueue(new Uint8Array([0x7b])) });
   expect(await silent('PUT', '/files/content?path=a', { secret: 'lb_live_short', body: stuck() })).toBe(false);
   expect(await silent('POST', '/exec', { secret: 'lb_live_short', body: '{}' })).toBe(false);
-  expect(await silent('POST', '/exec', { body: stuck() })).toBe(false);
+  expect(await silent('POST', '/exec', { body: stuck(), waitMs: 300 })).toBe(false);
   expect(await silent('GET', '')).toBe(false);
   expect(await silent('PUT', '/files/content?path=a', { body: stuck() })).toBe(true);
   expect(await silent('POST', '/exec', { body: '{"command":"make"}' })).toBe(true);

@@ -1,3 +1,4 @@
+import { systemClock } from '@lebureau/kit/clock';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { isSecret, newSecret } from './secret.ts';
@@ -56,11 +57,18 @@ test('an expiry lies in the future', async () => {
     path: '/v1/keys',
     body: { name: 'k', expiresAt: '2020-01-01T00:00:00Z' },
   });
-  const soon = new Date(api.api.services.clock.nowMs() + 150).toISOString();
-  const { secret } = await create({ expiresAt: soon });
-  await api.expect('getMe', 200, { method: 'GET', path: '/v1/me', secret });
-  await Bun.sleep(200);
-  await api.expect('getMe', 401, { method: 'GET', path: '/v1/me', secret });
+  let laterMs = 0;
+  const timed = await startTestApi({ clock: { ...systemClock, nowMs: () => systemClock.nowMs() + laterMs } });
+  const body = { name: 'k', expiresAt: new Date(systemClock.nowMs() + 600_000).toISOString() };
+  const { secret } = await timed.expect<{ secret: string }>('createKey', 201, {
+    method: 'POST',
+    path: '/v1/keys',
+    body,
+  });
+  await timed.expect('getMe', 200, { method: 'GET', path: '/v1/me', secret });
+  laterMs = 601_000;
+  await timed.expect('getMe', 401, { method: 'GET', path: '/v1/me', secret });
+  await timed.stop();
 });
 
 test('a key creates only keys that may less', async () => {

@@ -34,7 +34,7 @@ export function publicContract(version: string): Contract {
     title: 'Le Bureau API',
     version,
     description:
-      'Full Linux desktops for AI agents: create one, see it, drive it, run commands, move files, delete it.',
+      'Full Linux desktops for AI agents: create one, see it, drive it, run commands, move files, delete it.\n\nA path answers methods that it does not have with 405 `method_not_allowed` and the header `Allow`; parameters that an operation does not know are refused.',
     operations: publicOperations,
     named: {
       ...guestComponents,

@@ -1,6 +1,7 @@
 import type { Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import type { PlacementNode } from '../nodes/placement.ts';
+import { orderChanged } from '../nodes/store.ts';
 import { type PoolKind, poolKeyOf } from './kind.ts';
 import { claimMember, listReady } from './store.ts';
 
@@ -15,6 +16,8 @@ export async function claimReady(
   const nodeIds = new Set(wish.nodes.map((node) => node.id));
   for (const { id, nodeId } of await listReady(write.db, poolKey)) {
     if (!nodeIds.has(nodeId)) continue;
+    // The node's row first, as every writer of its orders takes it.
+    await orderChanged(write, nodeId);
     const claimed = await claimMember(write, { id, poolKey }, { ...wish.owner, configJson: '{}' });
     if (claimed !== undefined) return claimed;
   }

@@ -1,23 +1,69 @@
+import { sql } from 'kysely';
 import type { Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
-import { changeOrder, orderChanged, releaseReserved } from '../nodes/store.ts';
+import { type Overcommit, type PlacementNode, limitsOf } from '../nodes/placement.ts';
+import { orderChanged, releaseReserved } from '../nodes/store.ts';
 import { listMembers } from './store.ts';
 
-/**
- * Gives the room of one waiting machine on one of these nodes to somebody who asks. Its memory is promised again at once,
- * while the machine still ends. @returns whether there was one
- */
-export async function giveBackMember(write: Write, nodeIds: ReadonlySet<string>): Promise<boolean> {
-  const member = (await listMembers(write.db)).find((each) => nodeIds.has(each.nodeId));
-  if (member === undefined) return false;
-  await dropMember(write, member);
-  if (member.holdsMemory === 0) return true;
-  await releaseReserved(write, member.nodeId, member);
-  await write.db.updateTable('assignments').set({ holdsMemory: 0 }).where('id', '=', member.id).execute();
-  return true;
+interface Need {
+  vcpus: number;
+  memoryMiB: number;
+  /** Disk that it has not yet; that of a waiting machine comes free only when it is gone. */
+  diskGiB: number;
 }
 
-export async function dropMember(write: Write, member: Pick<AssignmentRow, 'id' | 'nodeId'>): Promise<void> {
-  await changeOrder(write, member.id, { desired: 'deleted' });
+/**
+ * Gives the room of one waiting machine to somebody who asks, on a node where that can be enough. Its memory is promised
+ * again at once, while the machine still ends. @returns whether there was one
+ */
+export async function giveBackMember(
+  write: Write,
+  wish: { nodes: readonly PlacementNode[]; need: Need; overcommit: Overcommit },
+): Promise<boolean> {
+  const members = Map.groupBy(await listMembers(write.db), (member) => member.nodeId);
+  for (const node of wish.nodes) {
+    const there = members.get(node.id) ?? [];
+    if (!canBeEnough(node, there, wish)) continue;
+    for (const { id, nodeId } of there) {
+      const dropped = await dropMember(write, { id, nodeId });
+      if (dropped === undefined) continue;
+      if (dropped.holdsMemory === 0) return true;
+      await releaseReserved(write, nodeId, dropped);
+      await write.db.updateTable('assignments').set({ holdsMemory: 0 }).where('id', '=', id).execute();
+      return true;
+    }
+  }
+  return false;
+}
+
+function canBeEnough(
+  node: PlacementNode,
+  members: readonly AssignmentRow[],
+  wish: { need: Need; overcommit: Overcommit },
+): boolean {
+  const limits = limitsOf(node, wish.overcommit);
+  const sum = (of: (member: AssignmentRow) => number) =>
+    members.reduce((total, member) => total + (member.holdsMemory === 1 ? of(member) : 0), 0);
+  return (
+    node.reservedDiskGiB + wish.need.diskGiB <= limits.diskGiB &&
+    node.reservedVcpus - sum((member) => member.vcpus) + wish.need.vcpus <= limits.vcpus &&
+    node.reservedMemoryMiB - sum((member) => member.memoryMiB) + wish.need.memoryMiB <= limits.memoryMiB
+  );
+}
+
+/** Unless a desktop got it meanwhile. The node's row is taken first, as by every writer of its orders. */
+export async function dropMember(
+  write: Write,
+  member: Pick<AssignmentRow, 'id' | 'nodeId'>,
+): Promise<AssignmentRow | undefined> {
   await orderChanged(write, member.nodeId);
+  return write.db
+    .updateTable('assignments')
+    .set({ desired: 'deleted', generation: sql<number>`"generation" + 1` })
+    .where('id', '=', member.id)
+    .where('poolKey', 'is not', null)
+    .where('desired', '=', 'running')
+    .where('closedMs', 'is', null)
+    .returningAll()
+    .executeTakeFirst();
 }

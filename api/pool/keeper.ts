@@ -1,46 +1,54 @@
-import type { Write } from '../db/database.ts';
+import type { Reader, Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import { newAssignment } from '../nodes/newAssignment.ts';
-import { type PlacementNode, placeDesktop } from '../nodes/placement.ts';
+import { type PlacementNode, limitsOf, placeDesktop } from '../nodes/placement.ts';
 import { placementNodes } from '../nodes/placementNodes.ts';
 import { insertAssignment, orderChanged, reserveAll } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import { dropMember } from './giveBack.ts';
-import { type Demand, type Member, type PoolSettings, planPool } from './plan.ts';
-import { forgetDemand, listBusyNodes, listDemand, listMembers, takeTurn } from './store.ts';
+import { type Demand, type Member, type PoolPlan, type PoolSettings, planPool } from './plan.ts';
+import { listBusyNodes, listDemand, listMembers, takeTurn } from './store.ts';
 
 /** A machine that is not ready after so long never will be. */
 const unreadyMaxMs = 900_000;
 /** What was on its way and was not heard of for so long holds nobody up. */
 const busyMaxMs = 120_000;
-const demandKeptMs = 86_400_000;
 
-/** One round: drops what is too much or spoilt, and orders at most one machine of each kind. Safe on every replica. */
+/** One round: drops what is too much or spoilt, and orders at most one machine on each node. Safe on every replica. */
 export async function keepPool(services: Services, settings: PoolSettings): Promise<void> {
-  const { database } = services;
-  const quiet = settings.membersMax === 0 && (await listMembers(database.read)).length === 0;
-  if (!quiet) await database.write((write) => keepRound(services, write, settings));
+  const { database, clock } = services;
+  // Looked at first without a transaction: most rounds change nothing.
+  const { plan } = await lookAndPlan(services, settings, database.read);
+  if (plan.add.length + plan.drop.length === 0) return;
+  await database.write(async (write) => {
+    const nowMs = clock.nowMs();
+    await takeTurn(write);
+    const { plan: now, nodes } = await lookAndPlan(services, settings, write.db);
+    for (const { assignmentId, nodeId } of now.drop) await dropMember(write, { id: assignmentId, nodeId });
+    const busy = now.add.length === 0 ? undefined : await listBusyNodes(write.db, nowMs - busyMaxMs);
+    let calm = nodes.filter((node) => node.heard && !node.cordoned && busy?.has(node.id) === false);
+    for (const kind of now.add) {
+      const nodeId = await orderMember(services, write, { kind, nodes: calm, nowMs });
+      calm = calm.filter((node) => node.id !== nodeId);
+    }
+  });
 }
 
-async function keepRound(services: Services, write: Write, settings: PoolSettings): Promise<void> {
+async function lookAndPlan(
+  services: Services,
+  settings: PoolSettings,
+  db: Reader,
+): Promise<{ plan: PoolPlan; nodes: PlacementNode[] }> {
   const nowMs = services.clock.nowMs();
-  await takeTurn(write);
-  await forgetDemand(write, nowMs - demandKeptMs);
-  const nodes = await placementNodes(write.db, nowMs);
-  const rows = await listMembers(write.db);
-  const up = nodes.filter((node) => node.heard && !node.cordoned);
+  const nodes = await placementNodes(db, nowMs);
+  const used = nodes.filter((node) => !node.cordoned);
   const seen = {
-    demand: (await listDemand(write.db)) as Demand[],
-    members: rows.map((row) => memberOf(row, nodes, nowMs)),
-    memoryMiB: up.reduce((sum, node) => sum + node.memoryMiB * services.placement.overcommit.memory, 0),
-    templateIds: newestTemplates(up),
+    demand: (await listDemand(db)) as Demand[],
+    members: (await listMembers(db)).map((row) => memberOf(row, nodes, nowMs)),
+    memoryMiB: used.reduce((sum, node) => sum + limitsOf(node, services.placement.overcommit).memoryMiB, 0),
+    templateIds: newestTemplates(used),
   };
-  const { add, drop } = planPool(settings, seen, nowMs);
-  for (const { assignmentId, nodeId } of drop) await dropMember(write, { id: assignmentId, nodeId });
-  if (add.length === 0) return;
-  const busy = await listBusyNodes(write.db, nowMs - busyMaxMs);
-  const calm = up.filter((node) => !busy.has(node.id));
-  for (const kind of add) await orderMember(services, write, { kind, nodes: calm, nowMs });
+  return { plan: planPool(settings, seen, nowMs), nodes };
 }
 
 function memberOf(row: AssignmentRow, nodes: readonly PlacementNode[], nowMs: number): Member {
@@ -48,14 +56,15 @@ function memberOf(row: AssignmentRow, nodes: readonly PlacementNode[], nowMs: nu
   const failed = fault !== undefined && fault.class !== 'retry';
   const isOff = row.presence === 'present' && row.power === 'off' && row.boot >= row.desiredBoot;
   const isLate = row.ready === 0 && row.observedMs !== null && nowMs - row.observedMs > unreadyMaxMs;
-  const cordoned = nodes.find((node) => node.id === row.nodeId)?.cordoned ?? true;
+  const node = nodes.find((each) => each.id === row.nodeId);
   return {
     assignmentId: row.id,
     poolKey: row.poolKey!,
     nodeId: row.nodeId,
     memoryMiB: row.memoryMiB,
     ready: row.ready === 1,
-    spoilt: failed || isOff || isLate || cordoned,
+    heard: node?.heard ?? false,
+    spoilt: failed || isOff || isLate || node?.cordoned === true,
   };
 }
 
@@ -73,18 +82,19 @@ async function orderMember(
   services: Services,
   write: Write,
   wish: { kind: Demand; nodes: readonly PlacementNode[]; nowMs: number },
-): Promise<void> {
+): Promise<string | undefined> {
   const { kind, nowMs } = wish;
   const places = placeDesktop({ ...kind, template: kind.templateId, nodeSelector: {} }, wish.nodes, {
     ...services.placement,
     turn: 0,
   });
-  if ('none' in places) return;
+  if ('none' in places) return undefined;
   for (const place of places) {
     if (place.network !== kind.network || !(await reserveAll(write, place, kind))) continue;
     const owner = { workspaceId: '', desktopId: null, hostName: 'waiting', timeZone: 'Etc/UTC', poolKey: kind.poolKey };
     await insertAssignment(write, newAssignment(place, kind, { ...owner, nowMs }));
     await orderChanged(write, place.nodeId);
-    return;
+    return place.nodeId;
   }
+  return undefined;
 }

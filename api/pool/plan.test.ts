@@ -20,6 +20,7 @@ const member = (poolKey: string, change: Partial<Member> = {}): Member => ({
   nodeId: 'nod_1',
   memoryMiB: 1024,
   ready: true,
+  heard: true,
   spoilt: false,
   ...change,
 });
@@ -59,6 +60,12 @@ test('what is spoilt goes and is replaced; of too many those that are not ready 
   expect([spoilt.add.length, spoilt.drop.length]).toEqual([1, 1]);
   const slow = member('a', { ready: false, assignmentId: 'asg_slow' });
   expect(plan([demand('a', 1)], [member('a'), slow]).drop).toEqual([slow]);
+});
+
+test('what waits on a node that is not heard is left alone, and serves nobody', () => {
+  const away = member('a', { heard: false });
+  expect(plan([demand('a', 1)], [away])).toMatchObject({ add: [{ poolKey: 'a' }], drop: [] });
+  expect(plan([], [away], { memoryMiB: 0 })).toEqual({ add: [], drop: [] });
 });
 
 test('a template that is gone, or a pool that was switched off, empties it', () => {

@@ -14,6 +14,8 @@ export interface Member {
   nodeId: string;
   memoryMiB: number;
   ready: boolean;
+  /** Its node is heard. One that is not may come back, so it is left alone, and serves nobody meanwhile. */
+  heard: boolean;
   /** It failed, is off, or took too long: nobody will get it. */
   spoilt: boolean;
 }
@@ -47,17 +49,16 @@ export function planPool(
   nowMs: number,
 ): PoolPlan {
   const wanted = share(settings, seen, nowMs);
-  const plan: PoolPlan = { add: [], drop: seen.members.filter((member) => member.spoilt) };
-  for (const [poolKey, members] of Map.groupBy(
-    seen.members.filter((member) => !member.spoilt),
-    (member) => member.poolKey,
-  )) {
+  const heard = seen.members.filter((member) => member.heard);
+  const plan: PoolPlan = { add: [], drop: heard.filter((member) => member.spoilt) };
+  const good = heard.filter((member) => !member.spoilt);
+  for (const [poolKey, members] of Map.groupBy(good, (member) => member.poolKey)) {
     // What is not ready yet goes first: it serves nobody.
     const worstFirst = members.toSorted((a, b) => Number(a.ready) - Number(b.ready));
     plan.drop.push(...worstFirst.slice(0, Math.max(0, members.length - (wanted.get(poolKey) ?? 0))));
   }
   for (const demand of seen.demand) {
-    const there = seen.members.filter((member) => member.poolKey === demand.poolKey && !member.spoilt).length;
+    const there = good.filter((member) => member.poolKey === demand.poolKey).length;
     if (there < (wanted.get(demand.poolKey) ?? 0)) plan.add.push(demand);
   }
   return plan;

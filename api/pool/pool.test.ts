@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { NodeDouble, NodeDoubleOptions } from '@lebureau/test/doubles/node';
 import type { ApiConfig } from '../config.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
+import { dropMember } from './giveBack.ts';
 import { keepPool } from './keeper.ts';
 
 /** Machines that wait: ordered ahead of need, got by one desktop each, nobody's until then. */
@@ -130,5 +131,40 @@ describe('the pool', () => {
     await wait((await create()).id, 'ready');
     await Promise.all([round(), round(), round()]);
     expect(await waiting()).toHaveLength(1);
+  });
+
+  test('a machine that was claimed in the meantime is not dropped', async () => {
+    await start();
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const [member] = await waiting();
+    const claimed = await create();
+    const { database } = api.api.services;
+    expect(await database.write((write) => dropMember(write, member!))).toBeUndefined();
+    expect(await wait(claimed.id, 'ready')).toMatchObject({ status: 'running' });
+  });
+
+  test('a stopped desktop that is started goes before what waits, too', async () => {
+    const node = await start({ hello: { memoryMiB: 2048 } });
+    const { id } = await create();
+    await wait(id, 'ready');
+    await api.expect('stopDesktop', 200, { method: 'POST', path: `/v1/desktops/${id}/stop` });
+    await wait(id, 'stopped');
+    for (const count of [1, 2]) {
+      await keepPool(api.api.services, settings);
+      await wait((await create()).id, 'ready').catch(() => undefined);
+      await expect.poll(async () => (await rows()).length).toBeGreaterThan(count);
+    }
+    await round();
+    await expect.poll(async () => (await reserved(node.nodeId)).reserved).toMatchObject({ memoryMiB: 2048 });
+    const busy = (await rows()).filter((row) => row.desktopId !== null && row.desktopId !== id);
+    await api.expect('deleteDesktop', 202, { method: 'DELETE', path: `/v1/desktops/${busy[0]!.desktopId}` });
+    await wait(busy[0]!.desktopId!, 'destroyed');
+    await round();
+    await untilWaiting(1);
+    await api.expect('startDesktop', 200, { method: 'POST', path: `/v1/desktops/${id}/start` });
+    expect(await wait(id, 'ready')).toMatchObject({ status: 'running' });
+    expect(await waiting()).toHaveLength(0);
   });
 });

@@ -17,7 +17,7 @@ export async function noteDemand({ db }: Write, kind: PoolKind, nowMs: number): 
 }
 
 export function listDemand(db: Reader): Promise<PoolDemandRow[]> {
-  return db.selectFrom('poolDemand').selectAll().orderBy('poolKey').limit(1000).execute();
+  return db.selectFrom('poolDemand').selectAll().orderBy('lastMs', 'desc').limit(1000).execute();
 }
 
 export async function forgetDemand({ db }: Write, beforeMs: number): Promise<void> {

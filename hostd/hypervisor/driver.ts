@@ -132,6 +132,7 @@ export interface VmSeen {
  * disk_full, memory_full: the node lacks room (retried with back-off, shown to the user).
  * hypervisor_failed: it refused or died; retried. · guest_unreachable: no channel yet or any more; retried.
  * needs_operator: no retry helps.
+ * @public part of the contract above; a Fault carries its code as text.
  */
 export type DriverFaultCode =
   | 'not_ours'

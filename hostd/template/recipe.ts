@@ -31,7 +31,7 @@ export interface Recipe {
  */
 const kernelArgs = [
   'root=/dev/vda rootfstype=ext4 rw quiet loglevel=3 vt.global_cursor_default=0 net.ifnames=0',
-  'ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:none:10.0.2.3',
+  'lebureau.network=fixed ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:none:10.0.2.3',
   // The driver's network is IPv4 only. Nothing in the guest has a profile for the security modules that are left out.
   'ipv6.disable=1 systemd.hostname=lebureau lsm=lockdown,capability,landlock,yama,bpf',
   'nmi_watchdog=0 nowatchdog audit=0 systemd.show_status=0 rd.systemd.show_status=0 noresume',

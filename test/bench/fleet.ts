@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import type { Figure } from './figure.ts';
-import { createsFigures, returnFigures, steadyFigures } from './fleetFigures.ts';
+import { createsFigures, returnFigures, steadyFigures } from '../fleet/figures.ts';
 
 /** `npm run bench:fleet [-- names…]`: prints every figure of a fleet as JSON. A figure that is missed is printed as missed. */
 

@@ -218,11 +218,11 @@ async function deleteEverything(service: Service): Promise<void> {
   );
 }
 
-export async function waitFor(condition: () => Promise<boolean>, complaint: () => string): Promise<void> {
+export async function waitFor(condition: () => Promise<boolean>, complaint: () => string, everyMs = 50): Promise<void> {
   const endMs = performance.now() + readyLimitMs;
   while (performance.now() < endMs) {
     if (await condition()) return;
-    await Bun.sleep(50);
+    await Bun.sleep(everyMs);
   }
   throw new Error(complaint());
 }

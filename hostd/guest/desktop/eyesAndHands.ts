@@ -20,7 +20,7 @@ import { XTestHands } from './xtestHands.ts';
 export interface EyesAndHandsParts {
   display: Display;
   frames: FrameStore;
-  /** A fresh connection to the socket of the guest's X server, as the user of the desktop. */
+  /** A fresh connection to the socket of the guest's X server, as root. */
   openX11: () => Promise<Duplex>;
   init: () => Promise<InitChannel>;
   clock: Clock;

@@ -17,6 +17,8 @@ export class ByteReader {
     stream.on('error', (error: Error) => this.fail(error));
     stream.on('end', () => this.fail(new Error('the stream ended')));
     stream.on('close', () => this.fail(new Error('the stream was closed')));
+    // One that is over already says so no more.
+    if (stream.destroyed || stream.readableEnded) this.fail(new Error('the stream was closed'));
   }
 
   /** Resolves with exactly `count` bytes. One call at a time. Rejects when the stream ends before. */

@@ -6,7 +6,7 @@ import type { GuestIdentity, InitChannel, InitExecRequest, InitExecResult, InitH
 import { Execution } from './execution.ts';
 import { decodeFields, encodeFields } from './fields.ts';
 import { encodeFrame, FrameReader, type Frame } from './frame.ts';
-import { Link } from './link.ts';
+import { GuestSocket } from './guestSocket.ts';
 import {
   clockMessage,
   execMessage,
@@ -123,16 +123,16 @@ export class InitClient implements InitChannel {
     await this.#whenGreeted(timeoutMs);
     const stream = this.#newStream();
     const send = (type: number, payload: Uint8Array) => this.#send(type, stream, payload);
-    const link = new Link({ send, onEnd: () => this.#pending.delete(stream) });
-    this.#pending.set(stream, { take: (frame) => link.receive(frame), fail: (reason) => link.fail(reason) });
+    const socket = new GuestSocket({ send, onEnd: () => this.#pending.delete(stream) });
+    this.#pending.set(stream, { take: (frame) => socket.receive(frame), fail: (reason) => socket.fail(reason) });
     this.#send(messageType.connect, stream, encodeFields([['path', path]]));
-    const late = setTimeout(() => link.destroy(unanswered('a connection')), timeoutMs);
+    const late = setTimeout(() => socket.destroy(unanswered('a connection')), timeoutMs);
     try {
-      await link.opened;
+      await socket.opened;
     } finally {
       clearTimeout(late);
     }
-    return link;
+    return socket;
   }
 
   close(): void {

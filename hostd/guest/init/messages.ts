@@ -22,7 +22,6 @@ export const messageType = {
   error: 0xff,
 } as const;
 
-export const protocolVersion = 1;
 const textMaxCharacters = 512;
 
 /** @param clockMs what the guest's clock shall say when it reads this. @throws Fault when a part cannot be sent. */

@@ -46,6 +46,8 @@ test('every place of every space lands on the screen, in the same order, and bac
     { width: 1280, height: 800 },
     { width: 2000, height: 99 },
   ];
+  // Told together: a hundred thousand calls of expect take seconds.
+  const wrong: object[] = [];
   for (const target of screens) {
     const maps: [CoordinateMap, number][] = [
       ...sizes.map((size): [CoordinateMap, number] => [
@@ -59,12 +61,12 @@ test('every place of every space lands on the screen, in the same order, and bac
       let last = -1;
       for (let x = 0; x < width; x += 0.37) {
         const at = map.point({ x, y: 0 });
-        expect(at.x).toBeGreaterThanOrEqual(last);
-        expect(at.x).toBeLessThan(target.width);
-        expect(Number.isInteger(at.x)).toBe(true);
-        expect(Math.abs((at.x * width) / target.width - x)).toBeLessThanOrEqual(Math.max(1, width / target.width));
+        const onScreen = Number.isInteger(at.x) && at.x >= last && at.x < target.width;
+        const back = Math.abs((at.x * width) / target.width - x);
+        if (!onScreen || back > Math.max(1, width / target.width)) wrong.push({ x, at, width, target });
         last = at.x;
       }
     }
   }
+  expect(wrong).toEqual([]);
 });

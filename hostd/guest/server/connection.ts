@@ -65,7 +65,7 @@ export class GuestConnection {
     return (await this.open()).files;
   }
 
-  /** Opens SSH in the background, so that the first who needs files or windows does not wait for the login. */
+  /** Opens SSH in the background, so that the first who needs files does not wait for the login. */
   async warm(): Promise<void> {
     (await this.open()).ssh.warm();
     this.eyes.warm();

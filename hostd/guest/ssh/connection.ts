@@ -79,11 +79,11 @@ export class SshConnection {
   }
 
   /**
-   * A stream to this Unix socket of the guest, opened by the user who is logged in. The caller ends it.
+   * A stream to the standard input and output of this command line of the guest, which ends with it. The caller ends it.
    * @throws Fault guest_unreachable
    */
-  openSocket(path: string): Promise<Duplex> {
-    return this.openChannel((client, take) => client.openssh_forwardOutStreamLocal(path, take));
+  openProgram(command: string): Promise<Duplex> {
+    return this.openChannel((client, take) => client.exec(command, take));
   }
 
   private async openChannel(ask: ChannelAsk): Promise<Duplex> {

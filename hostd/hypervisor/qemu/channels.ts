@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { Fault } from '@lebureau/kit/fault';
@@ -8,6 +8,7 @@ import { livingProcess } from './observe.ts';
 import type { ProcessIdentity } from './process.ts';
 import type { Qmp } from './qmp.ts';
 import { connectUnix } from './socket.ts';
+import { connectTcp } from '../tcp.ts';
 
 const connectTimeoutMs = 5000;
 
@@ -112,25 +113,6 @@ export function freePort(): Promise<number> {
     server.listen(0, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
-    });
-  });
-}
-
-function connectTcp(host: string, port: number): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true });
-    const refuse = (cause: unknown) => {
-      clearTimeout(timer);
-      socket.destroy();
-      reject(new Fault('guest_unreachable', 'no connection to the guest', { cause }));
-    };
-    const timer = setTimeout(() => refuse(new Error('time is up')), connectTimeoutMs);
-    socket.once('error', refuse);
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      socket.off('error', refuse);
-      socket.on('error', () => {}); // whoever holds the stream sees `close`
-      resolve(socket);
     });
   });
 }

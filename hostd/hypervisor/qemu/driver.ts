@@ -19,7 +19,7 @@ import { endAllProcesses, guestStatus, livingProcess, noteBoot, seeVm } from './
 import { startVm } from './start.ts';
 import { endStrays, slotsInUse, straysOf } from './strays.ts';
 import { TemplateShelf } from './templates.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../turns.ts';
 
 export interface QemuDriverOptions {
   /** LEBUREAU_HOME: absolute, and as root reachable by unprivileged users (mode o+x up to the root). */

@@ -22,6 +22,7 @@ import type { VmSeen, VmSpec } from '../driver.ts';
 import { runCommand } from './command.ts';
 import { openQemuDriver, type QemuDriver, type QemuDriverOptions } from './driver.ts';
 import { readBoot, vmPaths } from './files.ts';
+import { isOff } from './isOff.ts';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process.ts';
 import { Qmp } from './qmp.ts';
 import { connectUnix } from './socket.ts';
@@ -266,10 +267,9 @@ describe.skipIf(skip !== '')(`QEMU driver ${skip}`, () => {
 
   test('a guest that powers itself off, even while no driver looks, is told from one that was cut off', async () => {
     const process = await processOf('other');
-    void exec('other', 'sync; echo o > /proc/sysrq-trigger').catch(() => {});
-    await systemClock.sleep(1500);
+    await exec('other', `sync; setsid sh -c 'sleep 3; echo o > /proc/sysrq-trigger' </dev/null >/dev/null 2>&1 &`);
     await driver.close();
-    await systemClock.sleep(5000);
+    await expect.poll(() => isOff(vmPaths(home, 'other').run, process), { timeout: 60_000 }).toBe(true);
     driver = await open(home);
     const off = await until('other', (seen) => seen?.power === 'off');
     expect(off).toMatchObject({ power: 'off', boot: 2, offBecause: 'guest' });

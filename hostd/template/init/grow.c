@@ -30,7 +30,7 @@ static int file_system_size(int disk, Size *size) {
 }
 
 void grow_root(void) {
-  /* The size that was looked at before; a clone wakes up with what its template saw. */
+  /* The size that the file system fills; a clone wakes up with what its template saw. */
   static uint64_t seen_bytes;
   int disk = open("/dev/vda", O_RDONLY | O_CLOEXEC);
   uint64_t bytes;
@@ -40,8 +40,10 @@ void grow_root(void) {
   int known = changed && file_system_size(disk, &size) == 0;
   close(disk);
   if (!known) return;
-  seen_bytes = bytes;
-  if (bytes < size.blocks * size.block_size + SLACK_BYTES) return;
+  if (bytes < size.blocks * size.block_size + SLACK_BYTES) {
+    seen_bytes = bytes;
+    return;
+  }
   uint64_t blocks = bytes / size.block_size;
   if (fork() != 0) return;
   struct sched_param plain = {0};

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { buildInitProgram } from '../initProgram.ts';
 
 /** The real init program, running here against a folder instead of a guest; for tests. */
@@ -13,6 +14,8 @@ export interface GuestDouble {
   /** The next connection the program makes; it makes a new one whenever the former has ended. */
   connection(): Promise<Socket>;
   restart(): Promise<void>;
+  /** Another run of the program on its standard input and output, as it is started over SSH. */
+  overStdio(): { stream: Duplex; ended: Promise<unknown> };
   stop(): Promise<void>;
 }
 
@@ -28,10 +31,8 @@ export async function startGuestDouble(): Promise<GuestDouble> {
   const server = createServer();
   server.listen(socket);
   await once(server, 'listening');
-  const start = () =>
-    spawn(program, ['--device', `unix:${socket}`, '--root', root, '--display', join(folder, 'display')], {
-      stdio: 'inherit',
-    });
+  const options = ['--root', root, '--display', join(folder, 'display')];
+  const start = () => spawn(program, ['--device', `unix:${socket}`, ...options], { stdio: 'inherit' });
   let child = start();
   return {
     root,
@@ -39,6 +40,10 @@ export async function startGuestDouble(): Promise<GuestDouble> {
     restart: async () => {
       await end(child);
       child = start();
+    },
+    overStdio: () => {
+      const run = spawn(program, ['--device', 'stdio', ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
+      return { stream: Duplex.from({ readable: run.stdout, writable: run.stdin }), ended: once(run, 'close') };
     },
     stop: async () => {
       await end(child);

@@ -6,6 +6,7 @@ import { systemClock } from '@lebureau/kit/clock';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { InitExecRequest } from '../../guest/init/channel.ts';
 import { InitClient, openInitChannel } from '../../guest/init/client.ts';
+import { ByteReader } from '../../guest/display/byteReader.ts';
 import { encodeFrame } from '../../guest/init/frame.ts';
 import { startGuestDouble, type GuestDouble } from './guestDouble.ts';
 
@@ -190,6 +191,18 @@ test('a socket of the guest is reached, both ways, with more than any window hol
   server.close();
 });
 
+test('what a socket sent before it ended is there to be read late, and a dead stream is known as one', async () => {
+  const path = join(guest.root, 'farewell.sock');
+  const server = createServer((peer) => peer.end(Buffer.alloc(100_000, 'x'))).listen(path);
+  const link = await init.connect(path, 5000);
+  await expect.poll(() => link.readableLength).toBe(100_000);
+  let read = 0;
+  for await (const part of link) read += (part as Buffer).length;
+  expect(read).toBe(100_000);
+  await expect(new ByteReader(link).read(1)).rejects.toThrow('closed');
+  server.close();
+});
+
 test('a link that its host gives up is closed in the guest, and one whose channel breaks fails', async () => {
   const path = join(guest.root, 'open.sock');
   const peers: Socket[] = [];
@@ -254,3 +267,18 @@ function readOr(path: string): string {
     return '';
   }
 }
+
+test('over standard input and output it does the same, knows the same, and ends with its host', async () => {
+  await init.identify({ ...identity, owner: 'asg_stdio' }, 5000);
+  const { stream, ended } = guest.overStdio();
+  const other = openInitChannel(stream, systemClock);
+  expect((await other.health(5000)).identity).toBe('asg_stdio:2:0');
+  const stdin = new Uint8Array(3_000_000).map((_, i) => i % 251);
+  const result = await other.exec({
+    ...{ argv: ['cat'], user, cwd: '/', stdin },
+    ...{ timeoutMs: 10_000, outputMaxBytes: 4_000_000 },
+  });
+  expect(Buffer.from(result.stdout).equals(Buffer.from(stdin))).toBe(true);
+  other.close();
+  await ended;
+});

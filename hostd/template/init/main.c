@@ -42,6 +42,8 @@ static int device = -1, signals = -1, host = HOST_HERE, opening_tries;
 
 /* When the last bytes of the host were read. */
 static int64_t read_ms;
+/* Started by the host over SSH: input and output are the connection, and the program ends with it. */
+static int is_stdio(void) { return strcmp(options.device, "stdio") == 0; }
 
 /* Of the connection that is served; "" until a host greeted. */
 static char session[80];
@@ -102,11 +104,13 @@ static int connect_socket(const char *path) {
 }
 
 static void open_device(void) {
-  if (strncmp(options.device, "unix:", 5) == 0) device = connect_socket(options.device + 5);
+  if (is_stdio()) device = STDIN_FILENO;
+  else if (strncmp(options.device, "unix:", 5) == 0) device = connect_socket(options.device + 5);
   else device = open(options.device, O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (device < 0) return;
   fcntl(device, F_SETOWN, getpid());
-  fcntl(device, F_SETFL, O_NONBLOCK | O_ASYNC);
+  fcntl(device, F_SETFL, is_stdio() ? O_NONBLOCK : O_NONBLOCK | O_ASYNC);
+  if (is_stdio()) fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
   frame_reset_input();
   frame_reset_output();
   /* Without a session: tells a host that greeted a former run of this program that it is gone. */
@@ -118,6 +122,7 @@ static void open_device(void) {
 static void host_left(void) {
   exec_kill_all();
   link_close_all();
+  if (is_stdio()) exit(0);
   health_forget();
   frame_reset_input();
   frame_reset_output();
@@ -155,10 +160,11 @@ static void read_signals(void) {
 }
 
 static void flush_device(void) {
-  if (device >= 0 && frame_pending() > 0 && frame_flush(device) < 0) host_left();
+  int to = is_stdio() ? STDOUT_FILENO : device;
+  if (device >= 0 && frame_pending() > 0 && frame_flush(to) < 0) host_left();
 }
 
-static int device_poll(struct pollfd *poll, int *timeout_ms) {
+static int device_poll(struct pollfd *polls, int *timeout_ms) {
   if (device < 0) {
     *timeout_ms = REOPEN_MS;
     return 0;
@@ -169,9 +175,11 @@ static int device_poll(struct pollfd *poll, int *timeout_ms) {
     return 0;
   }
   short events = frame_pending() < OUT_HIGH ? POLLIN : 0;
-  if (frame_pending() > 0) events |= POLLOUT;
-  *poll = (struct pollfd){device, events, 0};
-  return 1;
+  short more = frame_pending() > 0 ? POLLOUT : 0;
+  polls[0] = (struct pollfd){device, is_stdio() ? events : events | more, 0};
+  if (!is_stdio() || !more) return 1;
+  polls[1] = (struct pollfd){STDOUT_FILENO, more, 0};
+  return 2;
 }
 
 static void device_polled(short revents) {

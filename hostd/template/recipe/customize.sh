@@ -36,6 +36,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-
   systemd-random-seed.service systemd-machine-id-commit.service systemd-firstboot.service \
   sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount \
   systemd-binfmt.service proc-sys-fs-binfmt_misc.automount sys-fs-fuse-connections.mount sys-kernel-config.mount modprobe@configfs.service modprobe@fuse.service modprobe@dm_mod.service modprobe@loop.service modprobe@efi_pstore.service modprobe@drm.service \
+  sleep.target suspend.target hibernate.target hybrid-sleep.target suspend-then-hibernate.target \
   getty@tty1.service serial-getty@ttyS0.service snapd.service; do
   systemctl mask "$unit" >/dev/null 2>&1 || true
 done

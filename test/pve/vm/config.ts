@@ -140,7 +140,3 @@ export function clonedConfig(
 export function agentEnabled(config: Config): boolean {
   return /^(?:enabled=)?(?:1|on|yes|true)(?:,|$)/.test(config.agent ?? '');
 }
-
-export function cloudInitKeys(config: Config): string[] {
-  return Object.keys(config).filter((key) => /^(?:ci|ipconfig|sshkeys|nameserver|searchdomain)/.test(key));
-}

@@ -1,9 +1,9 @@
 import { idBody, newId } from '@lebureau/kit/id';
 import type { Assignment } from '../../hostd/orders.ts';
-import { type Fleet, startFleet } from '../fleet/fleet.ts';
-import { SimulatedNode } from '../fleet/simulatedNode.ts';
-import { type Figure, figure, quantile, summary } from './figure.ts';
-import { cpuSeconds, residentMiB } from './processes.ts';
+import { type Fleet, startFleet } from './fleet.ts';
+import { SimulatedNode } from './simulatedNode.ts';
+import { type Figure, figure, quantile, summary } from '../bench/figure.ts';
+import { cpuSeconds, residentMiB } from '../bench/processes.ts';
 
 /** Figures of a fleet without machines: hostd's real code on hypervisors in memory, all of them in this process. */
 

@@ -10,7 +10,7 @@ const chunkBytes = 16 * 1024;
 const unreadMaxBytes = 4 * 2 ** 20;
 
 /** A connection to a Unix socket of the guest, over the init channel. */
-export class Link extends Duplex {
+export class GuestSocket extends Duplex {
   readonly opened: Promise<void>;
   readonly #send: (type: number, payload: Uint8Array) => void;
   readonly #onEnd: () => void;
@@ -63,7 +63,7 @@ export class Link extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.#over) this.#send(messageType.kill, new Uint8Array());
     this.#over = true;
-    this.#refuse(error ?? new Error('closed'));
+    this.#refuse(error ?? new Fault('guest_unreachable', 'the guest closed the connection'));
     this.#onEnd();
     done(error);
   }
@@ -94,10 +94,13 @@ export class Link extends Duplex {
     this.#feed();
   }
 
+  /** What was received and not read yet is still there to be read; what is still to be written never arrives. */
   #ended(): void {
     this.#over = true;
+    this.#refuse(new Fault('guest_unreachable', 'the guest closed the connection'));
     this.push(null);
-    this.destroy();
+    this.#waiting?.done();
+    this.#waiting = undefined;
   }
 }
 

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { bootDisk } from './disk.ts';
+
+test.each([
+  [
+    { boot: 'order=scsi0;ide2', scsi0: 'local:9001/base.qcow2/4101/vm.qcow2,size=1G' },
+    { slot: 'scsi0', storage: 'local', sizeMiB: 1024 },
+  ],
+  [
+    { ide2: 'local:cloudinit,media=cdrom', virtio0: 'thin:vm-1-disk-0,discard=on,size=8192M' },
+    { slot: 'virtio0', storage: 'thin', sizeMiB: 8192 },
+  ],
+  [
+    { boot: 'order=net0;virtio0', virtio0: 'thin:vm-1-disk-0,size=2T', scsi1: 'thin:x,size=1G' },
+    { slot: 'virtio0', storage: 'thin', sizeMiB: 2_097_152 },
+  ],
+  [{ ide2: 'local:cloudinit,media=cdrom' }, undefined],
+])('%o boots from %o', (config, disk) => {
+  expect(bootDisk(config)).toEqual(disk);
+});

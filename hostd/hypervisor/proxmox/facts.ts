@@ -1,0 +1,107 @@
+import { describeError } from '@lebureau/kit/fault';
+import { within } from '../../limit.ts';
+import type { NodeFacts } from '../driver.ts';
+import { SharedCall } from './sharedCall.ts';
+import type { Site } from './site.ts';
+import { bootDisk } from './disk.ts';
+import { templateSeen, templatesOf } from './templates.ts';
+
+const slowGoodMs = 60_000;
+const storageMaxMs = 4_000;
+
+interface NodeStatus {
+  cpuinfo: { cpus: number; hvm?: string | number };
+  memory: { total: number };
+}
+
+interface ClusterRow {
+  type?: string;
+  ip?: string;
+}
+
+/** What changes seldom is asked for once a minute. */
+export class PveFacts {
+  readonly #site: Site;
+  readonly #version: SharedCall<string>;
+  readonly #firewall: SharedCall<boolean>;
+  readonly #addresses: SharedCall<string[]>;
+  #diskFree = 0;
+
+  constructor(site: Site) {
+    this.#site = site;
+    const { clock } = site;
+    const { api } = site.client;
+    this.#version = new SharedCall(async () => (await api.version.$get()).version, clock, slowGoodMs);
+    this.#firewall = new SharedCall(
+      async () => Number((await api.cluster.firewall.options.$get()).enable ?? 0) === 1,
+      clock,
+      slowGoodMs,
+    );
+    this.#addresses = new SharedCall(
+      async () => {
+        const rows = (await api.cluster.status.$get()) as ClusterRow[];
+        return rows.flatMap((row) => (row.type === 'node' && row.ip !== undefined ? [row.ip] : []));
+      },
+      clock,
+      slowGoodMs,
+    );
+  }
+
+  /** The nodes' addresses and what the operator closed: IPv4, for the firewall has IPv6 closed anyway. */
+  async blocked(): Promise<string[]> {
+    const nodes = (await this.#addresses.get()).filter((address) => !address.includes(':'));
+    return [...nodes, ...this.#site.settings.guestNetwork.blocked];
+  }
+
+  async read(): Promise<NodeFacts> {
+    const { client, settings } = this.#site;
+    const node = client.api.nodes.$(settings.node);
+    const [version, status, diskFreeMiB, isFirewallOn, templates] = await Promise.all([
+      this.#version.get(),
+      node.status.$get() as unknown as Promise<NodeStatus>,
+      this.#diskFreeInTime(),
+      this.#firewall.get(),
+      templateSeen(this.#site),
+    ]);
+    return {
+      ...acceleratorOf(status),
+      hypervisorVersion: `Proxmox VE ${version}`,
+      vcpus: status.cpuinfo.cpus,
+      memoryMiB: Math.floor(status.memory.total / 2 ** 20),
+      diskFreeMiB,
+      network: isFirewallOn ? 'isolated' : 'none',
+      networkReason: isFirewallOn
+        ? 'Each guest is closed in by the firewall of Proxmox VE.'
+        : 'The firewall of the datacenter is off, so guests would not be closed in. Run `bun hostd/main.ts doctor`.',
+      templates,
+    };
+  }
+
+  /** A storage that hangs must not make the whole node silent: then what it said last is said. */
+  async #diskFreeInTime(): Promise<number> {
+    const { clock } = this.#site;
+    const limit = { clock, limitMs: storageMaxMs, code: 'hypervisor_failed', doing: 'ask the storage what is free' };
+    try {
+      this.#diskFree = await within(this.#diskFreeMiB(), limit);
+    } catch (error) {
+      this.#site.log.warn('storage did not answer', { error: describeError(error) });
+    }
+    return this.#diskFree;
+  }
+
+  /** Of the storage that clones go to: the one that is set, or that of the first template. */
+  async #diskFreeMiB(): Promise<number> {
+    const { client, settings } = this.#site;
+    const template = settings.storage === undefined ? (await templatesOf(this.#site))[0] : undefined;
+    const storage = settings.storage ?? (template && bootDisk(template.record.config)?.storage);
+    if (storage === undefined) return 0;
+    const { avail } = (await client.api.nodes.$(settings.node).storage.$(storage).status.$get()) as { avail?: number };
+    return Math.floor((avail ?? 0) / 2 ** 20);
+  }
+}
+
+function acceleratorOf({ cpuinfo }: NodeStatus): Pick<NodeFacts, 'accelerator' | 'acceleratorReason'> {
+  return String(cpuinfo.hvm ?? '1') === '1'
+    ? { accelerator: 'kvm', acceleratorReason: 'Proxmox VE runs virtual machines by KVM.' }
+    : { accelerator: 'tcg', acceleratorReason: 'The node has no hardware virtualisation (hvm in /nodes/…/status).' };
+}
