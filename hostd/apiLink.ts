@@ -37,7 +37,9 @@ export function openApiLink(config: LinkConfig, at: { clock: Clock; log: Log }):
     };
   }
   if (identity === undefined)
-    throw new Error(`This node has not joined the API at ${address}. Run: hostd join ${address} <token>`);
+    throw new Error(
+      `This node has not joined the API at ${address}. Run: npm run bun hostd/main.ts join ${address} TOKEN`,
+    );
   return remoteLink(config, { ...at, identity: { ...identity, apiAddress: address } });
 }
 

@@ -717,7 +717,7 @@ export interface paths {
         put?: never;
         /**
          * Create a token by which one node may join
-         * @description Run `hostd join <address of the node listener> <token>` on the new machine before it expires.
+         * @description Run `command` of the answer on the new machine before it expires.
          *
          *     Needs the capability `nodes:write`.
          */
@@ -11416,7 +11416,7 @@ export interface operations {
                      *         "expiresAt": "2026-11-20T10:00:00.000Z"
                      *       },
                      *       "token": "lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000",
-                     *       "command": "hostd join https://api.example.org:7443 lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000"
+                     *       "command": "npm run bun hostd/main.ts join https://api.example.org:7443 lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000"
                      *     }
                      */
                     "application/json": components["schemas"]["CreatedJoinToken"];

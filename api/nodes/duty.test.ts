@@ -2,6 +2,7 @@ import type { NodeDouble } from '@lebureau/test/doubles/node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { askTls, helloBody, joinOverTls } from '../testing/joiner.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
+import { drainNodes } from './drainLoop.ts';
 
 let api: TestApi;
 let one: NodeDouble;
@@ -76,8 +77,10 @@ test('a drain stops what runs after its grace, starts nothing, and says when it 
     cordoned: true,
     drain: { drainedAt: null },
   });
+  await drainNodes(api.api.services);
   await expect.poll(async () => (await look(desktop.id)).status).toBe('stopped');
-  await expect.poll(async () => (await nodeOf(one)).drain.drainedAt).not.toBeNull();
+  await drainNodes(api.api.services);
+  expect((await nodeOf(one)).drain.drainedAt).not.toBeNull();
   await api.expect('startDesktop', 503, { method: 'POST', path: `/v1/desktops/${desktop.id}/start` });
   await post(one, 'uncordon');
   await api.expect('startDesktop', 200, { method: 'POST', path: `/v1/desktops/${desktop.id}/start` });

@@ -47,7 +47,7 @@ export async function createJoinToken(
   return {
     joinToken: { id: row.id, nodeName: row.nodeName, expiresAt: toRfc3339(row.expiresMs) },
     token: secret,
-    command: `hostd join ${services.nodeAddress ?? 'https://<address of the node listener>'} ${secret}`,
+    command: `npm run bun hostd/main.ts join ${services.nodeAddress} ${secret}`,
   };
 }
 

@@ -19,7 +19,7 @@ export const createJoinToken = operation({
   bucket: 'control',
   capability: 'nodes:write',
   summary: 'Create a token by which one node may join',
-  description: 'Run `hostd join <address of the node listener> <token>` on the new machine before it expires.',
+  description: 'Run `command` of the answer on the new machine before it expires.',
   body: CreateJoinToken,
   bodyOptional: true,
   responses: { 201: { about: 'The token.', body: CreatedJoinToken } },

@@ -161,7 +161,7 @@ export const publicExamples: Record<string, Example> = {
     response: {
       joinToken: { id: 'jtk_01k9x3v6m8e9t2q4r6s8v0w2y4', nodeName: 'node-2', expiresAt: at },
       token: `lbj_${'A'.repeat(43)}.${'0'.repeat(64)}`,
-      command: `hostd join https://api.example.org:7443 lbj_${'A'.repeat(43)}.${'0'.repeat(64)}`,
+      command: `npm run bun hostd/main.ts join https://api.example.org:7443 lbj_${'A'.repeat(43)}.${'0'.repeat(64)}`,
     },
   },
   listNodes: { response: { data: [node], nextCursor: null } },
