@@ -41,7 +41,7 @@ function serve(first: Buffer): { stream: Duplex; server: Duplex; received: Buffe
 test('requests are pipelined and get their own replies; an error is that of its request', async () => {
   const { stream, server, received } = serve(welcome());
   const x11 = await X11Connection.connect(stream, systemClock);
-  expect(x11.setup).toEqual({ resourceBase: 0x0040_0000, keycodeMin: 8, keycodeMax: 255, root });
+  expect(x11.setup).toEqual({ resourceBase: 0x0040_0000, resourceMask: 0, keycodeMin: 8, keycodeMax: 255, root });
   x11.send(25, 0, Buffer.alloc(40));
   const [one, two, three] = [
     x11.call(43, 0, Buffer.alloc(0)),

@@ -6,6 +6,8 @@ import { ByteReader } from '../../display/byteReader.ts';
 /** What the server told when the connection was opened. */
 export interface X11Setup {
   resourceBase: number;
+  /** The bits of an id that its own client chooses; the others tell the client. */
+  resourceMask: number;
   keycodeMin: number;
   keycodeMax: number;
   root: number;
@@ -211,6 +213,7 @@ async function readSetup(reader: ByteReader): Promise<X11Setup> {
   const screenAt = 32 + vendorBytes + (-vendorBytes & 3) + body[21]! * 8;
   return {
     resourceBase: body.readUInt32LE(4),
+    resourceMask: body.readUInt32LE(8),
     keycodeMin: body[26]!,
     keycodeMax: body[27]!,
     root: body.readUInt32LE(screenAt),

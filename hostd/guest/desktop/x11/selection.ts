@@ -6,6 +6,7 @@ import { words } from './words.ts';
 const events = { propertyNotify: 28, selectionClear: 29, selectionRequest: 30, selectionNotify: 31 } as const;
 const textMaxBytes = 1_048_576;
 const answerTimeoutMs = 3_000;
+const clientsMax = 500;
 /** Below the size of the largest request of every server. */
 const chunkBytes = 65_536;
 
@@ -16,7 +17,8 @@ export class X11Clipboard {
   private readonly window: number;
   private readonly atoms: Record<AtomName, number>;
   private owned: Buffer | undefined;
-  private served = 0;
+  /** Which programs fetched what we put there, by the client bits of their windows, and how often. */
+  private readonly served = new Map<number, number>();
   private reading: Promise<unknown> = Promise.resolve();
 
   static async open(x11: X11Connection, clock: Clock): Promise<X11Clipboard> {
@@ -43,9 +45,10 @@ export class X11Clipboard {
     this.x11.onEvent((event) => this.serve(event));
   }
 
-  /** How often a program fetched what we put there. */
-  get servedCount(): number {
-    return this.served;
+  /** How often what we put there was fetched: by anybody, or by the program that owns this window. */
+  servedCount(window?: number): number {
+    if (window !== undefined) return this.served.get(this.clientOf(window)) ?? 0;
+    return [...this.served.values()].reduce((sum, count) => sum + count, 0);
   }
 
   async set(text: string): Promise<void> {
@@ -177,8 +180,17 @@ export class X11Clipboard {
     const isLatin1 = to.target === STRING;
     const data = isLatin1 ? Buffer.from(text.toString('utf8'), 'latin1') : text;
     this.change({ ...to, type: to.target === TEXT ? UTF8_STRING : to.target, format: 8 }, data);
-    this.served += 1;
+    this.countServed(this.clientOf(to.requestor));
     return true;
+  }
+
+  private clientOf(window: number): number {
+    return (window & ~this.x11.setup.resourceMask) >>> 0;
+  }
+
+  private countServed(client: number): void {
+    if (this.served.size >= clientsMax && !this.served.has(client)) this.served.clear();
+    this.served.set(client, (this.served.get(client) ?? 0) + 1);
   }
 
   /** Appends in portions, because one request has a limit and a property has none. */
