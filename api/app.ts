@@ -14,24 +14,30 @@ import { type RateLimits, RateLimiter } from './http/rateLimit.ts';
 import type { Route } from './http/route.ts';
 import { keyRoutes } from './keys/routes.ts';
 import { meRoutes } from './me/routes.ts';
-import { nodeRoutes, syncRoutes } from './nodes/routes.ts';
+import type { Peer } from './nodes/peer.ts';
+import { joinTokenRoutes } from './nodes/joinRoutes.ts';
+import { nodeRoutes } from './nodes/routes.ts';
+import { syncRoutes } from './nodes/syncRoutes.ts';
+import type { Ways } from './reach/ways.ts';
 import type { Services } from './services.ts';
 import { templateRoutes } from './templates/routes.ts';
 
 /** Calls `mayBeSilent` when this request may go on for longer than the listener leaves a connection idle. */
 export type Answerer = (request: Request, mayBeSilent?: () => void) => Response | Promise<Response>;
+/** The same for a node listener, which knows who speaks. */
+export type NodeAnswerer = (request: Request, peer: Peer) => Response | Promise<Response>;
 
 export interface Apps {
   /** The public contract. */
   public: Answerer;
   /** The node contract, for a listener of its own. */
-  node: Answerer;
+  node: NodeAnswerer;
   usage: Usage;
   readiness: Readiness;
 }
 
 /** Puts everything together. Listens to nothing and starts no timer. */
-export function composeApps(services: Services, options: { rateLimits: RateLimits }): Apps {
+export function composeApps(services: Services, options: { rateLimits: RateLimits; ways: Ways }): Apps {
   const { clock, log, database, authenticator } = services;
   const metrics = new RequestMetrics();
   const gate = new Gate({
@@ -47,31 +53,40 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
   const publicRoutes = [
     ...meRoutes(services),
     ...desktopRoutes(services),
-    ...guestRoutes(new Forwarder(services, usage)),
+    ...guestRoutes(new Forwarder(services, { usage, ways: options.ways })),
     ...templateRoutes(services),
     ...nodeRoutes(services),
+    ...joinTokenRoutes(services),
     ...keyRoutes(services),
     ...eventRoutes(services),
     ...aboutRoutes(services),
     ...healthRoutes(services, { metrics, readiness }),
   ];
+  const forPublic = mount(publicRoutes, gate, services);
+  const forNodes = mount(syncRoutes(services), gate, services);
   return {
-    public: mount(publicRoutes, gate, services),
-    node: mount(syncRoutes(services), gate, services),
+    public: (request, mayBeSilent) => forPublic(request, { mayBeSilent }),
+    node: (request, peer) => forNodes(request, { peer }),
     usage,
     readiness,
   };
 }
 
-function mount(routes: readonly Route[], gate: Gate, services: Services): Answerer {
+interface Circumstances {
+  peer?: Peer;
+  mayBeSilent?: () => void;
+}
+type Mounted = (request: Request, at: Circumstances) => Response | Promise<Response>;
+
+function mount(routes: readonly Route[], gate: Gate, services: Services): Mounted {
   const app = new Elysia({ normalize: false });
-  const silences = new WeakMap<Request, () => void>();
+  const circumstances = new WeakMap<Request, Circumstances>();
   for (const each of routes) {
     const { method, path } = each.operation;
     app.route(
       method,
       path,
-      ({ request, params }) => gate.serve(each, request, { params, mayBeSilent: silences.get(request) }),
+      ({ request, params }) => gate.serve(each, request, { params, ...circumstances.get(request) }),
       { parse: 'none' },
     );
   }
@@ -89,11 +104,11 @@ function mount(routes: readonly Route[], gate: Gate, services: Services): Answer
     });
   });
   const { fetch } = app.compile();
-  return (request, mayBeSilent) => {
+  return (request, at) => {
     const served = hasShortHost(request)
       ? new Request(request.url.replace('://', '://short-host.'), request as RequestInit)
       : request;
-    if (mayBeSilent) silences.set(served, mayBeSilent);
+    circumstances.set(served, at);
     return fetch(served);
   };
 }

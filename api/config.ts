@@ -2,18 +2,23 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { integer, oneOf, readConfig } from '@lebureau/kit/config';
 import { type Bucket, buckets } from './http/operation.ts';
+import type { PlacementPolicy } from './nodes/placement.ts';
 import type { RateLimits } from './http/rateLimit.ts';
 import type { PoolSettings } from './pool/plan.ts';
 
 export interface ApiConfig {
   home: string;
   listen: { hostname: string; port: number };
-  /** Path of the Unix socket for nodes. */
-  nodeSocket: string;
+  /** Where nodes connect: a Unix socket for this machine, TLS for others, or both. */
+  nodeListen: { socket?: string; tls?: { hostname: string; port: number } };
+  /** How nodes and other replicas reach our TLS listener, `https://host:port`; undefined: as it listens. */
+  nodeAddress: string | undefined;
+  /** Under which the keys of the node authorities lie in the database; undefined: in the home folder. */
+  nodeCaKey: string | undefined;
   databaseUrl: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   rateLimits: RateLimits;
-  overcommit: { vcpus: number; memory: number };
+  placement: Omit<PlacementPolicy, 'turn'>;
   quota: { desktopsMax: number; vcpusMax: number; memoryMiBMax: number; diskGiBMax: number };
   eventRetentionMs: number;
   /** Undefined, for tests: nobody looks after the pool. */
@@ -24,7 +29,6 @@ export interface ApiConfig {
 
 const rateLimitsDefault: RateLimits = { control: 60, input: 1200, screenshot: 1200, exec: 1200, files: 2400 };
 function schema(home: string) {
-  const count = integer(1, 1_000_000_000);
   return {
     LEBUREAU_HOME: { about: 'folder of all state', parse: absolutePath, fallback: home },
     LEBUREAU_API_LISTEN: {
@@ -32,7 +36,22 @@ function schema(home: string) {
       parse: address,
       fallback: { hostname: '127.0.0.1', port: 7070 },
     },
-    LEBUREAU_NODE_LISTEN: { about: 'where nodes connect: unix:/path', parse: unixPath, fallback: undefined },
+    LEBUREAU_NODE_LISTEN: {
+      about: 'where nodes connect: unix:/path, tls:address:port, or both by comma',
+      parse: nodeListen,
+      fallback: undefined,
+    },
+    LEBUREAU_NODE_ADDRESS: {
+      about: 'how nodes and other replicas reach the TLS listener: https://host:port',
+      parse: httpsOrigin,
+      fallback: undefined,
+    },
+    LEBUREAU_NODE_CA_KEY: {
+      about: '32 bytes in base64 that seal the keys of the node authorities; the same for every replica',
+      parse: (text: string): string | undefined => text,
+      fallback: undefined,
+      file: true,
+    },
     LEBUREAU_DATABASE_URL: {
       about: 'sqlite:/path or postgres://…',
       parse: databaseUrl,
@@ -49,30 +68,7 @@ function schema(home: string) {
       parse: rateLimits,
       fallback: rateLimitsDefault,
     },
-    LEBUREAU_VCPU_OVERCOMMIT_PERCENT: {
-      about: 'virtual processors promised, of those a node has',
-      parse: integer(10, 10_000),
-      fallback: 1600,
-    },
-    LEBUREAU_MEMORY_OVERCOMMIT_PERCENT: {
-      about: 'memory promised, of what a node has',
-      parse: integer(10, 10_000),
-      fallback: 150,
-    },
-    LEBUREAU_QUOTA_DESKTOPS: { about: 'desktops of the workspace', parse: count, fallback: 100 },
-    LEBUREAU_QUOTA_VCPUS: { about: 'virtual processors of the workspace', parse: count, fallback: 400 },
-    LEBUREAU_QUOTA_MEMORY_MIB: { about: 'memory of the workspace', parse: count, fallback: 1_048_576 },
-    LEBUREAU_QUOTA_DISK_GIB: { about: 'disk of the workspace', parse: count, fallback: 8000 },
-    LEBUREAU_POOL_MEMBERS_MAX: {
-      about: 'machines that wait, already awake, for who asks next; 0: none',
-      parse: integer(0, 10_000),
-      fallback: 4,
-    },
-    LEBUREAU_POOL_MEMORY_PERCENT: {
-      about: 'what they may hold of the memory that may be promised',
-      parse: integer(0, 100),
-      fallback: 15,
-    },
+    ...promises(),
     LEBUREAU_EVENT_RETENTION_DAYS: { about: 'how long events are kept', parse: integer(1, 3650), fallback: 30 },
     LEBUREAU_RECLAIM_AFTER_SECONDS: {
       about: 'how long a VM that nobody ordered is quarantined',
@@ -88,6 +84,47 @@ function schema(home: string) {
   };
 }
 
+/** What may be promised, of nodes and to the workspace. */
+function promises() {
+  const count = integer(1, 1_000_000_000);
+  return {
+    LEBUREAU_VCPU_OVERCOMMIT_PERCENT: {
+      about: 'virtual processors promised, of those a node has',
+      parse: integer(10, 10_000),
+      fallback: 1600,
+    },
+    LEBUREAU_MEMORY_OVERCOMMIT_PERCENT: {
+      about: 'memory promised, of what a node has',
+      parse: integer(10, 10_000),
+      fallback: 150,
+    },
+    LEBUREAU_DISK_OVERCOMMIT_PERCENT: {
+      about: 'disk promised, of what a node has; disks grow only as they are written',
+      parse: integer(10, 100_000),
+      fallback: 1000,
+    },
+    LEBUREAU_PLACEMENT: {
+      about: 'spread: new desktops go to the emptiest node; pack: to the fullest that has room',
+      parse: oneOf(['spread', 'pack']),
+      fallback: 'spread' as const,
+    },
+    LEBUREAU_QUOTA_DESKTOPS: { about: 'desktops of the workspace', parse: count, fallback: 100 },
+    LEBUREAU_QUOTA_VCPUS: { about: 'virtual processors of the workspace', parse: count, fallback: 400 },
+    LEBUREAU_QUOTA_MEMORY_MIB: { about: 'memory of the workspace', parse: count, fallback: 1_048_576 },
+    LEBUREAU_QUOTA_DISK_GIB: { about: 'disk of the workspace', parse: count, fallback: 8000 },
+    LEBUREAU_POOL_MEMBERS_MAX: {
+      about: 'machines that wait, already awake, for who asks next; 0: none',
+      parse: integer(0, 10_000),
+      fallback: 4,
+    },
+    LEBUREAU_POOL_MEMORY_PERCENT: {
+      about: 'what they may hold of the memory that may be promised',
+      parse: integer(0, 100),
+      fallback: 15,
+    },
+  };
+}
+
 /** @param environment usually `process.env`. @throws Error that lists every mistake. */
 export function readApiConfig(environment: Record<string, string | undefined> = process.env): ApiConfig {
   const root = process.getuid?.() === 0;
@@ -96,13 +133,19 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
   return {
     home,
     listen: values.LEBUREAU_API_LISTEN,
-    nodeSocket: values.LEBUREAU_NODE_LISTEN ?? join(home, 'run', 'api-node.sock'),
+    nodeListen: values.LEBUREAU_NODE_LISTEN ?? { socket: join(home, 'run', 'api-node.sock') },
+    nodeAddress: values.LEBUREAU_NODE_ADDRESS,
+    nodeCaKey: values.LEBUREAU_NODE_CA_KEY,
     databaseUrl: values.LEBUREAU_DATABASE_URL ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     rateLimits: values.LEBUREAU_RATE_LIMITS,
-    overcommit: {
-      vcpus: values.LEBUREAU_VCPU_OVERCOMMIT_PERCENT / 100,
-      memory: values.LEBUREAU_MEMORY_OVERCOMMIT_PERCENT / 100,
+    placement: {
+      overcommit: {
+        vcpus: values.LEBUREAU_VCPU_OVERCOMMIT_PERCENT / 100,
+        memory: values.LEBUREAU_MEMORY_OVERCOMMIT_PERCENT / 100,
+        disk: values.LEBUREAU_DISK_OVERCOMMIT_PERCENT / 100,
+      },
+      strategy: values.LEBUREAU_PLACEMENT,
     },
     quota: {
       desktopsMax: values.LEBUREAU_QUOTA_DESKTOPS,
@@ -129,9 +172,19 @@ function address(text: string): { hostname: string; port: number } {
   return { hostname, port: Number(port) };
 }
 
-function unixPath(text: string): string | undefined {
-  if (!text.startsWith('unix:/')) throw new Error('wants unix: and an absolute path');
-  return text.slice(5);
+function nodeListen(text: string): ApiConfig['nodeListen'] | undefined {
+  const listen: ApiConfig['nodeListen'] = {};
+  for (const part of text.split(',')) {
+    if (part.startsWith('unix:/')) listen.socket = part.slice(5);
+    else if (part.startsWith('tls:')) listen.tls = address(part.slice(4));
+    else throw new Error('wants unix: and an absolute path, or tls:address:port');
+  }
+  return listen;
+}
+
+function httpsOrigin(text: string): string | undefined {
+  if (!/^https:\/\/[^/@\s]+$/.test(text)) throw new Error('wants https://host:port');
+  return text;
 }
 
 function databaseUrl(text: string): string | undefined {

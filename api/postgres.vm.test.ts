@@ -17,6 +17,9 @@ describe('on Postgres', async () => {
   await import('./events/events.test.ts');
   await import('./guest/forward.test.ts');
   await import('./http/http.test.ts');
+  await import('./nodes/join.test.ts');
+  await import('./nodes/duty.test.ts');
+  await import('./nodes/skew.test.ts');
   await import('./nodes/observations.test.ts');
   await import('./pool/pool.test.ts');
 });

@@ -2,14 +2,19 @@ import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
 import type { Database } from './db/database.ts';
 import type { Authenticator } from './keys/auth.ts';
-import type { Overcommit } from './nodes/placement.ts';
+import type { Authority } from './nodes/authority.ts';
+import type { PlacementPolicy } from './nodes/placement.ts';
 
 /** What operations work with. */
 export interface Services {
   database: Database;
   authenticator: Authenticator;
-  overcommit: Overcommit;
+  placement: Omit<PlacementPolicy, 'turn'>;
   reclaimAfterSeconds: number;
+  /** Absent where nodes come by the Unix socket only. */
+  authority: Authority | undefined;
+  /** `https://…` of our node listener as others reach it. */
+  nodeAddress: string | undefined;
   sourceUrl: string;
   /** Aborts when the process begins to stop: what waits or follows ends then, instead of holding the end up. */
   ending: AbortSignal;

@@ -1,6 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
 import { type Apps, composeApps } from './app.ts';
@@ -9,11 +8,16 @@ import { ensureFirstKey, ensureWorkspace } from './bootstrap.ts';
 import type { ApiConfig } from './config.ts';
 import { openDatabase } from './db/open.ts';
 import { Authenticator } from './keys/auth.ts';
+import { type NodeListeners, listenNodes } from './nodes/listeners.ts';
+import { readSealKey } from './nodes/sealKey.ts';
+import { openReach, waysOf } from './reach/reach.ts';
 import type { Services } from './services.ts';
 
 export interface RunningApi {
   /** Of the public contract. */
   url: string;
+  /** Of the TLS node listener, where there is one. */
+  nodeTlsPort: number | undefined;
   apps: Apps;
   services: Services;
   /** Lets running requests end, at most `timeoutMs`, then closes everything. */
@@ -26,13 +30,15 @@ export async function openServices(
 ): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
-  const { overcommit, reclaimAfterSeconds, sourceUrl } = config;
+  const { placement, reclaimAfterSeconds, sourceUrl } = config;
   const services: Services = {
     database,
     authenticator: new Authenticator(database, at.clock),
-    overcommit,
+    placement,
     reclaimAfterSeconds,
     sourceUrl,
+    authority: await authorityFor(config, { database, clock: at.clock }),
+    nodeAddress: nodeAddressOf(config),
     ending: at.ending ?? new AbortController().signal,
     clock: at.clock,
     log: at.log,
@@ -41,15 +47,29 @@ export async function openServices(
   return services;
 }
 
+/** Loaded only where nodes come from other machines: the library of certificates is large. */
+async function authorityFor(config: ApiConfig, at: Pick<Services, 'database' | 'clock'>) {
+  if (config.nodeListen.tls === undefined) return undefined;
+  const { openAuthority } = await import('./nodes/authority.ts');
+  return openAuthority({ ...at, sealKey: readSealKey(config.home, config.nodeCaKey) });
+}
+
+function nodeAddressOf({ nodeAddress, nodeListen }: ApiConfig): string | undefined {
+  if (nodeAddress !== undefined || nodeListen.tls === undefined) return nodeAddress;
+  const { hostname, port } = nodeListen.tls;
+  return `https://${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`;
+}
+
 /** Opens the database, makes the first key, listens and starts the loops. */
 export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }): Promise<RunningApi> {
   const ending = new AbortController();
   const services = await openServices(config, { ...at, ending: ending.signal });
   const keyFile = join(config.home, 'api-key');
   if (await ensureFirstKey(services, keyFile)) at.log.info('first key made', { file: keyFile });
-  const apps = composeApps(services, { rateLimits: config.rateLimits });
+  const reach = await openReach(services, config.home);
+  const apps = composeApps(services, { rateLimits: config.rateLimits, ways: waysOf(reach) });
   const publicServer = listenPublic(apps, config);
-  const nodeServer = await listenNode(apps, config.nodeSocket);
+  const nodeListeners: NodeListeners = await listenNodes(services, apps.node, { listen: config.nodeListen, reach });
   const loops = runLoops(services, {
     usage: apps.usage,
     eventRetentionMs: config.eventRetentionMs,
@@ -57,18 +77,19 @@ export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }
     signal: ending.signal,
   });
   const url = `http://${config.listen.hostname.includes(':') ? `[${config.listen.hostname}]` : config.listen.hostname}:${publicServer.port}`;
-  at.log.info('api started', { url, nodeSocket: config.nodeSocket });
+  at.log.info('api started', { url, nodeSocket: config.nodeListen.socket, nodeTlsPort: nodeListeners.tlsPort });
   return {
     url,
+    nodeTlsPort: nodeListeners.tlsPort,
     apps,
     services,
     async stop(timeoutMs) {
       apps.readiness.draining = true;
       ending.abort();
-      const graceful = Promise.all([publicServer.stop(false), nodeServer.stop(true)]);
+      const graceful = Promise.all([publicServer.stop(false), nodeListeners.close()]);
       await Promise.race([graceful, at.clock.sleep(timeoutMs)]);
       await publicServer.stop(true);
-      await loops;
+      await Promise.all([loops, reach?.close()]);
       await services.database.close();
       at.log.info('api stopped', {});
     },
@@ -93,39 +114,4 @@ function listenPublic(apps: Apps, config: ApiConfig) {
       cause: error,
     });
   }
-}
-
-/** A socket that only its owner may open takes the place of mutual authentication. */
-async function listenNode(apps: Apps, path: string) {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
-  if (existsSync(path)) {
-    if (await answers(path)) throw new Error(`Another API listens on ${path}. Stop it first.`);
-    unlinkSync(path);
-  }
-  // Made where only its owner comes in, and moved once its mode is set.
-  const folder = mkdtempSync(`${path}-`);
-  const made = join(folder, 'socket');
-  // The types do not know it, but a Unix socket has an idle limit too, and ten seconds would cut the long poll.
-  const idleLimit: object = { idleTimeout: 120 };
-  const server = Bun.serve({
-    unix: made,
-    maxRequestBodySize: 8_388_608,
-    fetch: (request) => apps.node(request),
-    ...idleLimit,
-  });
-  chmodSync(made, 0o600);
-  renameSync(made, path);
-  rmSync(folder, { recursive: true });
-  return server;
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

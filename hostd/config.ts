@@ -6,11 +6,14 @@ import type { ProxmoxSettings } from './hypervisor/proxmox/settings.ts';
 
 export interface HostdConfig {
   home: string;
-  /** `unix:/path` or `https://…`: the API's node listener. */
-  apiAddress: string;
-  apiTls: { ca?: string; cert?: string; key?: string };
+  /** `unix:/path` or `https://…`: the API's node listener. Undefined: the one joined, else that of this machine. */
+  apiAddress: string | undefined;
   nodeName: string;
   guestSocket: string;
+  /** Where hostd serves the guest contract to an API on another machine; undefined: over a tunnel. */
+  guestListen: { hostname: string; port: number } | undefined;
+  /** How the API reaches that, where it is not as it listens. */
+  guestAddress: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   driver: 'qemu' | 'proxmox' | 'fake';
   /** Only with the driver `proxmox`. */
@@ -30,17 +33,20 @@ const schema = {
     parseAddress,
     undefined as string | undefined,
   ),
-  LEBUREAU_API_NODE_CA: variable(
-    'file with the certificate authority of the API',
-    text,
-    undefined as string | undefined,
-  ),
-  LEBUREAU_API_NODE_CERT: variable('file with the certificate of this node', text, undefined as string | undefined),
-  LEBUREAU_API_NODE_KEY: variable('file with the private key of this node', text, undefined as string | undefined),
   LEBUREAU_NODE_NAME: variable('name of this node', parseNodeName, nodeNameOf(hostname())),
   LEBUREAU_GUEST_SOCKET: variable(
     'Unix socket on which hostd serves the guest contract',
     (value) => resolve(value),
+    undefined as string | undefined,
+  ),
+  LEBUREAU_GUEST_LISTEN: variable(
+    'address:port on which hostd serves the guest contract over TLS; left out: hostd keeps a tunnel to the API',
+    parseListen,
+    undefined as { hostname: string; port: number } | undefined,
+  ),
+  LEBUREAU_GUEST_ADDRESS: variable(
+    'https://host:port by which the API reaches LEBUREAU_GUEST_LISTEN',
+    parseHttps,
     undefined as string | undefined,
   ),
   LEBUREAU_LOG_LEVEL: variable(
@@ -70,10 +76,11 @@ export function readHostdConfig(environment: Record<string, string | undefined> 
   const home = values.LEBUREAU_HOME ?? defaultHome();
   return {
     home,
-    apiAddress: values.LEBUREAU_API_NODE_ADDRESS ?? `unix:${join(home, 'run', 'api-node.sock')}`,
-    apiTls: { ca: values.LEBUREAU_API_NODE_CA, cert: values.LEBUREAU_API_NODE_CERT, key: values.LEBUREAU_API_NODE_KEY },
+    apiAddress: values.LEBUREAU_API_NODE_ADDRESS,
     nodeName: values.LEBUREAU_NODE_NAME,
     guestSocket: values.LEBUREAU_GUEST_SOCKET ?? join(home, 'run', 'guest.sock'),
+    guestListen: values.LEBUREAU_GUEST_LISTEN,
+    guestAddress: values.LEBUREAU_GUEST_ADDRESS,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     driver: values.LEBUREAU_DRIVER,
     proxmox: values.LEBUREAU_DRIVER === 'proxmox' ? readProxmoxSettings(values, values.LEBUREAU_RESOLVER) : undefined,
@@ -95,6 +102,18 @@ function defaultHome(): string {
 function parseAddress(value: string): string {
   if (!/^unix:\/.+|^https:\/\/[^/]+$/.test(value)) throw new Error('wants unix:/path or https://host[:port]');
   return value;
+}
+
+function parseHttps(value: string): string {
+  if (!/^https:\/\/[^/@\s]+$/.test(value)) throw new Error('wants https://host:port');
+  return value;
+}
+
+function parseListen(value: string): { hostname: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value) ?? [];
+  const hostname = bracketed ?? plain;
+  if (hostname === undefined || Number(port) > 65_535) throw new Error('wants address:port');
+  return { hostname, port: Number(port) };
 }
 
 function parseNodeName(value: string): string {

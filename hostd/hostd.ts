@@ -2,6 +2,7 @@ import { describeError, isFault, Fault } from '@lebureau/kit/fault';
 import { backoffMs, runLoop } from '@lebureau/kit/loop';
 import { Caretaker, type CaretakerParts } from './caretaker.ts';
 import { settled, Slots, within } from './limit.ts';
+import { checkProtocol, protocols } from './protocol.ts';
 import type { VmSeen } from './hypervisor/driver.ts';
 import type { Assignment, AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
 import { emptyQuarantine, entrustedOf, reviewStrangers, type Verdict } from './orphans.ts';
@@ -148,6 +149,7 @@ export class Hostd {
     const hello: NodeHello = {
       nodeName: this.parts.nodeName,
       version: this.parts.version,
+      protocols: [...protocols],
       guestAddress: this.parts.guestAddress,
       driver: driver.capabilities.name,
       ...facts,
@@ -155,7 +157,10 @@ export class Hostd {
       networkReason: facts.networkReason.slice(0, 500),
       ...(epoch === undefined ? {} : { epoch }),
     };
-    return inTime({ clock, signal: this.over.signal }, callLimitMs, (signal) => this.parts.desk.hello(hello, signal));
+    const patience = { clock, signal: this.over.signal };
+    const welcome = await inTime(patience, callLimitMs, (signal) => this.parts.desk.hello(hello, signal));
+    checkProtocol(welcome.protocol);
+    return welcome;
   }
 
   private async renew(): Promise<void> {

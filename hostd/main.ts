@@ -4,6 +4,7 @@ import { exitConfig } from '@lebureau/kit/config';
 import { describeError } from '@lebureau/kit/fault';
 import { createLog, type Log } from '@lebureau/kit/log';
 import packageJson from './package.json' with { type: 'json' };
+import { type ApiLink, openApiLink } from './apiLink.ts';
 import { readHostdConfig, type HostdConfig } from './config.ts';
 import { eyeHandlers } from './guest/server/eyes.ts';
 import { fileHandlers } from './guest/server/files.ts';
@@ -15,7 +16,7 @@ import { lockHome, openHome } from './home.ts';
 import { Hostd } from './hostd.ts';
 import type { Driver } from './hypervisor/driver.ts';
 import { deriveIdentity, readNodeSecret, type DerivedIdentity } from './identity.ts';
-import { connectNodeApi } from './nodeapi.ts';
+import { writeNodeIdentity } from './nodeIdentity.ts';
 import type { Assignment } from './orders.ts';
 import { reclaimRecordOf } from './reclaimrecord.ts';
 import type { WarmSize } from './warm.ts';
@@ -58,9 +59,17 @@ function configOrExit(): HostdConfig {
   }
 }
 
+/** `bun hostd/main.ts` serves; `bun hostd/main.ts join ADDRESS TOKEN` makes this machine a node of that API and ends. */
 async function main(): Promise<void> {
+  const [command, address, token] = process.argv.slice(2);
+  if (command !== undefined && command !== 'join') giveUp(`There is no ${command}. Commands: join ADDRESS TOKEN`);
   const { config, giveBackHome } = prepare();
   const log = createLog('hostd', config.logLevel);
+  if (command === 'join') {
+    await join(config, { address: address ?? '', token: token ?? '' });
+    giveBackHome();
+    return;
+  }
   try {
     const end = await runHostd(config, log);
     log.info('hostd stopped', { end });
@@ -79,8 +88,33 @@ function prepare(): { config: HostdConfig; giveBackHome: () => void } {
     openHome(config.home);
     return { config, giveBackHome: lockHome(config.home) };
   } catch (error) {
-    console.error(describeError(error));
-    process.exit(exitConfig);
+    giveUp(describeError(error));
+  }
+}
+
+async function join(config: HostdConfig, to: { address: string; token: string }): Promise<void> {
+  try {
+    if (!to.address.startsWith('https://')) throw new Error('Usage: join https://host:port TOKEN');
+    const { joinApi } = await import('./joinApi.ts');
+    const wish = { apiAddress: to.address.replace(/\/$/, ''), token: to.token, nodeName: config.nodeName };
+    const identity = await joinApi(wish, systemClock);
+    writeNodeIdentity(config.home, identity);
+    console.log(`${identity.nodeName} is node ${identity.nodeId} now. Start hostd.`);
+  } catch (error) {
+    giveUp(describeError(error));
+  }
+}
+
+function giveUp(sentence: string): never {
+  console.error(sentence);
+  process.exit(exitConfig);
+}
+
+function linkOf(config: HostdConfig, log: Log): ApiLink {
+  try {
+    return openApiLink(config, { clock: systemClock, log });
+  } catch (error) {
+    giveUp(describeError(error));
   }
 }
 
@@ -92,6 +126,7 @@ async function runHostd(config: HostdConfig, log: Log) {
       stop.abort();
     });
   }
+  const link = linkOf(config, log);
   const identities = identityCache(readNodeSecret(config.home));
   let hostd: Hostd | undefined;
   const { driver, closeDriver, fakeGuests, warm } = await openDriver(config, log, {
@@ -111,7 +146,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
   });
   hostd = new Hostd({
-    desk: connectNodeApi({ address: config.apiAddress, tls: config.apiTls }),
+    desk: link.desk,
     driver,
     guests: fakeGuests ?? connections,
     warm,
@@ -119,9 +154,9 @@ async function runHostd(config: HostdConfig, log: Log) {
     log,
     identityOf: (order, boot) => guestIdentity(identities(order.assignmentId), order, boot),
     macOf: (order) => identities(order.assignmentId).mac,
-    nodeName: config.nodeName,
+    nodeName: link.nodeName,
     version: packageJson.version,
-    guestAddress: `unix:${config.guestSocket}`,
+    guestAddress: link.guestAddress,
     effectsMax: config.effectsMax,
     reclaim: config.reclaim,
     reclaimRecord: reclaimRecordOf(config.home),
@@ -132,8 +167,10 @@ async function runHostd(config: HostdConfig, log: Log) {
   const handlers = { ...eyeHandlers, ...shellHandlers, ...fileHandlers };
   const connect = (assignmentId: string) => connections.of(assignmentId);
   const server = serveGuests({ socket: config.guestSocket, handlers, connect, clock: systemClock, log });
-  log.info('hostd started', { home: config.home, node: config.nodeName, driver: driver.capabilities.name });
+  const opened = await link.open();
+  log.info('hostd started', { home: config.home, node: link.nodeName, driver: driver.capabilities.name });
   const end = await hostd.run(stop.signal);
+  await opened.close();
   await server.close(drainLimitMs);
   connections.closeAll();
   await closeDriver();

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { Fault } from '@lebureau/kit/fault';
 import type { AssignmentList, NodeWelcome, ObservationReceipt, OrderDesk } from './orders.ts';
 
 export interface NodeApiOptions {
   /** `unix:/path` or `https://…`. */
   address: string;
-  /** Files for mutual authentication over https. */
-  tls?: { ca?: string; cert?: string; key?: string };
+  /** Over https: what to trust and who we are, asked for each call since certificates are renewed. */
+  tls?: () => object;
 }
 
 /** A list of 5,000 orders with their configuration stays far below it. */
@@ -15,7 +14,7 @@ const answerMaxBytes = 512 * 1_048_576;
 /** The node contract as a client. Time limits are the callers', by their signals. */
 export function connectNodeApi(options: NodeApiOptions): OrderDesk {
   const call = <Answer>(path: string, signal: AbortSignal, body?: unknown) =>
-    ask<Answer>(options, path, { signal, body });
+    askApi<Answer>({ address: options.address, tls: options.tls?.() }, path, { signal, body });
   return {
     hello: (hello, signal) => call<NodeWelcome>('/node/v1/hello', signal, hello),
     report: (report, signal) => call<ObservationReceipt>('/node/v1/observations', signal, report),
@@ -27,8 +26,21 @@ export function connectNodeApi(options: NodeApiOptions): OrderDesk {
   };
 }
 
-async function ask<Answer>(
+/** Asks the API to certify another key of this node. */
+export function renewCertificate(
   options: NodeApiOptions,
+  certificateRequest: string,
+  signal: AbortSignal,
+): Promise<{ certificate: string; expiresAtMs: number }> {
+  return askApi({ address: options.address, tls: options.tls?.() }, '/node/v1/certificate', {
+    signal,
+    body: { certificateRequest },
+  });
+}
+
+/** One call of the node contract. @throws Fault with the code of the API, or `api_unreachable` */
+export async function askApi<Answer>(
+  options: { address: string; tls?: object },
   path: string,
   request: { signal: AbortSignal; body?: unknown },
 ): Promise<Answer> {
@@ -40,7 +52,7 @@ async function ask<Answer>(
     body: body === undefined ? undefined : JSON.stringify(body),
     signal,
     redirect: 'error',
-    ...(isUnix ? { unix: options.address.slice('unix:'.length) } : { tls: tlsOf(options) }),
+    ...(isUnix ? { unix: options.address.slice('unix:'.length) } : { tls: options.tls }),
   }).catch((error: unknown) => {
     throw new Fault('api_unreachable', 'The API does not answer.', { cause: error });
   });
@@ -56,9 +68,4 @@ async function ask<Answer>(
     typeof code === 'string' ? code : 'api_unreachable',
     `The API answered ${response.status}: ${String(detail)}`,
   );
-}
-
-function tlsOf({ tls }: NodeApiOptions) {
-  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'));
-  return { ca: read(tls?.ca), cert: read(tls?.cert), key: read(tls?.key) };
 }

@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFileMissing } from './home.ts';
 import type { Entrusted } from './orphans.ts';
+import { replaceDurably } from './replaceDurably.ts';
 
 /** Where hostd keeps which VMs an API entrusted to it. */
 export interface ReclaimRecord {
@@ -31,7 +32,7 @@ export function reclaimRecordOf(home: string): ReclaimRecord {
     write: (entrusted) => {
       const text = JSON.stringify({ ...entrusted, entrusted: [...entrusted.entrusted].toSorted() });
       if (text === written) return;
-      replaceDurably(home, path, text);
+      replaceDurably(path, text);
       written = text;
     },
   };
@@ -46,22 +47,4 @@ function parse(text: string): Entrusted {
     // Not what is written here.
   }
   return { nodeId: 'unreadable', newest: '', entrusted: new Set() };
-}
-
-function replaceDurably(home: string, path: string, text: string): void {
-  const draft = `${path}.new`;
-  const file = openSync(draft, 'w', 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(draft, path);
-  const folder = openSync(home, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

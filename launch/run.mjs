@@ -6,6 +6,7 @@ const tasks = {
   generate: 'launch/generate.ts',
   format: 'launch/format.ts',
   bench: 'test/bench/main.ts',
+  'bench:fleet': 'test/bench/fleet.ts',
   demo: 'test/demo.ts',
 };
 const [task, ...given] = process.argv.slice(2);

@@ -60,6 +60,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/node/v1/authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the certificate by which the API is known
+         * @description Asked before anything is trusted; the join token says whether the answer is the true one.
+         */
+        get: operations["getTrustAnchor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/node/v1/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Become a node, with a token that works once */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/node/v1/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a new certificate
+         * @description The former one works until the new one was used.
+         */
+        post: operations["renewCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guest/{assignmentId}/screenshot": {
         parameters: {
             query?: never;
@@ -801,7 +858,7 @@ export interface components {
          * @description Closed list. A client takes its decisions by this.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
+        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
         ExecBody: {
             /** @description One command line for /bin/sh. */
             command: string;
@@ -898,6 +955,19 @@ export interface components {
         };
         /** @enum {string} */
         ImageFormat: "png" | "jpeg" | "webp";
+        JoinRequest: {
+            token: string;
+            nodeName: string;
+            /** @description PKCS #10 in PEM, signed by the key that shall be certified. The name in it does not count. */
+            certificateRequest: string;
+        };
+        Joined: {
+            nodeId: string;
+            /** @description Of this node, PEM. It names the node: no other row can be reached with it. */
+            certificate: string;
+            /** @description When the certificate ends; renew it before two thirds of its life. */
+            expiresAtMs: number;
+        };
         /** @description Either `key` or `keys`. */
         KeyBody: {
             /** @description A key or chord by its xdotool name: `Return`, `ctrl+a`. */
@@ -935,7 +1005,9 @@ export interface components {
             nodeName: string;
             epoch?: number;
             version: string;
-            /** @description Where hostd serves the guest contract: `unix:/path` or `https://…`. */
+            /** @description Versions of this contract that hostd speaks. Absent: 1. None in common: 409 `unsupported_version`. */
+            protocols?: number[];
+            /** @description Where hostd serves the guest contract: `unix:/path` on this machine, `https://…`, or `tunnel:` where hostd itself keeps connections open to the API. */
             guestAddress: string;
             /** @enum {string} */
             driver: "qemu" | "proxmox" | "fake";
@@ -963,6 +1035,8 @@ export interface components {
             epoch: number;
             /** @description How long a stranger is quarantined before it may be reclaimed. */
             reclaimAfterSeconds: number;
+            /** @description The version that is spoken from now on. Absent: 1. */
+            protocol?: number;
         };
         Observation: {
             /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
@@ -1128,6 +1202,16 @@ export interface components {
             width: number;
             height: number;
         };
+        RenewRequest: {
+            /** @description PKCS #10 in PEM, signed by the key that shall be certified. The name in it does not count. */
+            certificateRequest: string;
+        };
+        Renewed: {
+            /** @description The new certificate, PEM. */
+            certificate: string;
+            /** @description When the certificate ends; renew it before two thirds of its life. */
+            expiresAtMs: number;
+        };
         Screenshot: {
             frame: components["schemas"]["Frame"];
             /** @description True: nothing differs from the frame named in `since`, and `images` is empty. */
@@ -1176,6 +1260,10 @@ export interface components {
         SignalBody: {
             /** @enum {string} */
             signal: "TERM" | "KILL" | "INT" | "HUP" | "QUIT" | "USR1" | "USR2" | "STOP" | "CONT";
+        };
+        TrustAnchor: {
+            /** @description The certificate authority of the API, PEM. Its SHA-256 must be the one in the join token. */
+            authority: string;
         };
         TypeBody: {
             text: string;
@@ -1246,6 +1334,9 @@ export interface operations {
                  * @example {
                  *       "nodeName": "node-1",
                  *       "version": "0.1.0",
+                 *       "protocols": [
+                 *         1
+                 *       ],
                  *       "guestAddress": "unix:/var/lib/lebureau/run/guest.sock",
                  *       "driver": "qemu",
                  *       "accelerator": "kvm",
@@ -1284,7 +1375,8 @@ export interface operations {
                      * @example {
                      *       "nodeId": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *       "epoch": 3,
-                     *       "reclaimAfterSeconds": 600
+                     *       "reclaimAfterSeconds": 600,
+                     *       "protocol": 1
                      *     }
                      */
                     "application/json": components["schemas"]["NodeWelcome"];
@@ -1300,7 +1392,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `epoch_superseded` Another hostd has taken over this node. */
+            /** @description `node_refused` The node may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `epoch_superseded` Another hostd has taken over this node. `unsupported_version` The two sides share no version of the contract. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -1421,6 +1523,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `node_refused` The node may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
@@ -1517,11 +1629,278 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `node_refused` The node may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
                     "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTrustAnchor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The certificate. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "authority": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrustAnchor"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000",
+                 *       "nodeName": "node-1",
+                 *       "certificateRequest": "-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n"
+                 *     }
+                 */
+                "application/json": components["schemas"]["JoinRequest"];
+            };
+        };
+        responses: {
+            /** @description The node and its certificate. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "nodeId": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "certificate": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+                     *       "expiresAtMs": 1797592000000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Joined"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `join_refused` The join token is not good. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "certificateRequest": "-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RenewRequest"];
+            };
+        };
+        responses: {
+            /** @description The new certificate. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "certificate": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+                     *       "expiresAtMs": 1797592000000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Renewed"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `node_refused` The node may not do that. */
+            403: {
+                headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -6,6 +6,8 @@ import { purgeEvents } from '../events/store.ts';
 import { keptMs } from '../http/idempotency.ts';
 import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
+import { drainNodes } from '../nodes/drainLoop.ts';
+import { purgeJoins } from '../nodes/join.ts';
 import { keepPool } from '../pool/keeper.ts';
 import { forgetDemand } from '../pool/store.ts';
 import type { PoolSettings } from '../pool/plan.ts';
@@ -28,6 +30,7 @@ export async function runLoops(services: Services, settings: LoopSettings): Prom
   const common = { clock, log, signal: settings.signal, backoffMaxMs: 30_000 };
   await Promise.all([
     runLoop({ ...common, name: 'expiry', intervalMs: 2000 }, () => expireDesktops(services, settings.usage)),
+    runLoop({ ...common, name: 'drain', intervalMs: 2000 }, () => drainNodes(services)),
     pool && runLoop({ ...common, name: 'pool', intervalMs: 2000 }, () => keepPool(services, pool)),
     runLoop({ ...common, name: 'lastUsed', intervalMs: 15_000 }, () => writeLastUsed(services)),
     runLoop({ ...common, name: 'purge', intervalMs: 600_000 }, () => purge(services, settings.eventRetentionMs)),
@@ -56,6 +59,7 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
   const { database, clock } = services;
   const nowMs = clock.nowMs();
   await database.write(async ({ db }) => {
+    await purgeJoins(db, nowMs);
     await db
       .deleteFrom('idempotency')
       .where('createdMs', '<', nowMs - keptMs)

@@ -210,4 +210,45 @@ const pool: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool];
+const fleet: Migration = {
+  name: '0003-fleet',
+  async up(db) {
+    const nodes = db.schema.alterTable('nodes');
+    await nodes.addColumn('labelsJson', text, (column) => column.notNull().defaultTo('{}')).execute();
+    await nodes.addColumn('diskMiB', int, (column) => column.notNull().defaultTo(0)).execute();
+    for (const name of ['joinedMs', 'drainMs', 'drainedMs', 'fencedMs', 'decommissionedMs'])
+      await nodes.addColumn(name, int).execute();
+    // The first key may do everything, also what is new.
+    await sql`update "apiKeys" set "capabilitiesJson" = replace("capabilitiesJson", '"nodes:read"]', '"nodes:read","nodes:write"]')
+      where "createdBy" is null and "restrictionJson" is null`.execute(db);
+    await createTable(db, 'authorities', { name: text, certificatePem: text, keySealed: text, createdMs: int });
+    await index(db, 'authoritiesName', { table: 'authorities', columns: ['name'], unique: true });
+    await createTable(db, 'joinTokens', {
+      id: text,
+      workspaceId: text,
+      hash: text,
+      'nodeName?': text,
+      'nodeId?': text,
+      labelsJson: text,
+      createdBy: text,
+      createdMs: int,
+      expiresMs: int,
+      'usedMs?': int,
+    });
+    await index(db, 'joinTokensHash', { table: 'joinTokens', columns: ['hash'], unique: true });
+    await createTable(db, 'nodeCertificates', {
+      serial: text,
+      nodeId: text,
+      createdMs: int,
+      expiresMs: int,
+      'revokedMs?': int,
+    });
+    await index(db, 'nodeCertificatesSerial', { table: 'nodeCertificates', columns: ['serial'], unique: true });
+    await index(db, 'nodeCertificatesOfNode', { table: 'nodeCertificates', columns: ['nodeId'] });
+    await index(db, 'desktopLabelsByValue', { table: 'desktopLabels', columns: ['workspaceId', 'name', 'value'] });
+    await createTable(db, 'tunnels', { nodeId: text, replicaId: text, replicaAddress: text, heardMs: int });
+    await index(db, 'tunnelsNode', { table: 'tunnels', columns: ['nodeId'], unique: true });
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool, fleet];

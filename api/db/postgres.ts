@@ -59,7 +59,8 @@ async function writeRepeated<Result>(
     try {
       const result = await db.transaction().execute(async (tx) => {
         const value = await body({ db: tx, select: selectorOn(tx), wake: (topic) => topics.add(topic) });
-        for (const topic of topics) await sql`select pg_notify(${channel}, ${topic})`.execute(tx);
+        if (topics.size > 0)
+          await sql`select pg_notify(${channel}, topic) from unnest(${[...topics]}::text[]) as topic`.execute(tx);
         return value;
       });
       for (const topic of topics) wakeups.wake(topic);

@@ -10,6 +10,10 @@ export interface Tables {
   events: EventRow;
   idempotency: IdempotencyRow;
   counters: { name: string; value: number };
+  authorities: AuthorityRow;
+  joinTokens: JoinTokenRow;
+  nodeCertificates: NodeCertificateRow;
+  tunnels: TunnelRow;
   migrations: { name: string; appliedMs: number };
 }
 
@@ -65,6 +69,63 @@ export interface NodeRow {
   helloJson: string;
   strangersJson: string;
   createdMs: number;
+  /** Given by people; what `nodeSelector` of a new desktop is compared with. */
+  labelsJson: string;
+  /** Free disk when it held least, which is what it has for desktops. */
+  diskMiB: number;
+  /** When it joined by a token; null: it is on this machine and comes by the Unix socket. */
+  joinedMs: number | null;
+  /** When what runs there is stopped; null: not being drained. */
+  drainMs: number | null;
+  /** When nothing ran there any more. */
+  drainedMs: number | null;
+  /** When a person said that it is off. */
+  fencedMs: number | null;
+  /** When it was taken out of service for good. */
+  decommissionedMs: number | null;
+}
+
+/** A certificate authority of ours, shared by all replicas. */
+export interface AuthorityRow {
+  name: string;
+  certificatePem: string;
+  /** Sealed with a key that is never in the database. */
+  keySealed: string;
+  createdMs: number;
+}
+
+export interface JoinTokenRow {
+  id: string;
+  workspaceId: string;
+  /** SHA-256 of the secret, hexadecimal. */
+  hash: string;
+  /** The only name that may join with it; null: any that is free. */
+  nodeName: string | null;
+  /** The node that comes back with it under its own id; null: a new one. */
+  nodeId: string | null;
+  labelsJson: string;
+  createdBy: string;
+  createdMs: number;
+  expiresMs: number;
+  usedMs: number | null;
+}
+
+export interface NodeCertificateRow {
+  /** Hexadecimal, lower case. */
+  serial: string;
+  nodeId: string;
+  createdMs: number;
+  expiresMs: number;
+  revokedMs: number | null;
+}
+
+/** Which replica a node without an address of its own has called. */
+export interface TunnelRow {
+  nodeId: string;
+  replicaId: string;
+  /** Where the other replicas reach that one. */
+  replicaAddress: string;
+  heardMs: number;
 }
 
 export interface DesktopRow {

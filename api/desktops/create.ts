@@ -14,10 +14,11 @@ import {
   placeDesktop,
   suitableNodes,
 } from '../nodes/placement.ts';
-import { placementNodes } from '../nodes/placementNodes.ts';
-import { addReservedDisk, insertAssignment, orderChanged, reserve } from '../nodes/store.ts';
+import { type Likeness, placementNodes } from '../nodes/placementNodes.ts';
+import { insertAssignment, orderChanged, reserveAll } from '../nodes/store.ts';
 import { claimReady } from '../pool/claim.ts';
 import { giveBackMember } from '../pool/giveBack.ts';
+import type { PoolKind } from '../pool/kind.ts';
 import { noteDemand } from '../pool/store.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
@@ -47,10 +48,9 @@ export async function createDesktop(
   const nowMs = services.clock.nowMs();
   const wish = wishOf(from.body, caller);
   const desktop = newDesktop(wish, { workspaceId: caller.workspaceId, nowMs });
-  const { assignment, templateName } = await machineFor(services, write, { wish, desktop });
+  const { assignment, templateName, kind } = await machineFor(services, write, { wish, desktop });
   Object.assign(desktop, { assignmentId: assignment.id, nodeId: assignment.nodeId, templateName });
   await insertDesktop(write, desktop, wish.labels);
-  checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
   await record(write, services.clock, {
     type: 'desktop.created',
     workspaceId: caller.workspaceId,
@@ -60,6 +60,9 @@ export async function createDesktop(
     data: { name: desktop.name, hardware: wish.hardware, templateId: assignment.templateId },
   });
   const view = await findDesktop(write, { workspaceId: caller.workspaceId, restriction: null }, desktop.id);
+  // Last, since every other create waits for these two rows until this one is committed.
+  await noteDemand(write, kind, nowMs);
+  checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
   return view!;
 }
 
@@ -74,6 +77,10 @@ function wishOf(body: Static<typeof CreateDesktop>, caller: Caller): Wish {
   if (body.timeZone !== undefined && !isTimeZone(body.timeZone)) {
     throw invalid([{ pointer: '/timeZone', code: 'invalid', message: 'wants an IANA time zone such as Europe/Paris' }]);
   }
+  const labels = { ...body.labels, ...caller.restriction?.labels };
+  if (body.spreadBy !== undefined && labels[body.spreadBy] === undefined) {
+    throw invalid([{ pointer: '/spreadBy', code: 'not_one_of', message: 'wants the name of one of `labels`' }]);
+  }
   if (caller.restriction?.desktopIds) {
     throw new Fault('capability_missing', 'This key is restricted to certain desktops and creates none.', {
       members: { capability: 'desktop:create' },
@@ -84,7 +91,7 @@ function wishOf(body: Static<typeof CreateDesktop>, caller: Caller): Wish {
     size,
     hardware: body.hardware ?? sizes[size!],
     ttlSeconds: body.ephemeral ? (body.ttlSeconds ?? ttlSecondsDefault) : null,
-    labels: { ...body.labels, ...caller.restriction?.labels },
+    labels,
     body,
   };
 }
@@ -118,15 +125,19 @@ function checkQuota(workspace: WorkspaceRow): void {
 interface Machine {
   assignment: AssignmentRow;
   templateName: string;
+  /** What was asked for, as the pool counts it. */
+  kind: PoolKind;
 }
 
 /** One that waits in the pool, else a new one on the best node; the next best when another request was faster. */
 async function machineFor(services: Services, write: Write, of: { wish: Wish; desktop: DesktopRow }): Promise<Machine> {
   const { wish, desktop } = of;
   const nowMs = services.clock.nowMs();
-  const nodes = await placementNodes(write.db, nowMs);
+  const likeness = likenessOf(wish, desktop.workspaceId);
+  const nodes = await placementNodes(write.db, nowMs, likeness);
   requireTemplate(wish.body.template, nodes);
-  const asked = { ...wish.hardware, template: wish.body.template, network: wish.body.network };
+  const { template, network, nodeSelector = {} } = wish.body;
+  const asked = { ...wish.hardware, template, network, nodeSelector };
   const suitable = suitableNodes(asked, nodes);
   if ('none' in suitable) throw new Fault('no_capacity', suitable.none, { retryAfterSeconds: 5 });
   const owner = {
@@ -136,15 +147,24 @@ async function machineFor(services: Services, write: Write, of: { wish: Wish; de
     timeZone: desktop.timeZone,
   };
   const kind = { ...wish.hardware, templateId: suitable.template.id, network: suitable.network };
-  await noteDemand(write, kind, nowMs);
-  const waiting = await claimReady(write, { kind, nodes: suitable.nodes, owner });
-  if (waiting !== undefined) return { assignment: waiting, templateName: suitable.template.name };
-  const place = await takePlace(services, write, { asked, nodes: suitable.nodes });
+  const waiting = await claimReady(write, { kind, nodes: leastAlike(suitable.nodes), owner });
+  if (waiting !== undefined) return { assignment: waiting, templateName: suitable.template.name, kind };
+  const place = await takePlace(services, write, { asked, nodes: suitable.nodes, likeness });
   const assignment = newAssignment(place, wish.hardware, { ...owner, poolKey: null, nowMs });
-  await addReservedDisk(write, place.nodeId, wish.hardware.diskGiB);
   await insertAssignment(write, assignment);
   await orderChanged(write, place.nodeId);
-  return { assignment, templateName: place.template.name };
+  return { assignment, templateName: place.template.name, kind };
+}
+
+function likenessOf(wish: Wish, workspaceId: string): Likeness | undefined {
+  const name = wish.body.spreadBy;
+  return name === undefined ? undefined : { workspaceId, name, value: wish.labels[name]! };
+}
+
+/** A machine that waits elsewhere would put those together that shall be kept apart. */
+function leastAlike(nodes: readonly PlacementNode[]): PlacementNode[] {
+  const least = Math.min(...nodes.map((node) => node.alike));
+  return nodes.filter((node) => node.alike === least);
 }
 
 function requireTemplate(template: string | undefined, nodes: readonly PlacementNode[]): void {
@@ -156,20 +176,22 @@ function requireTemplate(template: string | undefined, nodes: readonly Placement
 async function takePlace(
   services: Services,
   write: Write,
-  wish: { asked: PlacementWish; nodes: readonly PlacementNode[] },
+  wish: { asked: PlacementWish; nodes: readonly PlacementNode[]; likeness: Likeness | undefined },
 ): Promise<Placement> {
-  const { asked } = wish;
+  const { asked, likeness } = wish;
+  const policy = { ...services.placement, turn: Math.floor(Math.random() * 1_000_000) };
   let { nodes } = wish;
   for (;;) {
-    const places = placeDesktop(asked, nodes, services.overcommit);
-    for (const place of 'none' in places ? [] : places) if (await reserve(write, place, asked)) return place;
+    const places = placeDesktop(asked, nodes, policy);
+    for (const place of 'none' in places ? [] : places) if (await reserveAll(write, place, asked)) return place;
     // Who asks for a desktop goes before what only waits for somebody to ask.
-    if (!(await giveBackMember(write, { nodes, need: asked, overcommit: services.overcommit }))) {
+    if (!(await giveBackMember(write, { nodes, need: asked, overcommit: policy.overcommit }))) {
       const detail = 'none' in places ? places.none : 'Every node filled up just now.';
       throw new Fault('no_capacity', detail, { retryAfterSeconds: 'none' in places ? 5 : 1 });
     }
     const still = new Set(nodes.map((node) => node.id));
-    nodes = (await placementNodes(write.db, services.clock.nowMs())).filter((node) => still.has(node.id));
+    const now = await placementNodes(write.db, services.clock.nowMs(), likeness);
+    nodes = now.filter((node) => still.has(node.id));
   }
 }
 

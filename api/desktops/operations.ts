@@ -5,6 +5,7 @@ import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
+import { closeOrder } from '../nodes/closeOrder.ts';
 import { limitsOf } from '../nodes/placement.ts';
 import { placementNodes } from '../nodes/placementNodes.ts';
 import { changeOrder, orderChanged, reserve } from '../nodes/store.ts';
@@ -22,7 +23,8 @@ import {
   markExpired,
   replaceLabels,
 } from './store.ts';
-import { type DesktopView, etagOf, factsOf, nodeSilentMs } from './view.ts';
+import { type DesktopView, etagOf, factsOf, isAway, nodeSilentMs } from './view.ts';
+import { desktopTopic } from './topic.ts';
 import type { DesktopHead, WireCache } from './wireCache.ts';
 
 export interface Act {
@@ -32,10 +34,6 @@ export interface Act {
   desktopId: string;
   /** The If-Match header. */
   ifMatch?: string | null;
-}
-
-export function desktopTopic(desktopId: string): string {
-  return `desktop ${desktopId}`;
 }
 
 /** @throws Fault `not_found` for what is not there or not for this caller */
@@ -128,6 +126,8 @@ export async function changeLife(
   const nowMs = services.clock.nowMs();
   demand(view, act.action, nowMs);
   const running = act.action !== 'stop';
+  if (running && view.drainMs !== null)
+    throw new Fault('no_capacity', 'The node of this desktop is being drained; nothing starts there now.');
   if (running && view.holdsMemory === 0) await holdMemory(services, write, view);
   await changeOrder(write, view.assignmentId, {
     desired: running ? 'running' : 'stopped',
@@ -167,6 +167,13 @@ async function destroy(services: Services, write: Write, of: { act: Act; view: D
   await changeOrder(write, view.assignmentId, { desired: 'deleted' });
   await changeDesktop(write, { id: view.id }, { deletedMs: services.clock.nowMs() });
   await tell(services, write, { act, type: 'desktop.destroying' });
+  if (!isAway(view, services.clock.nowMs())) return;
+  const order = await write.db
+    .selectFrom('assignments')
+    .selectAll()
+    .where('id', '=', view.assignmentId)
+    .executeTakeFirst();
+  if (order !== undefined) await closeOrder(services, write, order);
 }
 
 async function lookForChange(write: Write, act: Act): Promise<DesktopView> {
@@ -200,12 +207,19 @@ function demand(view: DesktopView, action: Action, nowMs: number): void {
 }
 
 async function holdMemory(services: Services, write: Write, view: DesktopView): Promise<void> {
-  const { overcommit, clock } = services;
+  const { overcommit } = services.placement;
   for (;;) {
-    const nodes = (await placementNodes(write.db, clock.nowMs())).filter((node) => node.id === view.nodeId);
+    const nodes = (await placementNodes(write.db, services.clock.nowMs())).filter((node) => node.id === view.nodeId);
     const limits = limitsOf(nodes[0]!, overcommit);
     if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
-    if (!(await giveBackMember(write, { nodes, need: view, overcommit }))) break;
+    if (
+      !(await giveBackMember(write, {
+        nodes,
+        need: { vcpus: view.vcpus, memoryMiB: view.memoryMiB, diskGiB: 0 },
+        overcommit,
+      }))
+    )
+      break;
   }
   throw new Fault('no_capacity', 'The node of this desktop has no room to start it now.', { retryAfterSeconds: 5 });
 }

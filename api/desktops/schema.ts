@@ -87,6 +87,18 @@ export const CreateDesktop = t.Object(
     template: t.Optional(t.String({ minLength: 1, maxLength: 100, description: 'Id or name. Default: the newest.' })),
     labels: t.Optional(Labels),
     network: t.Optional(t.Word(['internet', 'none'], { description: 'Default internet.' })),
+    nodeSelector: t.Optional(
+      t.Record(t.String({ pattern: labelName }), t.String({ maxLength: 255 }), {
+        maxProperties: 8,
+        description: 'Labels that its node must have.',
+      }),
+    ),
+    spreadBy: t.Optional(
+      t.String({
+        pattern: labelName,
+        description: 'Name of one of its `labels`: nodes that hold few desktops with the same value come first.',
+      }),
+    ),
     ephemeral: t.Optional(t.Boolean({ description: 'Default false.' })),
     ttlSeconds: t.Optional(
       t.Integer({

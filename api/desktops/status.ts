@@ -65,7 +65,9 @@ const table: Record<Status, readonly Action[]> = {
   unknown: ['delete'],
 };
 const lost: readonly Action[] = ['delete'];
+/** Faults after which there is nothing to start. */
+const lostCodes: ReadonlySet<string> = new Set(['vm_missing', 'node_fenced']);
 
 export function allowedActionsOf(status: Status, facts: Pick<StatusFacts, 'fault'>): readonly Action[] {
-  return status === 'error' && facts.fault?.code === 'vm_missing' ? lost : table[status];
+  return status === 'error' && lostCodes.has(facts.fault?.code ?? '') ? lost : table[status];
 }

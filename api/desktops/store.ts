@@ -10,6 +10,9 @@ const columns = [
   ...assignmentColumns.map((name) => `a."${name}"`),
   'n."heardMs"',
   'n."guestAddress"',
+  'n."drainMs"',
+  'n."fencedMs"',
+  'n."decommissionedMs"',
 ].join(', ');
 const from =
   'from "desktops" d join "assignments" a on a."id" = d."assignmentId" join "nodes" n on n."id" = a."nodeId"';

@@ -52,7 +52,13 @@ export const assignmentColumns = [
 
 /** A desktop, its assignment and when its node was last heard, in one row. */
 export type DesktopView = Pick<DesktopRow, (typeof desktopColumns)[number]> &
-  Pick<AssignmentRow, (typeof assignmentColumns)[number]> & { heardMs: number; guestAddress: string };
+  Pick<AssignmentRow, (typeof assignmentColumns)[number]> & {
+    heardMs: number;
+    guestAddress: string;
+    drainMs: number | null;
+    fencedMs: number | null;
+    decommissionedMs: number | null;
+  };
 
 export interface ObservedFault {
   code: string;
@@ -60,7 +66,34 @@ export interface ObservedFault {
   class: 'retry' | 'fail' | 'operator';
 }
 
+/** Its node is not expected to be heard again: a person said that it is off, or gone for good. */
+export function isAway(view: DesktopView, nowMs: number): boolean {
+  return view.decommissionedMs !== null || (view.fencedMs !== null && !isHeard(view, nowMs));
+}
+
+function isHeard(view: DesktopView, nowMs: number): boolean {
+  return nowMs - view.heardMs < nodeSilentMs;
+}
+
+const gone: ObservedFault = {
+  code: 'vm_missing',
+  message: 'Its node was decommissioned. Its disk was there; delete the desktop.',
+  class: 'fail',
+};
+const fenced: ObservedFault = {
+  code: 'node_fenced',
+  message: 'A person declared its node off. It goes on when the node comes back; deleting it gives it up.',
+  class: 'fail',
+};
+
 export function factsOf(view: DesktopView, nowMs: number): StatusFacts & { fault: ObservedFault | null } {
+  const facts = observedFacts(view, nowMs);
+  if (!isAway(view, nowMs)) return facts;
+  const fault = view.decommissionedMs === null ? fenced : gone;
+  return { ...facts, fault, observedGeneration: facts.generation, nodeHeard: true };
+}
+
+function observedFacts(view: DesktopView, nowMs: number): StatusFacts & { fault: ObservedFault | null } {
   return {
     desired: view.desired as StatusFacts['desired'],
     desiredBoot: view.desiredBoot,
@@ -72,7 +105,7 @@ export function factsOf(view: DesktopView, nowMs: number): StatusFacts & { fault
     cloneSeen: view.cloneSeen === 1,
     fault: view.faultJson === null ? null : (JSON.parse(view.faultJson) as ObservedFault),
     destroyed: view.destroyedMs !== null,
-    nodeHeard: nowMs - view.heardMs < nodeSilentMs,
+    nodeHeard: isHeard(view, nowMs),
   };
 }
 

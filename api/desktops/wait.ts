@@ -1,6 +1,7 @@
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
-import { desktopTopic, getDesktop } from './operations.ts';
+import { getDesktop } from './operations.ts';
+import { desktopTopic } from './topic.ts';
 import type { GetDesktopQuery } from './schema.ts';
 import type { Status } from './status.ts';
 import type { Scope } from './store.ts';

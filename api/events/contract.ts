@@ -16,6 +16,14 @@ export const eventTypes = [
   'desktop.destroyed',
   'key.created',
   'key.revoked',
+  'node.joined',
+  'node.updated',
+  'node.cordoned',
+  'node.uncordoned',
+  'node.draining',
+  'node.drained',
+  'node.fenced',
+  'node.decommissioned',
 ] as const;
 
 export const Event = t.Object({

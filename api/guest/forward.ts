@@ -6,6 +6,7 @@ import type { Usage } from '../desktops/usage.ts';
 import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
 import { problems } from '../http/problems.ts';
 import type { Call } from '../http/route.ts';
+import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
 import type { GuestOperation } from './contract.ts';
 
@@ -35,10 +36,12 @@ interface ForwardParams {
 export class Forwarder {
   readonly #services: Services;
   readonly #usage: Usage;
+  readonly #ways: Ways;
 
-  constructor(services: Services, usage: Usage) {
+  constructor(services: Services, at: { usage: Usage; ways: Ways }) {
     this.#services = services;
-    this.#usage = usage;
+    this.#usage = at.usage;
+    this.#ways = at.ways;
   }
 
   async forward(operation: GuestOperation, call: Call<ForwardParams>): Promise<Response> {
@@ -75,14 +78,14 @@ export class Forwarder {
     const { request, requestId, params } = call;
     const { pathname, search } = new URL(request.url);
     const path = pathname.slice(pathname.indexOf(params.desktopId) + params.desktopId.length);
-    const base = baseOf(view.guestAddress);
+    const unix = await this.#ways.socketOf(view);
     const slow = operation.bucket === 'exec' || operation.bucket === 'input' || operation.body === 'octets';
     const headersWithin = new AbortController();
     const timer = setTimeout(() => headersWithin.abort(), slow ? longAnswerTimeoutMs : answerTimeoutMs);
     if (operation.body === 'octets') clearTimeout(timer);
     try {
-      return await fetch(`${base.origin}/guest/${view.assignmentId}${path}${search}`, {
-        ...(base.unix === undefined ? {} : { unix: base.unix }),
+      return await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
+        unix,
         method: operation.method,
         headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId },
         body: operation.body === 'octets' ? request.body : call.bytes,
@@ -117,12 +120,6 @@ function demandReady(view: DesktopView, nowMs: number): void {
   if (['pending', 'booting', 'running'].includes(status))
     throw new Fault('not_ready', `The desktop is ${status} and not ready yet.`, { retryAfterSeconds: 1, members });
   throw new Fault('wrong_state', `The desktop is ${status}; it must be running.`, { members });
-}
-
-function baseOf(guestAddress: string): { origin: string; unix?: string } {
-  return guestAddress.startsWith('unix:')
-    ? { origin: 'http://node', unix: guestAddress.slice(5) }
-    : { origin: guestAddress.replace(/\/$/, '') };
 }
 
 function picked(headers: Headers, names: readonly string[]): Record<string, string> {

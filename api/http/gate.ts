@@ -15,6 +15,7 @@ import {
   outcomeUnknown,
   release,
 } from './idempotency.ts';
+import type { Peer } from '../nodes/peer.ts';
 import type { RequestMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
 import { problemResponse } from './problem.ts';
@@ -49,7 +50,11 @@ export class Gate {
    * Answers one request; every failure becomes a problem. `mayBeSilent` is called once the caller is known and a JSON
    * body was read: what follows bounds itself and may take longer than a connection is left idle.
    */
-  async serve(route: Route, request: Request, at: { params: unknown; mayBeSilent?: () => void }): Promise<Response> {
+  async serve(
+    route: Route,
+    request: Request,
+    at: { params: unknown; peer?: Peer; mayBeSilent?: () => void },
+  ): Promise<Response> {
     const { metrics, clock } = this.#options;
     const startMs = clock.monotonicMs();
     const requestId = requestIdOf(request, clock);
@@ -81,6 +86,10 @@ export class Gate {
         error instanceof RateLimited ? { ...at.headers, ...error.headers } : at.headers,
       );
     }
+    if (isOverload(error)) {
+      this.#options.log.warn('database overloaded', { requestId, operationId });
+      return problemResponse(new Fault('unavailable', 'The database is busy.'), requestId, at.headers);
+    }
     const stack = error instanceof Error ? error.stack : undefined;
     this.#options.log.error('request broke', { requestId, operationId, error: describeError(error), stack });
     return problemResponse(new Fault('internal', 'Something broke on our side.'), requestId, at.headers);
@@ -92,6 +101,7 @@ export class Gate {
       request: Request;
       requestId: string;
       params: unknown;
+      peer?: Peer;
       headers: Record<string, string>;
       mayBeSilent?: () => void;
     },
@@ -99,6 +109,7 @@ export class Gate {
     const { request, requestId, headers } = at;
     const { operation } = route;
     const caller = await this.#admit(operation, request, headers);
+    demandIdentity(operation, at.peer);
     const params = operation.params ? validate(operation.params, at.params, '/path') : undefined;
     const wanted = operation.query ?? noQuery;
     const query = validate(wanted, parseQuery(wanted, request.url), '/query');
@@ -108,7 +119,7 @@ export class Gate {
         : undefined;
     if (operation.method !== 'GET') at.mayBeSilent?.();
     const body = bytes === undefined ? undefined : bodyOf(operation, bytes, request);
-    const call: Call = { request, requestId, caller, params, query, body, bytes };
+    const call: Call = { request, requestId, caller, peer: at.peer, params, query, body, bytes };
     const reply = await this.#carryOut(route, call as Call<never, never, never>);
     return respond(reply, headers);
   }
@@ -167,6 +178,18 @@ export class Gate {
       throw error;
     }
   }
+}
+
+/** No connection came free in time (pg-pool has no code for it): nothing was asked of the database yet. */
+function isOverload(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect';
+}
+
+/** @throws Fault `node_refused` on the node contract, unless the operation is how one becomes known */
+function demandIdentity(operation: Operation, peer: Peer | undefined): void {
+  if (operation.capability !== 'node' || operation.unidentified === true) return;
+  if (peer?.kind === 'local' || peer?.kind === 'node') return;
+  throw new Fault('node_refused', 'This call wants the certificate of a node.');
 }
 
 /** Answered before anything was sent to the desktop. Others, `guest_unreachable` above all, also come after it. */

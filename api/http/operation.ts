@@ -35,6 +35,8 @@ export interface Operation<
   description?: string;
   /** The capability a key needs; `key`: any key; `none`: no key; `node`: only for the other half of the node contract. */
   capability: Capability | 'key' | 'none' | 'node';
+  /** Of the node contract: served to a peer that has no certificate yet. */
+  unidentified?: boolean;
   /** Rate-limit bucket; absent: not limited. */
   bucket?: Bucket;
   params?: Params;

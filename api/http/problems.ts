@@ -41,6 +41,8 @@ export const problems = {
     'The key lacks a capability',
     'Use a key that has the capability named in `capability`.',
   ),
+  join_refused: problem(403, 'The join token is not good', 'Make a new one with POST /v1/nodes/join-tokens.'),
+  node_refused: problem(403, 'The node may not do that', 'Look at the node in the API; join anew with a new token.'),
   permission_denied: problem(
     403,
     'The guest refused',
@@ -71,6 +73,11 @@ export const problems = {
   directory_not_empty: problem(409, 'The folder is not empty', 'Say `recursive=true` to delete all that is in it.'),
   quota_exceeded: problem(409, 'The quota of the workspace is used up', 'Delete a desktop, or ask for a larger quota.'),
   epoch_superseded: problem(409, 'Another hostd has taken over this node', 'Stop this process.'),
+  unsupported_version: problem(
+    409,
+    'The two sides share no version of the contract',
+    'Upgrade the older one of hostd and the API.',
+  ),
   position_expired: problem(
     410,
     'That position is past retention',

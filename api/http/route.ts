@@ -1,5 +1,6 @@
 import type { Write } from '../db/database.ts';
 import type { Caller } from '../keys/auth.ts';
+import type { Peer } from '../nodes/peer.ts';
 import type { Operation } from './operation.ts';
 import type { Static, TSchema } from './schema.ts';
 
@@ -9,6 +10,8 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   requestId: string;
   /** Absent only where the operation needs no key. */
   caller: Caller;
+  /** Who speaks; on a node listener only. */
+  peer: Peer | undefined;
   params: Params;
   query: Query;
   body: Body;

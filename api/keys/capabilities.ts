@@ -11,6 +11,7 @@ export const capabilities = {
   'events:read': 'Follow the events of the workspace',
   'keys:write': 'List, create and revoke API keys',
   'nodes:read': 'List nodes',
+  'nodes:write': 'Let nodes join; cordon, drain, fence and decommission them',
 } as const;
 
 export type Capability = keyof typeof capabilities;

@@ -2,23 +2,26 @@ import type { Reader } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
+import { type NodePeer, demandOwn } from './admission.ts';
 import { superseded } from './hello.ts';
 import type { Assignment, AssignmentList } from './schema.ts';
 import { orderTopic } from './store.ts';
 
 interface NodeMark {
   id: string;
+  joinedMs: number | null;
   revision: number;
 }
 
 /** Every order for the node of this epoch; waits until they differ from `after`, at most `waitSeconds`. */
 export async function listAssignments(
   services: Services,
-  wish: { epoch: number; after?: string; waitSeconds?: number; signal: AbortSignal },
+  wish: { peer: NodePeer; epoch: number; after?: string; waitSeconds?: number; signal: AbortSignal },
 ): Promise<Static<typeof AssignmentList>> {
   const { clock, database } = services;
   const endMs = clock.monotonicMs() + (wish.waitSeconds ?? 0) * 1000;
   let node = await nodeOf(database.read, wish.epoch);
+  demandOwn(wish.peer, node);
   while (String(node.revision) === wish.after) {
     const leftMs = endMs - clock.monotonicMs();
     if (leftMs <= 0 || wish.signal.aborted) break;
@@ -43,7 +46,11 @@ export async function listAssignments(
 }
 
 async function nodeOf(db: Reader, epoch: number): Promise<NodeMark> {
-  const node = await db.selectFrom('nodes').select(['id', 'revision']).where('epoch', '=', epoch).executeTakeFirst();
+  const node = await db
+    .selectFrom('nodes')
+    .select(['id', 'joinedMs', 'revision'])
+    .where('epoch', '=', epoch)
+    .executeTakeFirst();
   if (node === undefined) throw superseded(epoch);
   return node;
 }

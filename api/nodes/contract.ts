@@ -1,5 +1,6 @@
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
+import { joinOperations } from './joinContract.ts';
 import { AssignmentList, NodeHello, NodeWelcome, ObservationReceipt, ObservationReport } from './schema.ts';
 
 /** What hostd asks of the API. Served on the node listener only. */
@@ -17,7 +18,7 @@ export const helloOperation = operation({
   body: NodeHello,
   bodyMaxBytes: 262_144,
   responses: { 200: { about: 'The node is known.', body: NodeWelcome } },
-  problems: ['epoch_superseded'],
+  problems: ['epoch_superseded', 'node_refused', 'unsupported_version'],
 });
 
 export const listAssignmentsOperation = operation({
@@ -34,7 +35,7 @@ export const listAssignmentsOperation = operation({
     waitSeconds: t.Optional(t.Integer({ minimum: 0, maximum: 45, description: 'Default 0.' })),
   }),
   responses: { 200: { about: 'The orders.', body: AssignmentList } },
-  problems: ['epoch_superseded'],
+  problems: ['epoch_superseded', 'node_refused'],
 });
 
 export const reportObservationsOperation = operation({
@@ -48,11 +49,12 @@ export const reportObservationsOperation = operation({
   body: ObservationReport,
   bodyMaxBytes: 4_194_304,
   responses: { 200: { about: 'What was not taken in, and why.', body: ObservationReceipt } },
-  problems: ['epoch_superseded'],
+  problems: ['epoch_superseded', 'node_refused'],
 });
 
 export const syncOperations: readonly Operation[] = [
   helloOperation,
   listAssignmentsOperation,
   reportObservationsOperation,
+  ...joinOperations,
 ];

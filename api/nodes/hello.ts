@@ -1,37 +1,68 @@
 import { Fault } from '@lebureau/kit/fault';
-import { newId } from '@lebureau/kit/id';
 import { sql } from 'kysely';
 import type { Write } from '../db/database.ts';
-import type { NodeRow } from '../db/tables.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
+import { type NodePeer, isOwn, refused } from './admission.ts';
+import { newNode, nextEpoch } from './newNode.ts';
+import { chooseProtocol } from './protocol.ts';
 import type { NodeHello, NodeWelcome } from './schema.ts';
 
 type Hello = Static<typeof NodeHello>;
 
 /** A node says what it is. Without an epoch it begins a new one, and whoever had the former is told to stop. */
-export async function welcomeNode(services: Services, write: Write, hello: Hello): Promise<Static<typeof NodeWelcome>> {
-  const { epoch: given, ...facts } = hello;
-  const change = changeOf(facts, services.clock.nowMs());
-  const reclaimAfterSeconds = services.reclaimAfterSeconds;
-  if (given !== undefined) {
-    const row = await write.db
-      .updateTable('nodes')
-      .set(change)
-      .where('name', '=', hello.nodeName)
-      .where('epoch', '=', given)
-      .returning('id')
-      .executeTakeFirst();
-    if (row === undefined) throw superseded(given);
-    return { nodeId: row.id, epoch: given, reclaimAfterSeconds };
-  }
+export async function welcomeNode(
+  services: Services,
+  write: Write,
+  from: { peer: NodePeer; hello: Hello },
+): Promise<Static<typeof NodeWelcome>> {
+  const { peer, hello } = from;
+  const protocol = chooseProtocol(hello.protocols);
+  checkAddress(peer, hello.guestAddress);
+  const { id, epoch } =
+    hello.epoch === undefined ? await begin(services, write, from) : await renew(services, write, from);
+  if (peer.kind === 'node') await retireOlder(write, peer, services.clock.nowMs());
+  return { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol };
+}
+
+async function renew(services: Services, { db }: Write, from: { peer: NodePeer; hello: Hello }) {
+  const { peer, hello } = from;
+  const epoch = hello.epoch!;
+  const row = await db
+    .updateTable('nodes')
+    .set(changeOf(hello, services.clock.nowMs()))
+    .where('name', '=', hello.nodeName)
+    .where('epoch', '=', epoch)
+    .returning(['id', 'joinedMs'])
+    .executeTakeFirst();
+  if (row === undefined) throw superseded(epoch);
+  // Thrown inside the transaction: what was just written is undone.
+  if (!isOwn(peer, row)) throw refused(`The name ${hello.nodeName} belongs to another node.`);
+  return { id: row.id, epoch };
+}
+
+async function begin(services: Services, write: Write, from: { peer: NodePeer; hello: Hello }) {
+  const { peer, hello } = from;
+  const nowMs = services.clock.nowMs();
   const epoch = await nextEpoch(write);
-  const row = await write.db
-    .insertInto('nodes')
-    .values({ ...newNode(services.clock.nowMs()), ...change, name: hello.nodeName, epoch })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0 }))
-    .returning('id')
-    .executeTakeFirstOrThrow();
+  const change = changeOf(hello, nowMs);
+  const row =
+    peer.kind === 'local'
+      ? await write.db
+          .insertInto('nodes')
+          .values({ ...newNode(hello.nodeName, epoch, nowMs), ...change, diskMiB: hello.diskFreeMiB })
+          .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0 }))
+          .returning(['id', 'joinedMs'])
+          .executeTakeFirstOrThrow()
+      : await write.db
+          .updateTable('nodes')
+          .set({ ...change, epoch, lastSeq: 0 })
+          .where('id', '=', peer.nodeId)
+          .where('name', '=', hello.nodeName)
+          .returning(['id', 'joinedMs'])
+          .executeTakeFirst();
+  if (row === undefined || !isOwn(peer, row))
+    throw refused(`This node is not called ${hello.nodeName} here, or that name belongs to another one.`);
   services.log.info('node began an epoch', {
     node: hello.nodeName,
     nodeId: row.id,
@@ -39,50 +70,42 @@ export async function welcomeNode(services: Services, write: Write, hello: Hello
     driver: hello.driver,
     accelerator: hello.accelerator,
   });
-  return { nodeId: row.id, epoch, reclaimAfterSeconds };
+  return { id: row.id, epoch };
 }
 
-function changeOf(facts: Omit<Hello, 'epoch'>, nowMs: number) {
+/** Once the newest certificate was used, a copy of an older one is worth nothing. */
+async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string }, nowMs: number): Promise<void> {
+  const own = db.selectFrom('nodeCertificates').select('createdMs').where('serial', '=', peer.serial);
+  await db
+    .updateTable('nodeCertificates')
+    .set({ revokedMs: nowMs })
+    .where('nodeId', '=', peer.nodeId)
+    .where('serial', '<>', peer.serial)
+    .where('createdMs', '<=', own)
+    .where('revokedMs', 'is', null)
+    .execute();
+}
+
+function changeOf(hello: Hello, nowMs: number) {
+  const { epoch: _, ...facts } = hello;
   return {
     heardMs: nowMs,
     guestAddress: facts.guestAddress,
     vcpus: facts.vcpus,
     memoryMiB: facts.memoryMiB,
     diskFreeMiB: facts.diskFreeMiB,
+    diskMiB: sql<number>`case when "nodes"."diskMiB" < ${facts.diskFreeMiB} then ${facts.diskFreeMiB} else "nodes"."diskMiB" end`,
     helloJson: JSON.stringify(facts),
   };
 }
 
-function newNode(nowMs: number): NodeRow {
-  return {
-    id: newId('nod', nowMs),
-    name: '',
-    epoch: 0,
-    lastSeq: 0,
-    revision: 1,
-    heardMs: nowMs,
-    guestAddress: '',
-    cordoned: 0,
-    vcpus: 0,
-    memoryMiB: 0,
-    diskFreeMiB: 0,
-    reservedVcpus: 0,
-    reservedMemoryMiB: 0,
-    reservedDiskGiB: 0,
-    helloJson: '{}',
-    strangersJson: '[]',
-    createdMs: nowMs,
-  };
-}
-
-async function nextEpoch({ db }: Write): Promise<number> {
-  const { value } = await db
-    .insertInto('counters')
-    .values({ name: 'epoch', value: 1 })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: sql<number>`"counters"."value" + 1` }))
-    .returning('value')
-    .executeTakeFirstOrThrow();
-  return value;
+/** What a node names decides where we connect: a remote one names no file of this machine. */
+function checkAddress(peer: NodePeer, guestAddress: string): void {
+  const fits = peer.kind === 'local' ? /^unix:\// : /^(tunnel:|https:\/\/[^/@\s]+)$/;
+  if (fits.test(guestAddress)) return;
+  throw refused(
+    `A ${peer.kind === 'local' ? 'node of this machine' : 'node that joined'} cannot name ${guestAddress}.`,
+  );
 }
 
 export function superseded(epoch: number): Fault {

@@ -1,6 +1,6 @@
 import type { Write } from '../db/database.ts';
 import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
-import { desktopTopic } from '../desktops/operations.ts';
+import { desktopTopic } from '../desktops/topic.ts';
 import { changeDesktop, findDesktop } from '../desktops/store.ts';
 import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
 import { type Status, statusOf } from '../desktops/status.ts';
@@ -8,6 +8,7 @@ import { type Happening, record } from '../events/record.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
+import { type NodePeer, demandOwn } from './admission.ts';
 import { superseded } from './hello.ts';
 import type { Observation, ObservationReceipt, ObservationReport } from './schema.ts';
 import { addReservedDisk, orderChanged, releaseReserved, reserveAnyway } from './store.ts';
@@ -18,35 +19,55 @@ type Seen = Static<typeof Observation>;
 export async function takeReport(
   services: Services,
   write: Write,
-  report: Static<typeof ObservationReport>,
+  from: { peer: NodePeer; report: Static<typeof ObservationReport> },
 ): Promise<Static<typeof ObservationReceipt>> {
-  const node = await acceptReport(services, write, report);
+  const { report } = from;
+  const node = await acceptReport(services, write, from);
   if (node === undefined)
     return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
   const refused: Static<typeof ObservationReceipt>['refused'] = [];
+  const orders = await ordersOf(write, report.observations);
   for (const seen of report.observations) {
-    const reason = await takeObservation(services, write, { nodeId: node.id, seen });
+    const at = { nodeId: node.id, seen, order: orders.get(seen.assignmentId) };
+    const reason = await takeObservation(services, write, at);
     if (reason !== undefined) refused.push({ assignmentId: seen.assignmentId, reason });
   }
   return { refused };
+}
+
+/** Nobody changes them meanwhile: who does takes the row of the node first, which this transaction has. */
+async function ordersOf(write: Write, observations: readonly Seen[]): Promise<Map<string, AssignmentRow>> {
+  if (observations.length === 0) return new Map();
+  const ids = observations.map((seen) => seen.assignmentId);
+  const rows = await write.db.selectFrom('assignments').selectAll().where('id', 'in', ids).execute();
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** @returns the node, or undefined when a newer report was accepted before. @throws Fault `epoch_superseded` */
 async function acceptReport(
   services: Services,
   { db }: Write,
-  report: Static<typeof ObservationReport>,
+  from: { peer: NodePeer; report: Static<typeof ObservationReport> },
 ): Promise<{ id: string } | undefined> {
+  const { peer, report } = from;
   const node = await db
     .updateTable('nodes')
     .set({ lastSeq: report.seq, heardMs: services.clock.nowMs(), strangersJson: JSON.stringify(report.strangers) })
     .where('epoch', '=', report.epoch)
     .where('lastSeq', '<=', report.seq)
-    .returning('id')
+    .returning(['id', 'joinedMs'])
     .executeTakeFirst();
-  if (node !== undefined) return node;
-  const known = await db.selectFrom('nodes').select('id').where('epoch', '=', report.epoch).executeTakeFirst();
+  if (node !== undefined) {
+    demandOwn(peer, node);
+    return node;
+  }
+  const known = await db
+    .selectFrom('nodes')
+    .select(['id', 'joinedMs'])
+    .where('epoch', '=', report.epoch)
+    .executeTakeFirst();
   if (known === undefined) throw superseded(report.epoch);
+  demandOwn(peer, known);
   return undefined;
 }
 
@@ -54,29 +75,23 @@ async function acceptReport(
 async function takeObservation(
   services: Services,
   write: Write,
-  at: { nodeId: string; seen: Seen },
+  at: { nodeId: string; seen: Seen; order: AssignmentRow | undefined },
 ): Promise<string | undefined> {
-  const { nodeId, seen } = at;
-  const order = await write.db
-    .selectFrom('assignments')
-    .selectAll()
-    .where('id', '=', seen.assignmentId)
-    .executeTakeFirst();
+  const { nodeId, seen, order } = at;
   if (order === undefined || order.closedMs !== null) return 'unknown_assignment';
   if (order.nodeId !== nodeId) return 'other_node';
   if (seen.generation < order.generation) return 'older_generation';
   if (seen.generation > order.generation) return 'unknown_generation';
-  const before = await viewOf(write, order);
   const closes = order.desired === 'deleted' && seen.presence === 'absent';
   const letsGo = order.holdsMemory === 1 && (closes || isOff(order, seen));
   const runsOn = order.desired !== 'deleted' && seen.presence === 'present' && seen.power !== 'off';
   const takesAgain = order.holdsMemory === 0 && runsOn;
   const holdsMemory = takesAgain || (order.holdsMemory === 1 && !letsGo) ? 1 : 0;
-  await write.db
-    .updateTable('assignments')
-    .set(changeOf(order, seen, { holdsMemory, closes, nowMs: services.clock.nowMs() }))
-    .where('id', '=', order.id)
-    .execute();
+  const change = changeOf(order, seen, { holdsMemory, closes, nowMs: services.clock.nowMs() });
+  // After a restart of hostd all is told again, of every node at once where the API was away.
+  if (isKnown(order, change)) return undefined;
+  const before = await viewOf(write, order);
+  await write.db.updateTable('assignments').set(change).where('id', '=', order.id).execute();
   if (letsGo) await releaseReserved(write, nodeId, order);
   // It runs whether or not the node has room for it, so it counts.
   if (takesAgain) await reserveAnyway(write, nodeId, order);
@@ -112,6 +127,13 @@ function changeOf(
     holdsMemory: more.holdsMemory,
     closedMs: more.closes ? more.nowMs : null,
   };
+}
+
+/** Whether nothing of it is new but the time. */
+function isKnown(order: AssignmentRow, change: Partial<AssignmentRow>): boolean {
+  return (Object.keys(change) as (keyof AssignmentRow)[]).every(
+    (name) => name === 'observedMs' || order[name] === change[name],
+  );
 }
 
 async function viewOf(write: Write, order: AssignmentRow): Promise<DesktopView | undefined> {

@@ -8,6 +8,8 @@ export interface PlacementWish {
   template: string | undefined;
   /** Undefined: internet where the node has it. */
   network: 'internet' | 'none' | undefined;
+  /** Labels that the node must have. */
+  nodeSelector: Readonly<Record<string, string>>;
 }
 
 export interface PlacementNode {
@@ -16,10 +18,16 @@ export interface PlacementNode {
   cordoned: boolean;
   vcpus: number;
   memoryMiB: number;
+  /** What it has for desktops in all. */
+  diskMiB: number;
   diskFreeMiB: number;
   reservedVcpus: number;
   reservedMemoryMiB: number;
+  reservedDiskGiB: number;
   network: 'isolated' | 'none';
+  labels: Readonly<Record<string, string>>;
+  /** Desktops there that this one wants to keep away from. */
+  alike: number;
   templates: readonly { id: string; name: string; warmSizes: readonly string[]; builtAtMs: number }[];
 }
 
@@ -27,6 +35,21 @@ export interface PlacementNode {
 export interface Overcommit {
   vcpus: number;
   memory: number;
+  disk: number;
+}
+
+export interface PlacementPolicy {
+  overcommit: Overcommit;
+  /** `spread`: the emptiest node first; `pack`: the fullest that has room. */
+  strategy: 'spread' | 'pack';
+  /** Which of equals comes first: any whole number from 0, another one for each desktop. */
+  turn: number;
+}
+
+export interface Limits {
+  vcpus: number;
+  memoryMiB: number;
+  diskGiB: number;
 }
 
 export interface Placement {
@@ -34,11 +57,13 @@ export interface Placement {
   template: { id: string; name: string };
   network: 'internet' | 'none';
   /** What the node may hold reserved in all, this desktop included. */
-  limits: { vcpus: number; memoryMiB: number };
+  limits: Limits;
 }
 
 /** A node with less free disk than this gets no new desktop. */
 const diskFloorMiB = 2048;
+/** Nodes whose share of free memory differs by less than one part of this many are equals. */
+const parts = 20;
 
 export interface Suitable {
   nodes: PlacementNode[];
@@ -51,7 +76,9 @@ export interface Suitable {
 export function suitableNodes(wish: PlacementWish, nodes: readonly PlacementNode[]): Suitable | { none: string } {
   const up = nodes.filter((node) => node.heard && !node.cordoned);
   if (up.length === 0) return { none: 'No node is up.' };
-  const suitable = up.filter((node) => wish.network !== 'internet' || node.network === 'isolated');
+  const selected = up.filter((node) => hasLabels(node, wish.nodeSelector));
+  if (selected.length === 0) return { none: 'No node that is up has the labels of `nodeSelector`.' };
+  const suitable = selected.filter((node) => wish.network !== 'internet' || node.network === 'isolated');
   if (suitable.length === 0) return { none: 'No node can give a desktop a network; ask for `network: "none"`.' };
   const template = newestTemplate(wish.template, suitable);
   if (template === undefined) return { none: 'No node that is up has the template yet.' };
@@ -63,38 +90,56 @@ export function suitableNodes(wish: PlacementWish, nodes: readonly PlacementNode
   };
 }
 
-/** @returns the possible places, best first: warm before cold, then most free memory. Or why there is none. */
+/**
+ * @returns the possible places, best first: few that are alike before many, warm before cold, then by the strategy. Or
+ * why there is none.
+ */
 export function placeDesktop(
   wish: PlacementWish,
   nodes: readonly PlacementNode[],
-  overcommit: Overcommit,
+  policy: PlacementPolicy,
 ): Placement[] | { none: string } {
   const suitable = suitableNodes(wish, nodes);
   if ('none' in suitable) return suitable;
   const { template } = suitable;
-  const warmSize = `${wish.vcpus}x${wish.memoryMiB}`;
   const places = suitable.nodes
-    .map((node) => ({ node, limits: limitsOf(node, overcommit) }))
-    .filter(({ node, limits }) => fits(wish, node, limits))
-    .toSorted((a, b) => score(b.node, template.id, warmSize) - score(a.node, template.id, warmSize));
+    .map((node, index) => ({
+      node,
+      limits: limitsOf(node, policy.overcommit),
+      rank: rankOf(wish, template.id, node),
+      index,
+    }))
+    .filter(({ node, limits }) => fits(wish, node, limits));
   if (places.length === 0) return { none: 'No node has room for this size.' };
-  return places.map(({ node, limits }) => ({
-    nodeId: node.id,
-    template,
-    network: wish.network ?? (node.network === 'isolated' ? 'internet' : 'none'),
-    limits,
-  }));
+  const sign = policy.strategy === 'spread' ? -1 : 1;
+  const turn = (index: number) => (index + policy.turn) % suitable.nodes.length;
+  return places
+    .toSorted(
+      (a, b) =>
+        a.rank.alike - b.rank.alike ||
+        a.rank.cold - b.rank.cold ||
+        sign * (a.rank.free - b.rank.free) ||
+        turn(a.index) - turn(b.index),
+    )
+    .map(({ node, limits }) => ({
+      nodeId: node.id,
+      template,
+      network: wish.network ?? (node.network === 'isolated' ? 'internet' : 'none'),
+      limits,
+    }));
 }
 
 /** What may be promised of a node in all. */
-export function limitsOf(
-  node: Pick<PlacementNode, 'vcpus' | 'memoryMiB'>,
-  overcommit: Overcommit,
-): Placement['limits'] {
+export function limitsOf(node: Pick<PlacementNode, 'vcpus' | 'memoryMiB' | 'diskMiB'>, overcommit: Overcommit): Limits {
   return {
     vcpus: Math.floor(node.vcpus * overcommit.vcpus),
     memoryMiB: Math.floor(node.memoryMiB * overcommit.memory),
+    diskGiB: Math.floor((node.diskMiB * overcommit.disk) / 1024),
   };
+}
+
+function hasLabels(node: PlacementNode, wanted: PlacementWish['nodeSelector']): boolean {
+  return Object.entries(wanted).every(([name, value]) => node.labels[name] === value);
 }
 
 function newestTemplate(wanted: string | undefined, nodes: readonly PlacementNode[]) {
@@ -104,16 +149,18 @@ function newestTemplate(wanted: string | undefined, nodes: readonly PlacementNod
     .toSorted((a, b) => b.builtAtMs - a.builtAtMs)[0];
 }
 
-function fits(wish: PlacementWish, node: PlacementNode, limits: Placement['limits']): boolean {
+function fits(wish: PlacementWish, node: PlacementNode, limits: Limits): boolean {
   return (
     node.reservedVcpus + wish.vcpus <= limits.vcpus &&
     node.reservedMemoryMiB + wish.memoryMiB <= limits.memoryMiB &&
+    node.reservedDiskGiB + wish.diskGiB <= limits.diskGiB &&
     node.diskFreeMiB >= diskFloorMiB
   );
 }
 
-function score(node: PlacementNode, templateId: string, warmSize: string): number {
+function rankOf(wish: PlacementWish, templateId: string, node: PlacementNode) {
+  const warmSize = `${wish.vcpus}x${wish.memoryMiB}`;
   const warm = node.templates.some((each) => each.id === templateId && each.warmSizes.includes(warmSize));
   const free = 1 - node.reservedMemoryMiB / Math.max(1, node.memoryMiB);
-  return (warm ? 10 : 0) + Math.max(-5, free);
+  return { alike: node.alike, cold: warm ? 0 : 1, free: Math.round(free * parts) };
 }

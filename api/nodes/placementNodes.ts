@@ -1,12 +1,46 @@
+import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
 import { nodeSilentMs } from '../desktops/view.ts';
 import type { PlacementNode } from './placement.ts';
 import { helloOf, listNodeRows } from './store.ts';
 
-/** All nodes, as placement wants to know them. */
-export async function placementNodes(db: Reader, nowMs: number): Promise<PlacementNode[]> {
-  return (await listNodeRows(db)).map((row) => {
-    const { network, templates } = helloOf(row);
-    return { ...row, heard: nowMs - row.heardMs < nodeSilentMs, cordoned: row.cordoned === 1, network, templates };
+/** A label whose other desktops count as alike. */
+export interface Likeness {
+  workspaceId: string;
+  name: string;
+  value: string;
+}
+
+/** All nodes that were heard once, as placement wants to know them. */
+export async function placementNodes(db: Reader, nowMs: number, likeness?: Likeness): Promise<PlacementNode[]> {
+  const rows = await listNodeRows(db);
+  const alike = likeness === undefined ? undefined : await countAlike(db, likeness);
+  return rows.flatMap((row) => {
+    const hello = helloOf(row);
+    if (hello === undefined) return [];
+    const { network, templates } = hello;
+    return {
+      ...row,
+      heard: nowMs - row.heardMs < nodeSilentMs,
+      cordoned: row.cordoned === 1,
+      network,
+      templates,
+      labels: JSON.parse(row.labelsJson) as Record<string, string>,
+      alike: alike?.get(row.id) ?? 0,
+    };
   });
+}
+
+async function countAlike(db: Reader, likeness: Likeness): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('desktopLabels')
+    .innerJoin('desktops', 'desktops.id', 'desktopLabels.desktopId')
+    .select(['desktops.nodeId', sql<number>`count(*)`.as('count')])
+    .where('desktopLabels.workspaceId', '=', likeness.workspaceId)
+    .where('desktopLabels.name', '=', likeness.name)
+    .where('desktopLabels.value', '=', likeness.value)
+    .where('desktops.destroyedMs', 'is', null)
+    .groupBy('desktops.nodeId')
+    .execute();
+  return new Map(rows.map((row) => [row.nodeId, Number(row.count)]));
 }

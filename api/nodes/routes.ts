@@ -1,35 +1,16 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
-import { type Route, route, writeRoute } from '../http/route.ts';
 import { pageOf } from '../http/page.ts';
-import { notFound } from '../http/problem.ts';
-import type { Static } from '../http/schema.ts';
 import type { NodeRow } from '../db/tables.ts';
 import { nodeSilentMs } from '../desktops/view.ts';
+import { notFound } from '../http/problem.ts';
+import { type Route, route, writeRoute } from '../http/route.ts';
+import type { Static } from '../http/schema.ts';
+import type { Caller } from '../keys/auth.ts';
 import type { Services } from '../services.ts';
-import { listAssignments } from './assignments.ts';
-import * as sync from './contract.ts';
-import { welcomeNode } from './hello.ts';
-import { takeReport } from './observations.ts';
+import * as duty from './duty.ts';
 import * as contract from './publicContract.ts';
+import { decommissionNode, fenceNode } from './retire.ts';
 import { findNode, helloOf, listNodeRows } from './store.ts';
-
-/** What the API serves to nodes. */
-export function syncRoutes(services: Services): Route[] {
-  return [
-    writeRoute(sync.helloOperation, async ({ body }, write) => ({
-      status: 200,
-      body: await welcomeNode(services, write, body),
-    })),
-    route(sync.listAssignmentsOperation, async ({ query, request }) => ({
-      status: 200,
-      body: await listAssignments(services, { ...query, signal: request.signal }),
-    })),
-    writeRoute(sync.reportObservationsOperation, async ({ body }, write) => ({
-      status: 200,
-      body: await takeReport(services, write, body),
-    })),
-  ];
-}
 
 /** What users see of nodes. */
 export function nodeRoutes(services: Services): Route[] {
@@ -43,7 +24,40 @@ export function nodeRoutes(services: Services): Route[] {
       if (row === undefined) throw notFound('node');
       return { status: 200, body: toWire(row, services.clock.nowMs()) };
     }),
+    ...dutyRoutes(services),
   ];
+}
+
+function dutyRoutes(services: Services): Route[] {
+  const done = async (row: Promise<NodeRow>) => ({
+    status: 200,
+    body: toWire(await row, services.clock.nowMs()),
+  });
+  const actOf = ({ caller, requestId, params }: { caller: Caller; requestId: string; params: { nodeId: string } }) => ({
+    caller,
+    requestId,
+    nodeId: params.nodeId,
+  });
+  return [
+    writeRoute(contract.updateNode, (call, write) =>
+      done(duty.updateNode(services, write, { act: actOf(call), labels: call.body.labels })),
+    ),
+    writeRoute(contract.cordonNode, (call, write) => done(duty.cordonNode(services, write, actOf(call)))),
+    writeRoute(contract.uncordonNode, (call, write) => done(duty.uncordonNode(services, write, actOf(call)))),
+    writeRoute(contract.drainNode, (call, write) =>
+      done(duty.drainNode(services, write, { act: actOf(call), graceSeconds: call.body.graceSeconds })),
+    ),
+    writeRoute(contract.fenceNode, (call, write) => done(fenceNode(services, write, actOf(call)))),
+    writeRoute(contract.decommissionNode, (call, write) =>
+      done(decommissionNode(services, write, { act: actOf(call), force: call.body.force === true })),
+    ),
+  ];
+}
+
+function statusOf(row: NodeRow, nowMs: number): Static<typeof contract.Node>['status'] {
+  if (row.decommissionedMs !== null) return 'decommissioned';
+  if (nowMs - row.heardMs < nodeSilentMs) return 'up';
+  return row.fencedMs === null ? 'silent' : 'fenced';
 }
 
 function toWire(row: NodeRow, nowMs: number): Static<typeof contract.Node> {
@@ -51,19 +65,28 @@ function toWire(row: NodeRow, nowMs: number): Static<typeof contract.Node> {
   return {
     id: row.id,
     name: row.name,
-    status: nowMs - row.heardMs < nodeSilentMs ? 'up' : 'silent',
+    status: statusOf(row, nowMs),
+    drain:
+      row.drainMs === null
+        ? null
+        : {
+            stopsAt: toRfc3339(row.drainMs),
+            drainedAt: row.drainedMs === null ? null : toRfc3339(row.drainedMs),
+            move: 'unsupported',
+          },
     cordoned: row.cordoned === 1,
-    version: hello.version,
-    driver: hello.driver,
-    accelerator: hello.accelerator,
-    acceleratorReason: hello.acceleratorReason,
-    hypervisorVersion: hello.hypervisorVersion,
-    network: hello.network,
-    networkReason: hello.networkReason,
-    capacity: { vcpus: row.vcpus, memoryMiB: row.memoryMiB, diskFreeMiB: row.diskFreeMiB },
+    version: hello?.version ?? '',
+    driver: hello?.driver ?? null,
+    accelerator: hello?.accelerator ?? '',
+    acceleratorReason: hello?.acceleratorReason ?? '',
+    hypervisorVersion: hello?.hypervisorVersion ?? '',
+    network: hello?.network ?? 'none',
+    networkReason: hello?.networkReason ?? 'It was not heard yet.',
+    capacity: { vcpus: row.vcpus, memoryMiB: row.memoryMiB, diskMiB: row.diskMiB, diskFreeMiB: row.diskFreeMiB },
+    labels: JSON.parse(row.labelsJson) as Record<string, string>,
     reserved: { vcpus: row.reservedVcpus, memoryMiB: row.reservedMemoryMiB, diskGiB: row.reservedDiskGiB },
-    templateIds: hello.templates.map((template) => template.id),
+    templateIds: (hello?.templates ?? []).map((template) => template.id),
     strangers: (JSON.parse(row.strangersJson) as unknown[]).length,
-    lastHeardAt: toRfc3339(row.heardMs),
+    lastHeardAt: row.heardMs === 0 ? null : toRfc3339(row.heardMs),
   };
 }

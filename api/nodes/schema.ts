@@ -119,14 +119,23 @@ export const NodeTemplate = t.Object({
   builtAtMs: t.Integer(),
 });
 
+export const NodeName = t.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
+
 /** Sent at start and every ten seconds; starts a new epoch when `epoch` is absent. */
 export const NodeHello = t.Object({
-  nodeName: t.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' }),
+  nodeName: NodeName,
   epoch: t.Optional(t.Integer({ minimum: 1 })),
   version: t.String({ maxLength: 50 }),
+  protocols: t.Optional(
+    t.Array(t.Integer({ minimum: 1 }), {
+      maxItems: 20,
+      description: 'Versions of this contract that hostd speaks. Absent: 1. None in common: 409 `unsupported_version`.',
+    }),
+  ),
   guestAddress: t.String({
     maxLength: 200,
-    description: 'Where hostd serves the guest contract: `unix:/path` or `https://…`.',
+    description:
+      'Where hostd serves the guest contract: `unix:/path` on this machine, `https://…`, or `tunnel:` where hostd itself keeps connections open to the API.',
   }),
   driver: t.Union([t.Literal('qemu'), t.Literal('proxmox'), t.Literal('fake')]),
   accelerator: t.String({ maxLength: 30 }),
@@ -147,4 +156,5 @@ export const NodeWelcome = t.Object({
     description: 'Names this run of hostd. Calls with an older one get 409 `epoch_superseded`: stop at once.',
   }),
   reclaimAfterSeconds: seconds('How long a stranger is quarantined before it may be reclaimed.'),
+  protocol: t.Optional(t.Integer({ minimum: 1, description: 'The version that is spoken from now on. Absent: 1.' })),
 });

@@ -8,15 +8,16 @@ import type { NodeHello } from './schema.ts';
 /** Nodes belong to the installation, not to a workspace. */
 
 export function listNodeRows(db: Reader): Promise<NodeRow[]> {
-  return db.selectFrom('nodes').selectAll().orderBy('name').limit(1000).execute();
+  return db.selectFrom('nodes').selectAll().where('decommissionedMs', 'is', null).orderBy('name').limit(1000).execute();
 }
 
 export function findNode(db: Reader, nodeId: string): Promise<NodeRow | undefined> {
   return db.selectFrom('nodes').selectAll().where('id', '=', nodeId).executeTakeFirst();
 }
 
-export function helloOf(row: Pick<NodeRow, 'helloJson'>): Static<typeof NodeHello> {
-  return JSON.parse(row.helloJson) as Static<typeof NodeHello>;
+/** What a node said last; undefined for one that joined and has not spoken yet. */
+export function helloOf(row: Pick<NodeRow, 'helloJson'>): Static<typeof NodeHello> | undefined {
+  return row.helloJson === '{}' ? undefined : (JSON.parse(row.helloJson) as Static<typeof NodeHello>);
 }
 
 export interface Hardware {
@@ -25,22 +26,34 @@ export interface Hardware {
   diskGiB: number;
 }
 
-/** Takes processors and memory of a node if it still has them. @returns whether it had */
-export async function reserve(
-  { db }: Write,
-  place: Pick<Placement, 'nodeId' | 'limits'>,
-  hardware: Omit<Hardware, 'diskGiB'>,
-): Promise<boolean> {
-  const { numUpdatedRows } = await db
+type Place = Pick<Placement, 'nodeId' | 'limits'>;
+
+/** Takes processors and memory of a node if it still has them, for a desktop whose disk is there. @returns whether it had */
+export function reserve(write: Write, place: Place, hardware: Omit<Hardware, 'diskGiB'>): Promise<boolean> {
+  const { vcpus, memoryMiB } = hardware;
+  return take(write, place, { vcpus, memoryMiB, diskGiB: 0 });
+}
+
+/** Takes processors, memory and disk for a new desktop, if the node still has them and still takes any. @returns whether it had */
+export function reserveAll(write: Write, place: Place, hardware: Hardware): Promise<boolean> {
+  return take(write, place, hardware);
+}
+
+/** By compare-and-set: whoever chose this node may have been overtaken since. */
+async function take({ db }: Write, { nodeId, limits }: Place, { vcpus, memoryMiB, diskGiB }: Hardware) {
+  let query = db
     .updateTable('nodes')
     .set({
-      reservedVcpus: sql<number>`"reservedVcpus" + ${hardware.vcpus}`,
-      reservedMemoryMiB: sql<number>`"reservedMemoryMiB" + ${hardware.memoryMiB}`,
+      reservedVcpus: sql<number>`"reservedVcpus" + ${vcpus}`,
+      reservedMemoryMiB: sql<number>`"reservedMemoryMiB" + ${memoryMiB}`,
+      reservedDiskGiB: sql<number>`"reservedDiskGiB" + ${diskGiB}`,
     })
-    .where('id', '=', place.nodeId)
-    .where('reservedVcpus', '<=', place.limits.vcpus - hardware.vcpus)
-    .where('reservedMemoryMiB', '<=', place.limits.memoryMiB - hardware.memoryMiB)
-    .executeTakeFirst();
+    .where('id', '=', nodeId)
+    .where('decommissionedMs', 'is', null)
+    .where('reservedVcpus', '<=', limits.vcpus - vcpus)
+    .where('reservedMemoryMiB', '<=', limits.memoryMiB - memoryMiB);
+  if (diskGiB > 0) query = query.where('cordoned', '=', 0).where('reservedDiskGiB', '<=', limits.diskGiB - diskGiB);
+  const { numUpdatedRows } = await query.executeTakeFirst();
   return numUpdatedRows === 1n;
 }
 

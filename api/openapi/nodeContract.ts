@@ -5,6 +5,7 @@ import { guestOperationsBelow } from '../guest/operations.ts';
 import * as shell from '../guest/shellSchema.ts';
 import { ErrorCode, FieldError, NodeProblem } from '../http/problemSchema.ts';
 import { syncOperations } from '../nodes/contract.ts';
+import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/schema.ts';
 import type { Contract } from './document.ts';
 import { nodeExamples } from './nodeExamples.ts';
@@ -77,6 +78,11 @@ export function nodeContract(version: string): Contract {
       ObservationReport: nodes.ObservationReport,
       ObservationReceipt: nodes.ObservationReceipt,
       ObservedFault: nodes.ObservedFault,
+      JoinRequest: joining.JoinRequest,
+      Joined: joining.Joined,
+      RenewRequest: joining.RenewRequest,
+      Renewed: joining.Renewed,
+      TrustAnchor: joining.TrustAnchor,
     },
     tags: { sync: 'Orders to a node and what it saw. Served by the API.', ...guestTags },
     security: {

@@ -4,12 +4,15 @@ import { guestExamples } from './guestExamples.ts';
 const assignmentId = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
 const templateId = 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4';
 
+const pemExample = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
+
 export const nodeExamples: Record<string, Example> = {
   ...guestExamples,
   hello: {
     request: {
       nodeName: 'node-1',
       version: '0.1.0',
+      protocols: [1],
       guestAddress: 'unix:/var/lib/lebureau/run/guest.sock',
       driver: 'qemu',
       accelerator: 'kvm',
@@ -24,7 +27,24 @@ export const nodeExamples: Record<string, Example> = {
         { id: templateId, name: 'xfce-bookworm', warmSizes: ['1x1024'], diskMiB: 1700, builtAtMs: 1_795_000_000_000 },
       ],
     },
-    response: { nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4', epoch: 3, reclaimAfterSeconds: 600 },
+    response: { nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4', epoch: 3, reclaimAfterSeconds: 600, protocol: 1 },
+  },
+  getTrustAnchor: { response: { authority: pemExample } },
+  join: {
+    request: {
+      token: `lbj_${'A'.repeat(43)}.${'0'.repeat(64)}`,
+      nodeName: 'node-1',
+      certificateRequest: '-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n',
+    },
+    response: {
+      nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4',
+      certificate: pemExample,
+      expiresAtMs: 1_797_592_000_000,
+    },
+  },
+  renewCertificate: {
+    request: { certificateRequest: '-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n' },
+    response: { certificate: pemExample, expiresAtMs: 1_797_592_000_000 },
   },
   listAssignments: {
     response: {

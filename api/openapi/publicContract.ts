@@ -9,6 +9,7 @@ import { Problem } from '../http/problemSchema.ts';
 import { keyOperations } from '../keys/contract.ts';
 import * as keys from '../keys/schema.ts';
 import * as me from '../me/contract.ts';
+import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/publicContract.ts';
 import { Hardware } from '../nodes/schema.ts';
 import * as templates from '../templates/contract.ts';
@@ -60,6 +61,12 @@ export function publicContract(version: string): Contract {
       TemplateList: templates.TemplateList,
       Node: nodes.Node,
       NodeList: nodes.NodeList,
+      UpdateNode: nodes.UpdateNode,
+      DrainNode: nodes.DrainNode,
+      DecommissionNode: nodes.DecommissionNode,
+      CreateJoinToken: joining.CreateJoinToken,
+      CreatedJoinToken: joining.CreatedJoinToken,
+      JoinToken: joining.JoinToken,
     },
     tags: {
       me: 'The calling key.',

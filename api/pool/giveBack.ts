@@ -8,6 +8,8 @@ import { listMembers } from './store.ts';
 interface Need {
   vcpus: number;
   memoryMiB: number;
+  /** Disk that it has not yet; that of a waiting machine comes free only when it is gone. */
+  diskGiB: number;
 }
 
 /**
@@ -43,6 +45,7 @@ function canBeEnough(
   const sum = (of: (member: AssignmentRow) => number) =>
     members.reduce((total, member) => total + (member.holdsMemory === 1 ? of(member) : 0), 0);
   return (
+    node.reservedDiskGiB + wish.need.diskGiB <= limits.diskGiB &&
     node.reservedVcpus - sum((member) => member.vcpus) + wish.need.vcpus <= limits.vcpus &&
     node.reservedMemoryMiB - sum((member) => member.memoryMiB) + wish.need.memoryMiB <= limits.memoryMiB
   );

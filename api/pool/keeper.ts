@@ -3,7 +3,7 @@ import type { AssignmentRow } from '../db/tables.ts';
 import { newAssignment } from '../nodes/newAssignment.ts';
 import { type PlacementNode, limitsOf, placeDesktop } from '../nodes/placement.ts';
 import { placementNodes } from '../nodes/placementNodes.ts';
-import { addReservedDisk, insertAssignment, orderChanged, reserve } from '../nodes/store.ts';
+import { insertAssignment, orderChanged, reserveAll } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import { dropMember } from './giveBack.ts';
 import { type Demand, type Member, type PoolPlan, type PoolSettings, planPool } from './plan.ts';
@@ -45,7 +45,7 @@ async function lookAndPlan(
   const seen = {
     demand: (await listDemand(db)) as Demand[],
     members: (await listMembers(db)).map((row) => memberOf(row, nodes, nowMs)),
-    memoryMiB: used.reduce((sum, node) => sum + limitsOf(node, services.overcommit).memoryMiB, 0),
+    memoryMiB: used.reduce((sum, node) => sum + limitsOf(node, services.placement.overcommit).memoryMiB, 0),
     templateIds: newestTemplates(used),
   };
   return { plan: planPool(settings, seen, nowMs), nodes };
@@ -84,12 +84,14 @@ async function orderMember(
   wish: { kind: Demand; nodes: readonly PlacementNode[]; nowMs: number },
 ): Promise<string | undefined> {
   const { kind, nowMs } = wish;
-  const places = placeDesktop({ ...kind, template: kind.templateId }, wish.nodes, services.overcommit);
+  const places = placeDesktop({ ...kind, template: kind.templateId, nodeSelector: {} }, wish.nodes, {
+    ...services.placement,
+    turn: 0,
+  });
   if ('none' in places) return undefined;
   for (const place of places) {
-    if (place.network !== kind.network || !(await reserve(write, place, kind))) continue;
+    if (place.network !== kind.network || !(await reserveAll(write, place, kind))) continue;
     const owner = { workspaceId: '', desktopId: null, hostName: 'waiting', timeZone: 'Etc/UTC', poolKey: kind.poolKey };
-    await addReservedDisk(write, place.nodeId, kind.diskGiB);
     await insertAssignment(write, newAssignment(place, kind, { ...owner, nowMs }));
     await orderChanged(write, place.nodeId);
     return place.nodeId;

@@ -25,7 +25,7 @@ export function templateRoutes(services: Services): Route[] {
 async function templatesOf(services: Services): Promise<Static<typeof Template>[]> {
   const byId = new Map<string, Static<typeof Template> & { builtAtMs: number }>();
   for (const row of await listNodeRows(services.database.read)) {
-    for (const { id, name, warmSizes, diskMiB, builtAtMs } of helloOf(row).templates) {
+    for (const { id, name, warmSizes, diskMiB, builtAtMs } of helloOf(row)?.templates ?? []) {
       const known = byId.get(id);
       byId.set(id, {
         id,

@@ -9,8 +9,18 @@ export class ApiProcess {
   readonly home = mkdtempSync(join(tmpdir(), 'lb-api-process-'));
   /** Everything it wrote to stdout and stderr, over all its lives. */
   output = '';
+  readonly #environment: Record<string, string>;
   #port = 0;
   #child: ChildProcess | undefined;
+
+  /** @param environment besides what lifts every limit */
+  constructor(environment: Record<string, string> = {}) {
+    this.#environment = environment;
+  }
+
+  get pid(): number {
+    return this.#child!.pid!;
+  }
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
@@ -23,7 +33,12 @@ export class ApiProcess {
   async start(): Promise<void> {
     if (this.#port === 0) this.#port = await freePort();
     const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'main.ts')], {
-      env: { ...unlimited, LEBUREAU_HOME: this.home, LEBUREAU_API_LISTEN: `127.0.0.1:${this.#port}` },
+      env: {
+        ...unlimited,
+        ...this.#environment,
+        LEBUREAU_HOME: this.home,
+        LEBUREAU_API_LISTEN: `127.0.0.1:${this.#port}`,
+      },
     });
     for (const stream of [child.stdout!, child.stderr!])
       stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));

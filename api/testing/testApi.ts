@@ -51,11 +51,13 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const config: ApiConfig = {
     home,
     listen: { hostname: '127.0.0.1', port: 0 },
-    nodeSocket: join(home, 'run', 'api-node.sock'),
+    nodeListen: { socket: join(home, 'run', 'api-node.sock') },
+    nodeAddress: undefined,
+    nodeCaKey: undefined,
     databaseUrl: (await testDatabase.url?.()) ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: 'silent',
     rateLimits: noLimits,
-    overcommit: { vcpus: 16, memory: 1 },
+    placement: { overcommit: { vcpus: 16, memory: 1, disk: 10 }, strategy: 'spread' },
     quota: { desktopsMax: 1000, vcpusMax: 10_000, memoryMiBMax: 10_000_000, diskGiBMax: 1_000_000 },
     eventRetentionMs: 86_400_000,
     pool: undefined,
@@ -90,7 +92,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     },
     async node(wish = {}) {
       const node = await startNodeDouble({
-        apiSocket: config.nodeSocket,
+        apiSocket: config.nodeListen.socket!,
         guestSocket: join(home, 'run', `guest-${nodes.length}.sock`),
         ...wish,
       });

@@ -33,6 +33,16 @@ export class CapabilityMissingError extends ApiError {
   override readonly name = 'CapabilityMissingError';
 }
 
+/** `join_refused` */
+export class JoinRefusedError extends ApiError {
+  override readonly name = 'JoinRefusedError';
+}
+
+/** `node_refused` */
+export class NodeRefusedError extends ApiError {
+  override readonly name = 'NodeRefusedError';
+}
+
 /** `permission_denied` */
 export class PermissionDeniedError extends ApiError {
   override readonly name = 'PermissionDeniedError';
@@ -101,6 +111,11 @@ export class QuotaExceededError extends ApiError {
 /** `epoch_superseded` */
 export class EpochSupersededError extends ApiError {
   override readonly name = 'EpochSupersededError';
+}
+
+/** `unsupported_version` */
+export class UnsupportedVersionError extends ApiError {
+  override readonly name = 'UnsupportedVersionError';
 }
 
 /** `position_expired` */
@@ -190,6 +205,8 @@ export const errorClasses = {
   invalid_path: InvalidPathError,
   unauthenticated: UnauthenticatedError,
   capability_missing: CapabilityMissingError,
+  join_refused: JoinRefusedError,
+  node_refused: NodeRefusedError,
   permission_denied: PermissionDeniedError,
   not_found: NotFoundError,
   file_not_found: FileNotFoundError,
@@ -204,6 +221,7 @@ export const errorClasses = {
   directory_not_empty: DirectoryNotEmptyError,
   quota_exceeded: QuotaExceededError,
   epoch_superseded: EpochSupersededError,
+  unsupported_version: UnsupportedVersionError,
   position_expired: PositionExpiredError,
   precondition_failed: PreconditionFailedError,
   payload_too_large: PayloadTooLargeError,

@@ -699,6 +699,140 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        /**
+         * Change the labels of a node
+         * @description Needs the capability `nodes:write`.
+         */
+        patch: operations["updateNode"];
+        trace?: never;
+    };
+    "/v1/nodes/join-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a token by which one node may join
+         * @description Run `command` of the answer on the new machine before it expires.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["createJoinToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/cordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a node no new desktops
+         * @description Needs the capability `nodes:write`.
+         */
+        post: operations["cordonNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/uncordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a node new desktops again
+         * @description Also ends a drain, and what a fence left on a node that came back.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["uncordonNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Empty a node of running desktops
+         * @description Cordons it. After the grace what runs there is stopped, disks stay, and nothing starts there until it is uncordoned. `node.drained` says when nothing runs any more.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["drainNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/fence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a silent node is off
+         * @description Only for a node that is silent, after you have cut its power or know that it is off. Its desktops become `error` with `node_fenced`: deleting one is final at once, without hearing the node. Nothing is cloned in their place; their disks are on the node. When it comes back they go on, and it stays cordoned.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["fenceNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{nodeId}/decommission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a node out of service for good
+         * @description Its certificates end and its name is free again. Without `force` only an empty node.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["decommissionNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -1137,7 +1271,7 @@ export interface components {
             outputMaxBytes?: number;
         };
         /** @enum {string} */
-        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read";
+        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write";
         ClickBody: {
             /** @description Horizontal, in the space that `coordinates` names. */
             x?: number;
@@ -1193,12 +1327,29 @@ export interface components {
              * @enum {string}
              */
             network?: "internet" | "none";
+            /** @description Labels that its node must have. */
+            nodeSelector?: {
+                [key: string]: string;
+            };
+            /** @description Name of one of its `labels`: nodes that hold few desktops with the same value come first. */
+            spreadBy?: string;
             /** @description Default false. */
             ephemeral?: boolean;
             /** @description For ephemeral ones; every use begins it anew. Default 3600. */
             ttlSeconds?: number;
             /** @description IANA name. Default Etc/UTC. */
             timeZone?: string;
+        };
+        /** @description Without `nodeName` any free name may join with it. */
+        CreateJoinToken: {
+            nodeName?: string;
+            /** @description For a node that lost its certificate: it comes back under this id, and what it had before is revoked. */
+            nodeId?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Default 3600. */
+            expiresInSeconds?: number;
         };
         CreateKey: {
             name: string;
@@ -1211,10 +1362,21 @@ export interface components {
              */
             expiresAt?: string;
         };
+        CreatedJoinToken: {
+            joinToken: components["schemas"]["JoinToken"];
+            /** @description Shown once. It works once. */
+            token?: string;
+            /** @description What to run on the new node. */
+            command?: string;
+        };
         CreatedKey: {
             key: components["schemas"]["ApiKey"];
             /** @description Shown this once. Left out when an Idempotency-Key replays the answer. */
             secret?: string;
+        };
+        DecommissionNode: {
+            /** @description Also while there are desktops: they become `error` with `vm_missing`, for good. */
+            force?: boolean;
         };
         Desktop: {
             id: string;
@@ -1329,15 +1491,19 @@ export interface components {
             /** @description Default true: a webp of the whole screen. False: none. */
             screenshot?: boolean | components["schemas"]["ScreenshotWish"];
         };
+        DrainNode: {
+            /** @description How long what runs there may go on. Default 60. */
+            graceSeconds?: number;
+        };
         /**
          * @description Closed list. A client takes its decisions by this.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
+        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
         Event: {
             id: string;
             /** @enum {string} */
-            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked";
+            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned";
             /** Format: date-time */
             createdAt: string;
             desktopId: string | null;
@@ -1451,6 +1617,12 @@ export interface components {
         };
         /** @enum {string} */
         ImageFormat: "png" | "jpeg" | "webp";
+        JoinToken: {
+            id: string;
+            nodeName: string | null;
+            /** Format: date-time */
+            expiresAt: string;
+        };
         /** @description Either `key` or `keys`. */
         KeyBody: {
             /** @description A key or chord by its xdotool name: `Return`, `ctrl+a`. */
@@ -1547,24 +1719,47 @@ export interface components {
             id: string;
             name: string;
             /**
-             * @description `silent`: not heard for 30 s.
+             * @description `silent`: not heard for 30 s. `fenced`: silent, and a person said that it is off.
              * @enum {string}
              */
-            status: "up" | "silent";
+            status: "up" | "silent" | "fenced" | "decommissioned";
             /** @description Gets no new desktops. */
             cordoned: boolean;
+            /** @description Set while the node is drained. */
+            drain: {
+                /**
+                 * Format: date-time
+                 * @description When what runs there is stopped.
+                 */
+                stopsAt: string;
+                /**
+                 * Format: date-time
+                 * @description When nothing ran there any more.
+                 */
+                drainedAt: string | null;
+                /**
+                 * @description Desktops are stopped: no driver moves them to another node.
+                 * @constant
+                 */
+                move: "unsupported";
+            } | null;
             version: string;
-            /** @enum {string} */
-            driver: "qemu" | "proxmox" | "fake";
+            /** @description Null until it was heard for the first time. */
+            driver: ("qemu" | "proxmox" | "fake") | null;
             accelerator: string;
             acceleratorReason: string;
             hypervisorVersion: string;
             /** @enum {string} */
             network: "isolated" | "none";
             networkReason: string;
+            labels: {
+                [key: string]: string;
+            };
             capacity: {
                 vcpus: number;
                 memoryMiB: number;
+                /** @description What it has for desktops in all. */
+                diskMiB: number;
                 diskFreeMiB: number;
             };
             reserved: {
@@ -1576,7 +1771,7 @@ export interface components {
             /** @description VMs on it that nobody ordered; quarantined. */
             strangers: number;
             /** Format: date-time */
-            lastHeardAt: string;
+            lastHeardAt: string | null;
         };
         NodeList: {
             /** @description By name. */
@@ -1815,6 +2010,12 @@ export interface components {
         UpdateDesktop: {
             name?: string;
             labels?: {
+                [key: string]: string;
+            };
+        };
+        /** @description `labels` replaces all of them. */
+        UpdateNode: {
+            labels: {
                 [key: string]: string;
             };
         };
@@ -10653,6 +10854,7 @@ export interface operations {
                      *           "name": "node-1",
                      *           "status": "up",
                      *           "cordoned": false,
+                     *           "drain": null,
                      *           "version": "0.1.0",
                      *           "driver": "qemu",
                      *           "accelerator": "kvm",
@@ -10660,9 +10862,13 @@ export interface operations {
                      *           "hypervisorVersion": "QEMU 7.2.22",
                      *           "network": "isolated",
                      *           "networkReason": "Network namespaces and nft work.",
+                     *           "labels": {
+                     *             "zone": "a"
+                     *           },
                      *           "capacity": {
                      *             "vcpus": 8,
                      *             "memoryMiB": 32768,
+                     *             "diskMiB": 500000,
                      *             "diskFreeMiB": 400000
                      *           },
                      *           "reserved": {
@@ -10804,6 +11010,7 @@ export interface operations {
                      *       "name": "node-1",
                      *       "status": "up",
                      *       "cordoned": false,
+                     *       "drain": null,
                      *       "version": "0.1.0",
                      *       "driver": "qemu",
                      *       "accelerator": "kvm",
@@ -10811,9 +11018,13 @@ export interface operations {
                      *       "hypervisorVersion": "QEMU 7.2.22",
                      *       "network": "isolated",
                      *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
                      *       "capacity": {
                      *         "vcpus": 8,
                      *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
                      *         "diskFreeMiB": 400000
                      *       },
                      *       "reserved": {
@@ -10929,6 +11140,1652 @@ export interface operations {
                     /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
                     "RateLimit-Policy"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "labels": {
+                 *         "zone": "a"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateNode"];
+            };
+        };
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": false,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createJoinToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "nodeName": "node-2",
+                 *       "labels": {
+                 *         "zone": "a"
+                 *       },
+                 *       "expiresInSeconds": 600
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateJoinToken"];
+            };
+        };
+        responses: {
+            /** @description The token. */
+            201: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "joinToken": {
+                     *         "id": "jtk_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "nodeName": "node-2",
+                     *         "expiresAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "token": "lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "command": "npm run bun hostd/main.ts join https://api.example.org:7443 lbj_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.0000000000000000000000000000000000000000000000000000000000000000"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreatedJoinToken"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cordonNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": true,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uncordonNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": false,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "graceSeconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["DrainNode"];
+            };
+        };
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "up",
+                     *       "cordoned": true,
+                     *       "drain": {
+                     *         "stopsAt": "2026-11-20T10:00:00.000Z",
+                     *         "drainedAt": null,
+                     *         "move": "unsupported"
+                     *       },
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fenceNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1",
+                     *       "status": "fenced",
+                     *       "cordoned": true,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decommissionNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example nod_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                nodeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "force": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["DecommissionNode"];
+            };
+        };
+        responses: {
+            /** @description The node as it is now. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "name": "node-1.nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "status": "decommissioned",
+                     *       "cordoned": true,
+                     *       "drain": null,
+                     *       "version": "0.1.0",
+                     *       "driver": "qemu",
+                     *       "accelerator": "kvm",
+                     *       "acceleratorReason": "A probe VM ran under KVM.",
+                     *       "hypervisorVersion": "QEMU 7.2.22",
+                     *       "network": "isolated",
+                     *       "networkReason": "Network namespaces and nft work.",
+                     *       "labels": {
+                     *         "zone": "a"
+                     *       },
+                     *       "capacity": {
+                     *         "vcpus": 8,
+                     *         "memoryMiB": 32768,
+                     *         "diskMiB": 500000,
+                     *         "diskFreeMiB": 400000
+                     *       },
+                     *       "reserved": {
+                     *         "vcpus": 1,
+                     *         "memoryMiB": 1024,
+                     *         "diskGiB": 8
+                     *       },
+                     *       "templateIds": [
+                     *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *       ],
+                     *       "strangers": 0,
+                     *       "lastHeardAt": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -8,8 +8,9 @@ type Hello = components['schemas']['NodeHello'];
 /** A node without a hypervisor: it speaks the sync contract as hostd does and takes its machines to what is wanted. */
 
 export interface NodeDoubleOptions {
-  /** Unix socket of the API's node listener. */
-  apiSocket: string;
+  /** Where the API's node listener is: its Unix socket, or over TLS. */
+  apiSocket?: string;
+  apiTls?: { address: string; tls: object };
   /** Where the double serves the guest contract. */
   guestSocket: string;
   name?: string;
@@ -84,13 +85,14 @@ class RunningNode implements NodeDouble {
   }
 
   call(path: string, body?: unknown): Promise<Response> {
-    return fetch(`http://api${path}`, {
-      unix: this.#options.apiSocket,
+    const { apiSocket, apiTls } = this.#options;
+    return fetch(`${apiTls?.address ?? 'http://api'}${path}`, {
+      ...(apiTls === undefined ? { unix: apiSocket } : { tls: apiTls.tls }),
       signal: this.#ending.signal,
       ...(body === undefined
         ? {}
         : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    });
+    } as RequestInit);
   }
 
   async turnOff(assignmentId: string, fault: Observation['fault'] = null): Promise<void> {

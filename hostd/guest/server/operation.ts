@@ -3,7 +3,14 @@ import { Fault } from '@lebureau/kit/fault';
 import type { GuestConnection } from './connection.ts';
 
 /** Every operation of the guest half of the node contract, by the names in `openapi/node.json`. */
-export type GuestOperationId = Exclude<keyof operations, 'hello' | 'listAssignments' | 'reportObservations'>;
+type SyncOperationId =
+  | 'hello'
+  | 'listAssignments'
+  | 'reportObservations'
+  | 'getTrustAnchor'
+  | 'join'
+  | 'renewCertificate';
+export type GuestOperationId = Exclude<keyof operations, SyncOperationId>;
 
 /** One call, as a handler sees it. The API has checked it against the contract. */
 export interface GuestCall {

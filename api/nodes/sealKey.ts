@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { sealKeyBytes } from './seal.ts';
+
+/**
+ * The key under which the private keys of our authorities lie in the database: the one given, or that of the file
+ * `node-ca-key` in the home folder, made once with mode 600.
+ */
+export function readSealKey(home: string, given: string | undefined): Buffer {
+  if (given !== undefined) return checked(given, 'LEBUREAU_NODE_CA_KEY');
+  const path = join(home, 'node-ca-key');
+  if (!existsSync(path)) writeDurably(path, `${randomBytes(sealKeyBytes).toString('base64')}\n`);
+  return checked(readFileSync(path, 'utf8').trim(), path);
+}
+
+function checked(text: string, where: string): Buffer {
+  const key = Buffer.from(text, 'base64');
+  if (key.length === sealKeyBytes) return key;
+  throw new Error(`${where} must hold ${sealKeyBytes} bytes in base64, as \`openssl rand -base64 32\` prints them.`);
+}
+
+function writeDurably(path: string, text: string): void {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  const folder = openSync(dirname(path), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}

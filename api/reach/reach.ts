@@ -1,0 +1,83 @@
+import type { TLSSocket } from 'node:tls';
+import { describeError } from '@lebureau/kit/fault';
+import { newId } from '@lebureau/kit/id';
+import { runLoop } from '@lebureau/kit/loop';
+import type { KeyAndCertificate } from '../nodes/certificates.ts';
+import { admitted } from '../nodes/admission.ts';
+import type { Services } from '../services.ts';
+import { dialerOf, serveRelay } from './dial.ts';
+import { decommissionedOf, forgetTunnels, writeTunnels } from './tunnelRows.ts';
+import { Tunnels } from './tunnels.ts';
+import { RemoteWays, type Ways, localWays } from './ways.ts';
+
+/** All by which this replica reaches nodes, and nodes and other replicas call it. */
+export interface Reach {
+  ways: Ways;
+  onTunnel(nodeId: string, socket: TLSSocket, serial: string): void;
+  onRelay(socket: TLSSocket): void;
+  /** Key and certificate that this replica shows now. */
+  replica(): KeyAndCertificate;
+  renew(): Promise<KeyAndCertificate>;
+  close(): Promise<void>;
+}
+
+const tellEveryMs = 10_000;
+
+/** @returns undefined where every node is on this machine */
+export async function openReach(services: Services, home: string): Promise<Reach | undefined> {
+  const { authority, clock, database, log } = services;
+  if (authority === undefined) return undefined;
+  const replicaId = newId('rep', clock.nowMs());
+  const tunnels = new Tunnels(clock);
+  let replica = await authority.newReplica();
+  const dialer = dialerOf({ services, tunnels, replicaId, replica: () => replica });
+  const ways = new RemoteWays({ home, dialer, log });
+  const ending = new AbortController();
+  const tell = (nodeIds: readonly string[]) => {
+    const own = { replicaId, replicaAddress: services.nodeAddress ?? '', heardMs: clock.nowMs() };
+    return nodeIds.length === 0
+      ? Promise.resolve()
+      : writeTunnels(
+          database,
+          nodeIds.map((nodeId) => ({ nodeId, ...own })),
+        );
+  };
+  const loop = { name: 'tunnels', clock, log, signal: ending.signal, intervalMs: tellEveryMs, backoffMaxMs: 5_000 };
+  const telling = runLoop(loop, async () => {
+    for (const nodeId of await decommissionedOf(database, tunnels.nodeIds())) tunnels.drop(nodeId);
+    await tell(tunnels.nodeIds());
+  });
+  return {
+    ways,
+    onTunnel(nodeId, socket, serial) {
+      admitted(database.read, { kind: 'node', nodeId, serial }, clock.nowMs())
+        .then(async () => {
+          const isFirst = !tunnels.has(nodeId);
+          tunnels.add(nodeId, socket);
+          if (isFirst) await tell([nodeId]);
+        })
+        .catch((error: unknown) => {
+          log.warn('tunnel refused', { nodeId, error: describeError(error) });
+          socket.destroy();
+        });
+    },
+    onRelay: (socket) => void serveRelay(tunnels, socket),
+    replica: () => replica,
+    async renew() {
+      replica = await authority.newReplica();
+      return replica;
+    },
+    async close() {
+      ending.abort();
+      tunnels.close();
+      await telling;
+      await ways.close();
+      await forgetTunnels(database, replicaId).catch(() => {});
+    },
+  };
+}
+
+/** Where there is no reach, all is on this machine. */
+export function waysOf(reach: Reach | undefined): Ways {
+  return reach?.ways ?? localWays;
+}

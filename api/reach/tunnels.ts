@@ -1,0 +1,130 @@
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '@lebureau/kit/clock';
+import { readExactly } from '@lebureau/kit/readExactly';
+import { go, ping, pingEveryMs, ready, waitingSilentMs } from '@lebureau/kit/tunnelWords';
+
+const takeLimitMs = 3_000;
+const waitLimitMs = 5_000;
+const waitingMax = 64;
+
+interface Waiting {
+  socket: TLSSocket;
+  heardMs: number;
+  hear: (bytes: Buffer) => void;
+}
+
+/** Connections that nodes without an address keep open to this replica, each waiting to be used for one call. */
+export class Tunnels {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #wanted = new Map<string, Set<() => void>>();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#timer = setInterval(() => this.#pingAll(), pingEveryMs);
+    this.#timer.unref();
+  }
+
+  /** Nodes that have called this replica and can be reached over it. */
+  nodeIds(): string[] {
+    return [...this.#waiting.keys()];
+  }
+
+  has(nodeId: string): boolean {
+    return this.#waiting.has(nodeId);
+  }
+
+  add(nodeId: string, socket: TLSSocket): void {
+    const waiting = this.#waiting.get(nodeId) ?? [];
+    if (waiting.length >= waitingMax) return void socket.destroy();
+    const one: Waiting = {
+      socket,
+      heardMs: this.#clock.monotonicMs(),
+      hear: (bytes) => {
+        if (bytes.some((byte) => byte !== ping)) socket.destroy();
+        one.heardMs = this.#clock.monotonicMs();
+      },
+    };
+    socket.setKeepAlive(true, pingEveryMs);
+    socket.on('data', one.hear);
+    socket.once('close', () => this.#remove(nodeId, one));
+    this.#waiting.set(nodeId, [...waiting, one]);
+    // The node counts it as good from here on.
+    socket.write(Buffer.of(ping));
+    for (const wake of this.#wanted.get(nodeId) ?? []) wake();
+  }
+
+  /** A connection of this node behind which its guests answer. @throws Error when there is none in time */
+  async take(nodeId: string): Promise<TLSSocket> {
+    const endMs = this.#clock.monotonicMs() + waitLimitMs;
+    for (;;) {
+      const one = this.#waiting.get(nodeId)?.at(-1);
+      if (one === undefined) {
+        const leftMs = endMs - this.#clock.monotonicMs();
+        if (leftMs <= 0) throw new Error('No tunnel of this node is free.');
+        await this.#next(nodeId, leftMs);
+        continue;
+      }
+      this.#remove(nodeId, one);
+      const { socket } = one;
+      socket.off('data', one.hear);
+      try {
+        await askToGo(socket);
+        return socket;
+      } catch {
+        socket.destroy();
+      }
+    }
+  }
+
+  /** Ends every connection of a node that is no longer one of ours. */
+  drop(nodeId: string): void {
+    for (const { socket } of this.#waiting.get(nodeId) ?? []) socket.destroy();
+    this.#waiting.delete(nodeId);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const nodeId of this.nodeIds()) this.drop(nodeId);
+  }
+
+  #next(nodeId: string, limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wanted = this.#wanted.get(nodeId) ?? new Set();
+      this.#wanted.set(nodeId, wanted);
+      const end = () => {
+        clearTimeout(timer);
+        wanted.delete(end);
+        if (wanted.size === 0) this.#wanted.delete(nodeId);
+        resolve();
+      };
+      const timer = setTimeout(end, limitMs);
+      wanted.add(end);
+    });
+  }
+
+  #remove(nodeId: string, one: Waiting): void {
+    const left = (this.#waiting.get(nodeId) ?? []).filter((each) => each !== one);
+    if (left.length > 0) this.#waiting.set(nodeId, left);
+    else this.#waiting.delete(nodeId);
+  }
+
+  #pingAll(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const { socket, heardMs } of [...this.#waiting.values()].flat()) {
+      if (nowMs - heardMs > waitingSilentMs) socket.destroy();
+      else socket.write(Buffer.of(ping));
+    }
+  }
+}
+
+/** A ping may still be on its way back. */
+async function askToGo(socket: TLSSocket): Promise<void> {
+  socket.write(Buffer.of(go));
+  for (;;) {
+    const [byte] = await readExactly(socket, 1, takeLimitMs);
+    if (byte === ready) return;
+    if (byte !== ping) throw new Error('The node answered something else.');
+  }
+}

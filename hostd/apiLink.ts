@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import type { Clock } from '@lebureau/kit/clock';
+import type { Log } from '@lebureau/kit/log';
+import type { HostdConfig } from './config.ts';
+import { type NodeIdentity, readNodeIdentity, tlsTowardsApi, writeNodeIdentity } from './nodeIdentity.ts';
+import { connectNodeApi, renewCertificate } from './nodeapi.ts';
+import type { OrderDesk } from './orders.ts';
+import { openTlsDoor } from './reach/tlsDoor.ts';
+import { Tunnel } from './reach/tunnel.ts';
+import { keepCertificate } from './renewal.ts';
+
+/** How this hostd and its API reach each other. */
+export interface ApiLink {
+  desk: OrderDesk;
+  nodeName: string;
+  /** What the API is told: where it finds the guest contract. */
+  guestAddress: string;
+  /** Lets the API in, over what serves the guest contract on this machine. */
+  open(): Promise<{ close(): Promise<void> }>;
+}
+
+type LinkConfig = Pick<
+  HostdConfig,
+  'home' | 'apiAddress' | 'nodeName' | 'guestSocket' | 'guestListen' | 'guestAddress'
+>;
+
+/** @throws Error when the API is on another machine and this node has not joined it */
+export function openApiLink(config: LinkConfig, at: { clock: Clock; log: Log }): ApiLink {
+  const identity = readNodeIdentity(config.home);
+  const address = config.apiAddress ?? identity?.apiAddress ?? `unix:${join(config.home, 'run', 'api-node.sock')}`;
+  if (address.startsWith('unix:')) {
+    return {
+      desk: connectNodeApi({ address }),
+      nodeName: config.nodeName,
+      guestAddress: `unix:${config.guestSocket}`,
+      open: () => Promise.resolve({ close: () => Promise.resolve() }),
+    };
+  }
+  if (identity === undefined)
+    throw new Error(
+      `This node has not joined the API at ${address}. Run: npm run bun hostd/main.ts join ${address} TOKEN`,
+    );
+  return remoteLink(config, { ...at, identity: { ...identity, apiAddress: address } });
+}
+
+function remoteLink(config: LinkConfig, at: { clock: Clock; log: Log; identity: NodeIdentity }): ApiLink {
+  const { clock, log } = at;
+  let { identity } = at;
+  const api = { address: identity.apiAddress, tls: () => tlsTowardsApi(identity) };
+  return {
+    desk: connectNodeApi(api),
+    nodeName: identity.nodeName,
+    guestAddress: guestAddressOf(config),
+    async open() {
+      const door = await openDoor(config, { clock, log, identity: () => identity });
+      const ending = new AbortController();
+      const renewing = keepCertificate({
+        identity: () => identity,
+        renew: (requestPem, signal) => renewCertificate(api, requestPem, signal),
+        // Loaded once a month.
+        newRequest: async () => (await import('./certificateRequest.ts')).newCertificateRequest(),
+        keep(renewed) {
+          writeNodeIdentity(config.home, renewed);
+          identity = renewed;
+          door.renew(renewed);
+        },
+        clock,
+        log,
+        signal: ending.signal,
+      });
+      return {
+        async close() {
+          ending.abort();
+          await Promise.all([renewing, door.close()]);
+        },
+      };
+    },
+  };
+}
+
+async function openDoor(config: LinkConfig, at: { clock: Clock; log: Log; identity: () => NodeIdentity }) {
+  const { guestSocket, guestListen } = config;
+  if (guestListen !== undefined)
+    return openTlsDoor({ listen: guestListen, identity: at.identity(), guestSocket, log: at.log });
+  const tunnel = new Tunnel({ ...at, guestSocket });
+  return {
+    // Waiting connections were made with the former certificate and are good until they are used.
+    renew: () => {},
+    close: () => Promise.resolve(tunnel.close()),
+  };
+}
+
+function guestAddressOf({ guestListen, guestAddress }: LinkConfig): string {
+  if (guestListen === undefined) return 'tunnel:';
+  const { hostname, port } = guestListen;
+  return guestAddress ?? `https://${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`;
+}

@@ -1,0 +1,64 @@
+import { systemClock } from '@lebureau/kit/clock';
+import { silentLog } from '@lebureau/kit/log';
+import { expect, test } from 'vitest';
+import type { NodeIdentity } from './nodeIdentity.ts';
+import { type RenewalParts, renewIfDue } from './renewal.ts';
+
+const dayMs = 86_400_000;
+const identity: NodeIdentity = {
+  nodeId: 'nod_1',
+  nodeName: 'node',
+  apiAddress: 'https://api',
+  authority: 'ca',
+  certificate: 'old',
+  privateKey: 'old key',
+  issuedAtMs: 0,
+  expiresAtMs: 30 * dayMs,
+};
+
+/** A node on that day of the thirty that its certificate lasts. */
+function onDay(day: number, change: Partial<RenewalParts> = {}) {
+  const kept: NodeIdentity[] = [];
+  const parts: RenewalParts = {
+    identity: () => identity,
+    renew: () => Promise.resolve({ certificate: 'new', expiresAtMs: (day + 30) * dayMs }),
+    newRequest: () => Promise.resolve({ requestPem: 'request', privateKeyPem: 'new key' }),
+    keep: (renewed) => kept.push(renewed),
+    clock: { ...systemClock, nowMs: () => day * dayMs },
+    log: silentLog,
+    signal: new AbortController().signal,
+    ...change,
+  };
+  return { parts, kept };
+}
+
+test.each([
+  [14, 0],
+  [15, 1],
+  [20, 1],
+  [31, 1],
+])('on day %i of thirty it is renewed %i times', async (day, times) => {
+  const { parts, kept } = onDay(day);
+  await renewIfDue(parts);
+  expect(kept.length).toBe(times);
+});
+
+test('the new certificate comes with a new key and all else stays', async () => {
+  const { parts, kept } = onDay(16);
+  await renewIfDue(parts);
+  expect(kept).toEqual([
+    {
+      ...identity,
+      certificate: 'new',
+      privateKey: 'new key',
+      issuedAtMs: 16 * dayMs,
+      expiresAtMs: 46 * dayMs,
+    },
+  ]);
+});
+
+test('what the API does not answer changes nothing', async () => {
+  const { parts, kept } = onDay(16, { renew: () => Promise.reject(new Error('away')) });
+  await expect(renewIfDue(parts)).rejects.toThrow('away');
+  expect(kept).toEqual([]);
+});

@@ -1,0 +1,188 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@lebureau/kit/clock';
+import { silentLog } from '@lebureau/kit/log';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newToken } from '../../api/testing/joiner.ts';
+import { type TestPostgres, startTestPostgres } from '../../api/testing/postgres.ts';
+import { type TestApi, startTestApi } from '../../api/testing/testApi.ts';
+import { openApiLink } from '../../hostd/apiLink.ts';
+import { joinApi } from '../../hostd/joinApi.ts';
+import { tlsTowardsApi, writeNodeIdentity } from '../../hostd/nodeIdentity.ts';
+import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
+import { freePort } from '../freePort.ts';
+
+/** The API's half and hostd's half of the way to a guest, joined over real sockets; behind it a guest contract without guests. */
+
+const bytesBig = 500_000_000;
+const memoryMiBMax = 350;
+
+let postgres: TestPostgres;
+const apis: TestApi[] = [];
+const ends: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+  const databaseUrl = await postgres.newDatabase();
+  const nodeCaKey = Buffer.alloc(32, 7).toString('base64');
+  for (let count = 0; count < 2; count++) {
+    const tls = { hostname: '127.0.0.1', port: await freePort() };
+    apis.push(await startTestApi({ config: { databaseUrl, nodeCaKey, nodeListen: { tls } } }));
+  }
+});
+afterAll(async () => {
+  for (const end of ends.splice(0).toReversed()) await end();
+  for (const api of apis) await api.stop();
+  await postgres.stop();
+});
+
+interface Remote {
+  node: NodeDouble;
+  desktopId: string;
+  guestAddress: string;
+}
+
+/** Joins with hostd's own code and opens its way in; the machines behind are doubles. */
+async function startRemote(name: string, guestListen?: { hostname: string; port: number }): Promise<Remote> {
+  const [api] = apis;
+  const home = mkdtempSync(join(tmpdir(), 'lb-remote-'));
+  const apiAddress = `https://127.0.0.1:${api!.api.nodeTlsPort}`;
+  const identity = await joinApi({ apiAddress, token: await newToken(api!), nodeName: name }, systemClock);
+  writeNodeIdentity(home, identity);
+  const guestSocket = join(home, 'guest.sock');
+  const config = { home, apiAddress: undefined, nodeName: name, guestSocket, guestListen, guestAddress: undefined };
+  const link = openApiLink(config, { clock: systemClock, log: silentLog });
+  const node = await startNodeDouble({
+    apiTls: { address: apiAddress, tls: tlsTowardsApi(identity) },
+    guestSocket,
+    name,
+    hello: { guestAddress: link.guestAddress },
+  });
+  ends.push(() => node.stop());
+  const opened = await link.open();
+  ends.push(() => opened.close());
+  const { id } = await api!.expect<{ id: string }>('createDesktop', 201, {
+    method: 'POST',
+    path: '/v1/desktops',
+    body: { labels: { node: name }, template: undefined },
+  });
+  const path = `/v1/desktops/${id}?waitFor=ready&timeoutSeconds=10`;
+  expect(await api!.expect('getDesktop', 200, { method: 'GET', path })).toMatchObject({ nodeId: node.nodeId });
+  // The next desktop is for the next node.
+  await api!.api.services.database.write(({ db }) =>
+    db.updateTable('nodes').set({ cordoned: 1 }).where('id', '=', node.nodeId).execute(),
+  );
+  return { node, desktopId: id, guestAddress: link.guestAddress };
+}
+
+const exec = (api: TestApi, remote: Remote) =>
+  api.ask('POST', `/v1/desktops/${remote.desktopId}/exec`, { body: { command: 'true' } });
+
+/** Moves that many bytes both ways and tells how much memory the process needed beyond what it had. */
+async function moveBig(api: TestApi, remote: Remote): Promise<number> {
+  const before = process.memoryUsage.rss();
+  let most = before;
+  const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
+  const url = `${api.api.url}/v1/desktops/${remote.desktopId}/files/content`;
+  const headers = { authorization: `Bearer ${api.secret}` };
+  const down = await fetch(`${url}?path=${bytesBig}`, { headers });
+  let got = 0;
+  for await (const chunk of down.body!) got += chunk.length;
+  expect(got).toBe(bytesBig);
+  let left = bytesBig;
+  const chunk = new Uint8Array(262_144);
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const part = chunk.subarray(0, Math.min(left, chunk.length));
+      left -= part.length;
+      if (part.length > 0) controller.enqueue(part);
+      if (left === 0) controller.close();
+    },
+  });
+  const up = await fetch(`${url}?path=big`, { method: 'PUT', headers, body });
+  expect(up.status).toBe(200);
+  expect(remote.node.guest.uploadedBytes).toBe(bytesBig);
+  clearInterval(timer);
+  return (most - before) / 1_048_576;
+}
+
+describe('a node with an address', () => {
+  let remote: Remote;
+  beforeAll(async () => {
+    remote = await startRemote('direct', { hostname: '127.0.0.1', port: await freePort() });
+  });
+
+  test('is called there, by every replica', async () => {
+    expect(remote.guestAddress).toMatch(/^https:/);
+    for (const api of apis) expect((await exec(api, remote)).status).toBe(200);
+  });
+
+  test('lets in only the API: neither a stranger nor another node', async () => {
+    const url = `${remote.guestAddress}/guest/asg_01k9x3v6m8e9t2q4r6s8v0w2y4/windows`;
+    const other = await joinApi(
+      { apiAddress: `https://127.0.0.1:${apis[0]!.api.nodeTlsPort}`, token: await newToken(apis[0]!), nodeName: 'spy' },
+      systemClock,
+    );
+    const seen = remote.node.guest.seen.length;
+    for (const tls of [{ rejectUnauthorized: false }, { ...tlsTowardsApi(other), rejectUnauthorized: false }])
+      await expect(fetch(url, { tls } as RequestInit)).rejects.toThrow(/closed|handshake|reset/i);
+    expect(remote.node.guest.seen.length).toBe(seen);
+  });
+
+  test('moves 500 MB both ways in bounded memory', { timeout: 120_000 }, async () => {
+    expect(await moveBig(apis[0]!, remote)).toBeLessThan(memoryMiBMax);
+  });
+
+  test('is not called where another node answers', async () => {
+    const impostor = await startRemote('impostor', { hostname: '127.0.0.1', port: await freePort() });
+    const change = (guestAddress: string) =>
+      apis[0]!.api.services.database.write(({ db }) =>
+        db.updateTable('nodes').set({ guestAddress }).where('id', '=', remote.node.nodeId).execute(),
+      );
+    await apis[1]!.api.stop(100).catch(() => {});
+    await change(impostor.guestAddress);
+    const fresh = await startTestApi({
+      config: { ...apis[1]!.config, home: mkdtempSync(join(tmpdir(), 'lb-api-')) },
+    });
+    apis[1] = fresh;
+    const answer = await exec(fresh, remote);
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([503, 'node_unreachable']);
+    await change(remote.guestAddress);
+  });
+});
+
+describe('a node without an address', () => {
+  let remote: Remote;
+  beforeAll(async () => {
+    remote = await startRemote('behind-nat');
+  });
+
+  test('is reached over its tunnel, and by the other replica over the one that holds it', async () => {
+    expect(remote.guestAddress).toBe('tunnel:');
+    for (const api of apis) expect((await exec(api, remote)).status).toBe(200);
+    const rows = await apis[0]!.api.services.database.read.selectFrom('tunnels').selectAll().execute();
+    expect(rows.map((row) => row.nodeId)).toEqual([remote.node.nodeId]);
+  });
+
+  test('answers fifty calls at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => exec(apis[at % 2]!, remote)));
+    expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 50 }, () => 200));
+  });
+
+  test('moves 500 MB both ways in bounded memory, over the other replica too', { timeout: 120_000 }, async () => {
+    for (const api of apis) expect(await moveBig(api, remote)).toBeLessThan(memoryMiBMax);
+  });
+
+  test('calls again when its tunnel broke', async () => {
+    const [api] = apis;
+    const { port } = api!.config.nodeListen.tls!;
+    await api!.api.stop(100);
+    const broken = await exec(apis[1]!, remote);
+    expect(broken.status).toBe(503);
+    apis[0] = await startTestApi({
+      config: { ...api!.config, nodeListen: { tls: { hostname: '127.0.0.1', port } } },
+    });
+    await expect.poll(async () => (await exec(apis[1]!, remote)).status, { timeout: 20_000, interval: 200 }).toBe(200);
+  });
+});
