@@ -142,7 +142,7 @@ test('a new host is served although the former left in the middle of a frame', a
   expect(await lost).toMatchObject({ code: 'guest_unreachable' });
   socket = await next;
   init = openInitChannel(socket, systemClock);
-  expect((await run(['pgrep', '-f', `^sleep ${marker}`])).exitCode).toBe(1);
+  await expect.poll(async () => (await run(['pgrep', '-f', `^sleep ${marker}`])).exitCode).toBe(1);
 });
 
 test('a host that reads nothing stalls the output and loses none of it', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
+import { openInitChannel } from '@lebureau/hostd/guest/init/client';
 import { openQemuDriver, type QemuDriver } from '@lebureau/hostd/hypervisor/qemu/driver';
 import { readBoot, runNames, vmPaths } from '@lebureau/hostd/hypervisor/qemu/files';
 import { GuestAgent } from '../guest/guestAgent.ts';
@@ -28,6 +29,7 @@ interface Made {
 }
 
 const agentTimeoutMs = 3000;
+const agentStartMaxMs = 120_000;
 const lookEveryMs = 500;
 const ticksPerSecond = 100;
 
@@ -88,6 +90,7 @@ export class MachinesQemu implements Machines {
     one.mac = spec.mac ?? one.mac;
     await this.driver.start(ref(vmid), { boot: one.boot, mac: one.mac });
     await this.noteRunning(vmid, one);
+    void this.startAgent(vmid).catch(() => {});
   }
 
   async stop(vmid: number): Promise<void> {
@@ -114,6 +117,7 @@ export class MachinesQemu implements Machines {
     one.boot += 1;
     await this.driver.start(ref(vmid), { boot: one.boot, mac: one.mac });
     await this.noteRunning(vmid, one);
+    void this.startAgent(vmid).catch(() => {});
   }
 
   /** The whole process stands still; to the guest it is as if no time passed. */
@@ -133,6 +137,23 @@ export class MachinesQemu implements Machines {
     if (!one) return;
     if (!name.includes('state-suspend-')) throw new Error('snapshots with memory need machines in memory');
     one.kept = name;
+  }
+
+  /** On our own driver the template leaves the guest agent alone; Proxmox VE expects it to run from the boot on. */
+  private async startAgent(vmid: number): Promise<void> {
+    const init = openInitChannel(await this.driver.openInit(ref(vmid)), this.options.clock);
+    const script = 'pgrep -x qemu-ga >/dev/null || setsid -f /usr/sbin/qemu-ga >/dev/null 2>&1 </dev/null';
+    try {
+      await init.exec({
+        argv: ['sh', '-c', script],
+        user: 'root',
+        timeoutMs: agentStartMaxMs,
+        outputMaxBytes: 1000,
+        signal: this.ended.signal,
+      });
+    } finally {
+      init.close();
+    }
   }
 
   running(vmid: number): boolean {
