@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     pool: 'threads',
-    maxWorkers: 2,
+    maxWorkers: 3,
     include: ['{api,openapi,sdk-ts,mcp,hostd,kit,launch}/**/*.test.ts', 'test/{house,bench,pve}/*.test.ts'],
     exclude: ['**/node_modules/**', '**/*.vm.test.ts'],
     testTimeout: 30_000,
