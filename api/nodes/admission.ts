@@ -1,6 +1,7 @@
-import { Fault } from '@lebureau/kit/fault';
+import { Fault, isFault } from '@lebureau/kit/fault';
 import type { Reader } from '../db/database.ts';
 import type { NodeRow } from '../db/tables.ts';
+import type { Services } from '../services.ts';
 import type { Peer } from './peer.ts';
 
 /** A peer that may speak for a node: hostd of this machine, or a node that joined. */
@@ -25,6 +26,21 @@ export async function admitted(db: Reader, peer: Peer | undefined, nowMs: number
   if (row.revokedMs !== null) throw refused('This certificate was replaced by a newer one or revoked.');
   if (row.expiresMs <= nowMs) throw refused('This certificate has expired.');
   return peer;
+}
+
+/** Whether the certificate of this node still counts. @throws when the database cannot be asked */
+export async function isAdmitted(
+  { database, clock }: Pick<Services, 'database' | 'clock'>,
+  nodeId: string,
+  serial: string,
+): Promise<boolean> {
+  try {
+    await admitted(database.read, { kind: 'node', nodeId, serial }, clock.nowMs());
+    return true;
+  } catch (error) {
+    if (isFault(error, 'node_refused')) return false;
+    throw error;
+  }
 }
 
 /** Inside a transaction `db` is that transaction. */

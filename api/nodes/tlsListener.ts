@@ -37,6 +37,9 @@ const handshakeTimeoutMs = 10_000;
 const silentTimeoutMs = 120_000;
 /** Whoever has no certificate can only join, and needs a moment for it. */
 const strangersMax = 100;
+const strangerBodyMaxBytes = 32_768;
+/** Well above the tunnels and calls of many nodes. */
+const connectionsMax = 16_384;
 const strangerTimeoutMs = 20_000;
 
 /**
@@ -78,7 +81,12 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
       http.emit('connection', socket);
     },
   );
-  server.on('tlsClientError', (error) => options.log.debug('node handshake failed', { error: describeError(error) }));
+  server.maxConnections = connectionsMax;
+  // The runtime tells of a handshake that took too long and leaves its connection open.
+  server.on('tlsClientError', (error, socket) => {
+    socket?.destroy();
+    options.log.debug('node handshake failed', { error: describeError(error) });
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.hostname, resolve);
@@ -135,8 +143,9 @@ async function serve(
   const left = new AbortController();
   outgoing.on('close', () => left.abort());
   try {
-    const body = await bodyOf(incoming);
-    if (peer === undefined || body === 'too large') return void outgoing.writeHead(413).end();
+    if (peer === undefined) return void outgoing.writeHead(400).end();
+    const body = await bodyOf(incoming, peer.kind === 'stranger' ? strangerBodyMaxBytes : bodyMaxBytes);
+    if (body === 'too large') return void outgoing.writeHead(413).end();
     const headers = new Headers();
     for (const [name, value] of Object.entries(incoming.headers))
       if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
@@ -157,12 +166,12 @@ async function serve(
   }
 }
 
-async function bodyOf(incoming: IncomingMessage): Promise<Buffer<ArrayBuffer> | 'too large'> {
+async function bodyOf(incoming: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer> | 'too large'> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > bodyMaxBytes) return 'too large';
+    if (size > maxBytes) return 'too large';
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -6,7 +6,8 @@ import { splice } from '@lebureau/kit/splice';
 import { ready, relayWord } from '@lebureau/kit/tunnelWords';
 import type { Services } from '../services.ts';
 import type { KeyAndCertificate } from '../nodes/certificates.ts';
-import { replicaName } from '../nodes/peer.ts';
+import { isAdmitted } from '../nodes/admission.ts';
+import { peerOf, replicaName } from '../nodes/peer.ts';
 import { replicaFor } from './tunnelRows.ts';
 import type { Tunnels } from './tunnels.ts';
 
@@ -33,13 +34,15 @@ export function dialerOf(at: {
     async dial(nodeId, guestAddress) {
       if (guestAddress !== 'tunnel:') {
         const to = { ...hostOf(guestAddress), ca: authority.nodesPem, ...ours() };
-        return connectTls({ ...to, checkServerIdentity: mustBe(nodeId) }, connectLimitMs);
+        const node = await connectTls({ ...to, checkServerIdentity: mustBe(nodeId) }, connectLimitMs);
+        return demandAdmitted(services, nodeId, node);
       }
-      if (tunnels.has(nodeId)) return tunnels.take(nodeId);
+      const admits = (serial: string) => isAdmitted(services, nodeId, serial);
+      if (tunnels.has(nodeId)) return tunnels.take(nodeId, admits);
       const wish = { nodeId, ownId: replicaId, nowMs: services.clock.nowMs() };
       const address = await replicaFor(services.database, wish);
       // A tunnel that broke just now is made again within moments.
-      if (address === undefined) return tunnels.take(nodeId);
+      if (address === undefined) return tunnels.take(nodeId, admits);
       const to = { ...hostOf(address), servername: replicaName, ca: authority.replicasPem, ...ours() };
       const socket = await connectTls({ ...to, ALPNProtocols: [relayWord] }, connectLimitMs);
       return askRelay(socket, nodeId);
@@ -48,15 +51,24 @@ export function dialerOf(at: {
 }
 
 /** Another replica wants to reach a node whose tunnel is here. */
-export async function serveRelay(tunnels: Tunnels, socket: TLSSocket): Promise<void> {
+export async function serveRelay(services: Services, tunnels: Tunnels, socket: TLSSocket): Promise<void> {
   try {
     const nodeId = (await readExactly(socket, nodeIdBytes, connectLimitMs)).toString('latin1');
-    const tunnel = await tunnels.take(nodeId);
+    const tunnel = await tunnels.take(nodeId, (serial) => isAdmitted(services, nodeId, serial));
     socket.write(Buffer.of(ready));
     await splice(socket, tunnel);
   } catch {
     socket.destroy();
   }
+}
+
+/** The chain and the name are right; this says that the certificate was not replaced or revoked since. */
+async function demandAdmitted(services: Services, nodeId: string, socket: TLSSocket): Promise<TLSSocket> {
+  const peer = peerOf(socket.getPeerCertificate());
+  if (peer?.kind === 'node' && peer.nodeId === nodeId && (await isAdmitted(services, nodeId, peer.serial)))
+    return socket;
+  socket.destroy();
+  throw new Error(`That is no longer ${nodeId}.`);
 }
 
 async function askRelay(socket: TLSSocket, nodeId: string): Promise<TLSSocket> {

@@ -3,10 +3,10 @@ import { describeError } from '@lebureau/kit/fault';
 import { newId } from '@lebureau/kit/id';
 import { runLoop } from '@lebureau/kit/loop';
 import type { KeyAndCertificate } from '../nodes/certificates.ts';
-import { admitted } from '../nodes/admission.ts';
+import { admitted, isAdmitted } from '../nodes/admission.ts';
 import type { Services } from '../services.ts';
 import { dialerOf, serveRelay } from './dial.ts';
-import { decommissionedOf, forgetTunnels, writeTunnels } from './tunnelRows.ts';
+import { forgetTunnels, writeTunnels } from './tunnelRows.ts';
 import { Tunnels } from './tunnels.ts';
 import { RemoteWays, type Ways, localWays } from './ways.ts';
 
@@ -44,7 +44,8 @@ export async function openReach(services: Services, home: string): Promise<Reach
   };
   const loop = { name: 'tunnels', clock, log, signal: ending.signal, intervalMs: tellEveryMs, backoffMaxMs: 5_000 };
   const telling = runLoop(loop, async () => {
-    for (const nodeId of await decommissionedOf(database, tunnels.nodeIds())) tunnels.drop(nodeId);
+    for (const { nodeId, serial } of tunnels.serials())
+      if (!(await isAdmitted(services, nodeId, serial))) tunnels.dropSerial(serial);
     await tell(tunnels.nodeIds());
   });
   return {
@@ -53,7 +54,7 @@ export async function openReach(services: Services, home: string): Promise<Reach
       admitted(database.read, { kind: 'node', nodeId, serial }, clock.nowMs())
         .then(async () => {
           const isFirst = !tunnels.has(nodeId);
-          tunnels.add(nodeId, socket);
+          tunnels.add({ nodeId, serial }, socket);
           if (isFirst) await tell([nodeId]);
         })
         .catch((error: unknown) => {
@@ -61,7 +62,7 @@ export async function openReach(services: Services, home: string): Promise<Reach
           socket.destroy();
         });
     },
-    onRelay: (socket) => void serveRelay(tunnels, socket),
+    onRelay: (socket) => void serveRelay(services, tunnels, socket),
     replica: () => replica,
     async renew() {
       replica = await authority.newReplica();

@@ -38,15 +38,3 @@ export async function replicaFor(
     .executeTakeFirst();
   return row?.replicaAddress;
 }
-
-/** Those of them that were taken out of service. */
-export async function decommissionedOf(database: Database, nodeIds: readonly string[]): Promise<string[]> {
-  if (nodeIds.length === 0) return [];
-  const rows = await database.read
-    .selectFrom('nodes')
-    .select('id')
-    .where('id', 'in', nodeIds)
-    .where('decommissionedMs', 'is not', null)
-    .execute();
-  return rows.map((row) => row.id);
-}

@@ -8,6 +8,8 @@ const waitLimitMs = 5_000;
 const waitingMax = 64;
 
 interface Waiting {
+  /** Of the certificate with which it came. */
+  serial: string;
   socket: TLSSocket;
   heardMs: number;
   hear: (bytes: Buffer) => void;
@@ -35,10 +37,20 @@ export class Tunnels {
     return this.#waiting.has(nodeId);
   }
 
-  add(nodeId: string, socket: TLSSocket): void {
-    const waiting = this.#waiting.get(nodeId) ?? [];
-    if (waiting.length >= waitingMax) return void socket.destroy();
+  /** The certificates that are waited with. */
+  serials(): { nodeId: string; serial: string }[] {
+    const all = [...this.#waiting].flatMap(([nodeId, waiting]) => waiting.map(({ serial }) => ({ nodeId, serial })));
+    return [...new Map(all.map((each) => [each.serial, each])).values()];
+  }
+
+  add(node: { nodeId: string; serial: string }, socket: TLSSocket): void {
+    const { nodeId, serial } = node;
+    // It may have closed while its certificate was looked up.
+    if (socket.destroyed) return;
+    // Of too many the oldest goes: whoever filled the room first must not keep the others out.
+    while ((this.#waiting.get(nodeId)?.length ?? 0) >= waitingMax) this.#end(nodeId, this.#waiting.get(nodeId)![0]!);
     const one: Waiting = {
+      serial,
       socket,
       heardMs: this.#clock.monotonicMs(),
       hear: (bytes) => {
@@ -49,14 +61,14 @@ export class Tunnels {
     socket.setKeepAlive(true, pingEveryMs);
     socket.on('data', one.hear);
     socket.once('close', () => this.#remove(nodeId, one));
-    this.#waiting.set(nodeId, [...waiting, one]);
+    this.#waiting.set(nodeId, [...(this.#waiting.get(nodeId) ?? []), one]);
     // The node counts it as good from here on.
     socket.write(Buffer.of(ping));
     for (const wake of this.#wanted.get(nodeId) ?? []) wake();
   }
 
-  /** A connection of this node behind which its guests answer. @throws Error when there is none in time */
-  async take(nodeId: string): Promise<TLSSocket> {
+  /** A connection of this node behind which its guests answer. @throws Error when there is none in time, or as `admits` */
+  async take(nodeId: string, admits: (serial: string) => Promise<boolean>): Promise<TLSSocket> {
     const endMs = this.#clock.monotonicMs() + waitLimitMs;
     for (;;) {
       const one = this.#waiting.get(nodeId)?.at(-1);
@@ -69,6 +81,10 @@ export class Tunnels {
       this.#remove(nodeId, one);
       const { socket } = one;
       socket.off('data', one.hear);
+      if (!(await admits(one.serial))) {
+        socket.destroy();
+        continue;
+      }
       try {
         await askToGo(socket);
         return socket;
@@ -78,15 +94,15 @@ export class Tunnels {
     }
   }
 
-  /** Ends every connection of a node that is no longer one of ours. */
-  drop(nodeId: string): void {
-    for (const { socket } of this.#waiting.get(nodeId) ?? []) socket.destroy();
-    this.#waiting.delete(nodeId);
+  /** Ends every connection that came with a certificate which is no longer good. */
+  dropSerial(serial: string): void {
+    for (const [nodeId, waiting] of this.#waiting)
+      for (const one of waiting.filter((each) => each.serial === serial)) this.#end(nodeId, one);
   }
 
   close(): void {
     clearInterval(this.#timer);
-    for (const nodeId of this.nodeIds()) this.drop(nodeId);
+    for (const { serial } of this.serials()) this.dropSerial(serial);
   }
 
   #next(nodeId: string, limitMs: number): Promise<void> {
@@ -102,6 +118,11 @@ export class Tunnels {
       const timer = setTimeout(end, limitMs);
       wanted.add(end);
     });
+  }
+
+  #end(nodeId: string, one: Waiting): void {
+    this.#remove(nodeId, one);
+    one.socket.destroy();
   }
 
   #remove(nodeId: string, one: Waiting): void {

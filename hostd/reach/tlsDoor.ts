@@ -19,6 +19,8 @@ export interface TlsDoor {
   close(): Promise<void>;
 }
 
+const connectionsMax = 1024;
+
 /** The guest contract for the API on another machine. Only what the authority of the API has certified comes in. */
 export async function openTlsDoor(options: TlsDoorOptions): Promise<TlsDoor> {
   const open = new Set<{ destroy(): void }>();
@@ -34,7 +36,16 @@ export async function openTlsDoor(options: TlsDoorOptions): Promise<TlsDoor> {
       void splice(socket, guests);
     },
   );
-  server.on('tlsClientError', (error) => options.log.warn('guest call refused', { error: describeError(error) }));
+  server.maxConnections = connectionsMax;
+  // Those in the middle of a handshake, too: the runtime tells of one that takes too long and leaves it open.
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
+  server.on('tlsClientError', (error, socket) => {
+    socket?.destroy();
+    options.log.warn('guest call refused', { error: describeError(error) });
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.listen.port, options.listen.hostname, resolve);

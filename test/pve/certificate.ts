@@ -61,11 +61,10 @@ function pem(bytes: Buffer): string {
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
 }
 
-/** An authority and a server certificate for the loopback addresses, made anew for each double. */
-export function makeCertificates(): Certificates {
+/** An authority and a server certificate for this name and the loopback addresses, made anew for each double. */
+export function makeCertificates(name = 'localhost', issuer = 'Proxmox Virtual Environment (double)'): Certificates {
   const authority = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const server = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const issuer = 'Proxmox Virtual Environment (double)';
   const ca = certificate({
     subject: issuer,
     issuer,
@@ -74,12 +73,12 @@ export function makeCertificates(): Certificates {
     extensions: [extension(oids.basicConstraints, sequence(der(1, Buffer.from([0xff]))))],
   });
   const names = sequence(
-    der(0x82, Buffer.from('localhost')),
+    der(0x82, Buffer.from(name)),
     der(0x87, Buffer.from([127, 0, 0, 1])),
     der(0x87, Buffer.concat([Buffer.alloc(15), Buffer.from([1])])),
   );
   const own = certificate({
-    subject: 'localhost',
+    subject: name,
     issuer,
     key: server.publicKey,
     signer: authority.privateKey,
