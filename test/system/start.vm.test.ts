@@ -94,7 +94,9 @@ describe.skipIf(skip !== undefined)(`npm start, from a clean clone ${skip ?? ''}
   }
 
   function launch(environment: Record<string, string>) {
-    const run = npmStart(join(folder, 'lebureau'), { LEBUREAU_HOME: home, ...ports, ...environment });
+    // What waits in a pool would outlive the test, as every machine outlives the service.
+    const pool = { LEBUREAU_POOL_MEMBERS_MAX: '0' };
+    const run = npmStart(join(folder, 'lebureau'), { LEBUREAU_HOME: home, ...pool, ...ports, ...environment });
     started.push(run);
     return run;
   }
