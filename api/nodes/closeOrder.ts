@@ -9,7 +9,7 @@ import { addReservedDisk, releaseReserved } from './store.ts';
 
 /**
  * Ends an order without hearing its node, which nobody expects to hear again. Should it come back after all, its VM is one
- * that nobody ordered: quarantined, then reclaimed.
+ * that nobody orders any more; it was entrusted once, so hostd shows it as a stranger and leaves its end to an operator.
  */
 export async function closeOrder(services: Services, write: Write, order: AssignmentRow): Promise<void> {
   const nowMs = services.clock.nowMs();

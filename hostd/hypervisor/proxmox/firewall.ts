@@ -1,3 +1,4 @@
+import { notInternet } from '../notInternet.ts';
 import { guestAddress } from './addressing.ts';
 import { says } from './faults.ts';
 import type { ProxmoxSettings } from './settings.ts';
@@ -25,19 +26,13 @@ export const firewallOptions = {
   radv: 0,
 } as const;
 
-/** Private, shared, link-local (with the metadata address), loopback and benchmark networks. */
-const closedNetworks = [
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-].join(',');
 /** All hosts of IPv4, without multicast and reserved ones: a rule without an address would open IPv6, too. */
 const everyAddress = '1.0.0.0-223.255.255.255';
+/** Those that lie in it. */
+const closedNetworks = notInternet.filter((network) => {
+  const first = Number.parseInt(network, 10);
+  return first >= 1 && first <= 223;
+});
 const filterSet = 'ipfilter-net0';
 const addressesPerRule = 20;
 
@@ -55,7 +50,7 @@ export function rulesFor(access: GuestAccess): FirewallRule[] {
   if (access.network === 'none') return rules;
   for (const proto of ['udp', 'tcp'])
     rules.push({ type: 'out', action: 'ACCEPT', proto, dest: access.resolver, dport: '53' });
-  rules.push({ type: 'out', action: 'DROP', dest: closedNetworks });
+  rules.push({ type: 'out', action: 'DROP', dest: closedNetworks.join(',') });
   for (let at = 0; at < access.blocked.length; at += addressesPerRule)
     rules.push({ type: 'out', action: 'DROP', dest: access.blocked.slice(at, at + addressesPerRule).join(',') });
   rules.push({ type: 'out', action: 'ACCEPT', dest: everyAddress });

@@ -9,7 +9,8 @@ import { silentLog } from '@lebureau/kit/log';
 import { runCommand } from './command.ts';
 import { confine } from './launch.ts';
 import { GuestNetwork } from './network.ts';
-import { notInternet, tableName } from './rules.ts';
+import { notInternet } from '../notInternet.ts';
+import { tableName } from './rules.ts';
 
 /**
  * A second namespace plays the internet and everything a guest must not reach: it holds public-looking addresses,

@@ -7,7 +7,8 @@ import { hostPortOf } from './channels.ts';
 import { confine } from './launch.ts';
 import { GuestNetwork } from './network.ts';
 import { chooseResolver } from './resolver.ts';
-import { hostRules, namespaceRules, notInternet } from './rules.ts';
+import { notInternet } from '../notInternet.ts';
+import { hostRules, namespaceRules } from './rules.ts';
 
 test('the resolver is one that a namespace can reach', () => {
   const stub = 'nameserver 127.0.0.53\noptions edns0\n';
