@@ -20,7 +20,10 @@ import { nodeRoutes } from './nodes/routes.ts';
 import { syncRoutes } from './nodes/syncRoutes.ts';
 import type { Ways } from './reach/ways.ts';
 import type { Services } from './services.ts';
+import { sessionRoutes } from './sessions/routes.ts';
+import { signInRoutes } from './signIn/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
+import { userRoutes } from './users/routes.ts';
 
 /** Calls `mayBeSilent` when this request may go on for longer than the listener leaves a connection idle. */
 export type Answerer = (request: Request, mayBeSilent?: () => void) => Response | Promise<Response>;
@@ -58,6 +61,9 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
     ...nodeRoutes(services),
     ...joinTokenRoutes(services),
     ...keyRoutes(services),
+    ...userRoutes(services),
+    ...sessionRoutes(services),
+    ...signInRoutes(services),
     ...eventRoutes(services),
     ...aboutRoutes(services),
     ...healthRoutes(services, { metrics, readiness }),

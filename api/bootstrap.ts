@@ -1,5 +1,4 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { newId } from '@lebureau/kit/id';
 import type { ApiConfig } from './config.ts';
 import { allCapabilities } from './keys/capabilities.ts';
@@ -7,6 +6,8 @@ import { newKey } from './keys/operations.ts';
 import { isSecret, newSecret } from './keys/secret.ts';
 import { countKeys, insertKey } from './keys/store.ts';
 import type { Services } from './services.ts';
+import { newLink } from './signIn/links.ts';
+import { writeNewFile } from './writeNewFile.ts';
 import { firstWorkspace, insertWorkspace } from './workspaces/store.ts';
 
 /** Makes the first workspace, or brings its quota to what the configuration says. */
@@ -64,15 +65,52 @@ function secretFile(path: string): string {
     throw new Error(`${path} exists and holds no API key. Move it away and start again.`);
   }
   const secret = newSecret();
-  const file = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(file, `${secret}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  const folder = openSync(dirname(path), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  writeNewFile(path, `${secret}\n`);
   return secret;
+}
+
+const ownerLinkSeconds = 7 * 86_400;
+
+/**
+ * A link by which the first owner signs in, in `path` with mode 600, made anew at every start while there is no owner.
+ * @returns whether one was made
+ */
+export async function ensureOwnerLink(services: Services, path: string): Promise<boolean> {
+  const { database } = services;
+  const workspace = (await firstWorkspace(database.read))!;
+  const owner = await database.read
+    .selectFrom('members')
+    .select('userId')
+    .where('workspaceId', '=', workspace.id)
+    .where('role', '=', 'owner')
+    .executeTakeFirst();
+  if (owner !== undefined) {
+    rmSync(path, { force: true });
+    return false;
+  }
+  await writeOwnerLink(services, path);
+  return true;
+}
+
+/** For who runs the machine, and so may be an owner at any time. */
+export async function writeOwnerLink(services: Services, path: string): Promise<void> {
+  const { database, clock } = services;
+  const workspace = (await firstWorkspace(database.read))!;
+  const { row, secret } = newLink({
+    workspaceId: workspace.id,
+    userId: null,
+    role: 'owner',
+    name: 'Owner',
+    email: null,
+    createdBy: null,
+    nowMs: clock.nowMs(),
+    expiresInSeconds: ownerLinkSeconds,
+  });
+  await database.write(async ({ db }) => {
+    // The last one printed is the one that works.
+    await db.deleteFrom('signInLinks').where('createdBy', 'is', null).where('usedMs', 'is', null).execute();
+    await db.insertInto('signInLinks').values(row).execute();
+  });
+  rmSync(path, { force: true });
+  writeNewFile(path, `${secret}\n`);
 }

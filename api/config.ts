@@ -25,6 +25,9 @@ export interface ApiConfig {
   pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
   sourceUrl: string;
+  /** PEM, one block or several; undefined: that of `gateway-key` in the home folder. */
+  gatewayPublicKey: string | undefined;
+  signInDomains: readonly string[];
 }
 
 const rateLimitsDefault: RateLimits = { control: 60, input: 1200, screenshot: 1200, exec: 1200, files: 2400 };
@@ -75,6 +78,17 @@ function schema(home: string) {
       // What is reclaimed is gone: there must be time to notice that the API lost its orders.
       parse: integer(300, 31_536_000),
       fallback: 600,
+    },
+    LEBUREAU_GATEWAY_PUBLIC_KEY: {
+      about: 'public key of the gateway in PEM, where it runs on another machine; several for a change of keys',
+      parse: (text: string): string | undefined => text,
+      fallback: undefined,
+      file: true,
+    },
+    LEBUREAU_SIGN_IN_DOMAINS: {
+      about: 'domains whose people may sign themselves in by a provider, by commas',
+      parse: domains,
+      fallback: [] as string[],
     },
     LEBUREAU_SOURCE_URL: {
       about: 'where the source code of this version is',
@@ -157,7 +171,15 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
     sourceUrl: values.LEBUREAU_SOURCE_URL,
+    gatewayPublicKey: values.LEBUREAU_GATEWAY_PUBLIC_KEY,
+    signInDomains: values.LEBUREAU_SIGN_IN_DOMAINS,
   };
+}
+
+function domains(text: string): string[] {
+  const all = text.split(',').map((each) => each.trim().toLowerCase());
+  if (!all.every((each) => /^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(each))) throw new Error('wants domains by commas');
+  return all;
 }
 
 function absolutePath(text: string): string {

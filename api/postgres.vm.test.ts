@@ -14,6 +14,7 @@ afterAll(() => postgres.stop());
 describe('on Postgres', async () => {
   await import('./desktops/desktops.test.ts');
   await import('./keys/keys.test.ts');
+  await import('./signIn/signIn.test.ts');
   await import('./events/events.test.ts');
   await import('./guest/forward.test.ts');
   await import('./http/http.test.ts');

@@ -16,6 +16,8 @@ export interface Services {
   /** `https://…` of our node listener as others reach it. */
   nodeAddress: string | undefined;
   sourceUrl: string;
+  /** Domains of verified e-mail addresses whose people may sign themselves in. */
+  signInDomains: readonly string[];
   /** Aborts when the process begins to stop: what waits or follows ends then, instead of holding the end up. */
   ending: AbortSignal;
   clock: Clock;

@@ -4,10 +4,12 @@ import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
 import { type Apps, composeApps } from './app.ts';
 import { runLoops } from './background/loops.ts';
-import { ensureFirstKey, ensureWorkspace } from './bootstrap.ts';
+import { ensureFirstKey, ensureOwnerLink, ensureWorkspace } from './bootstrap.ts';
 import type { ApiConfig } from './config.ts';
 import { openDatabase } from './db/open.ts';
+import { Assertions } from './keys/assertion.ts';
 import { Authenticator } from './keys/auth.ts';
+import { gatewayKeys } from './keys/gatewayKey.ts';
 import { type NodeListeners, listenNodes } from './nodes/listeners.ts';
 import { readSealKey } from './nodes/sealKey.ts';
 import { openReach, waysOf } from './reach/reach.ts';
@@ -30,13 +32,15 @@ export async function openServices(
 ): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
-  const { placement, reclaimAfterSeconds, sourceUrl } = config;
+  const { placement, reclaimAfterSeconds, sourceUrl, signInDomains } = config;
+  const assertions = new Assertions(gatewayKeys(config.home, config.gatewayPublicKey), at.clock);
   const services: Services = {
     database,
-    authenticator: new Authenticator(database, at.clock),
+    authenticator: new Authenticator(database, at.clock, assertions),
     placement,
     reclaimAfterSeconds,
     sourceUrl,
+    signInDomains,
     authority: await authorityFor(config, { database, clock: at.clock }),
     nodeAddress: nodeAddressOf(config),
     ending: at.ending ?? new AbortController().signal,
@@ -66,6 +70,8 @@ export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }
   const services = await openServices(config, { ...at, ending: ending.signal });
   const keyFile = join(config.home, 'api-key');
   if (await ensureFirstKey(services, keyFile)) at.log.info('first key made', { file: keyFile });
+  const linkFile = join(config.home, 'owner-link');
+  if (await ensureOwnerLink(services, linkFile)) at.log.info('owner link made', { file: linkFile });
   const reach = await openReach(services, config.home);
   const apps = composeApps(services, { rateLimits: config.rateLimits, ways: waysOf(reach) });
   const publicServer = listenPublic(apps, config);

@@ -18,6 +18,7 @@ const unheardOf = new Set([
   'join_refused',
   'node_refused',
   'unsupported_version',
+  'sign_in_refused',
   'idempotency_mismatch',
   'idempotency_in_progress',
   'replay_unavailable',

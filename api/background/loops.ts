@@ -12,6 +12,9 @@ import { keepPool } from '../pool/keeper.ts';
 import { forgetDemand } from '../pool/store.ts';
 import type { PoolSettings } from '../pool/plan.ts';
 import type { Services } from '../services.ts';
+import { idleMs, lifeMs } from '../sessions/life.ts';
+import { purgeSessions } from '../sessions/store.ts';
+import { purgeLinks } from '../signIn/links.ts';
 
 /** A kind that nobody asked for within a day is forgotten. */
 const demandKeptMs = 86_400_000;
@@ -43,7 +46,12 @@ export async function expireDesktops(services: Services, usage: Usage): Promise<
   const used = usage.take();
   if (used.length > 0) await database.write((write) => renewExpiry(write, used, clock.nowMs()));
   for (const { id, workspaceId } of await listExpired(database.read, clock.nowMs())) {
-    const caller = { keyId: '', workspaceId, capabilities: new Set(allCapabilities), restriction: null };
+    const caller = {
+      actor: { type: 'system' as const },
+      workspaceId,
+      capabilities: new Set(allCapabilities),
+      restriction: null,
+    };
     const act = { caller, requestId: null, desktopId: id, isUsed: () => usage.isUsed(id) };
     if (await database.write((write) => expireDesktop(services, write, act)))
       services.log.info('ephemeral desktop expired', { desktopId: id });
@@ -60,6 +68,8 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
   const nowMs = clock.nowMs();
   await database.write(async ({ db }) => {
     await purgeJoins(db, nowMs);
+    await purgeLinks(db, nowMs);
+    await purgeSessions(db, { createdMs: nowMs - lifeMs, usedMs: nowMs - idleMs });
     await db
       .deleteFrom('idempotency')
       .where('createdMs', '<', nowMs - keptMs)

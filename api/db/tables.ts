@@ -14,6 +14,11 @@ export interface Tables {
   joinTokens: JoinTokenRow;
   nodeCertificates: NodeCertificateRow;
   tunnels: TunnelRow;
+  users: UserRow;
+  identities: IdentityRow;
+  members: MemberRow;
+  sessions: SessionRow;
+  signInLinks: SignInLinkRow;
   migrations: { name: string; appliedMs: number };
 }
 
@@ -225,4 +230,59 @@ export interface IdempotencyRow {
   status: number | null;
   bodyText: string | null;
   createdMs: number;
+}
+
+export interface UserRow {
+  id: string;
+  name: string;
+  /** In lower case, and verified by a provider or named by who invited; unique. */
+  email: string | null;
+  createdMs: number;
+  lastSignInMs: number | null;
+}
+
+/** By what a provider knows a person. */
+export interface IdentityRow {
+  /** URL of the OpenID issuer, or of the OAuth provider. */
+  issuer: string;
+  /** Its name for the person, which never changes. */
+  subject: string;
+  userId: string;
+  createdMs: number;
+}
+
+export interface MemberRow {
+  workspaceId: string;
+  userId: string;
+  role: string;
+  createdMs: number;
+}
+
+export interface SessionRow {
+  id: string;
+  userId: string;
+  /** SHA-256 of the secret in the cookie, hexadecimal. */
+  hash: string;
+  userAgent: string;
+  ipAddress: string;
+  createdMs: number;
+  lastUsedMs: number;
+  revokedMs: number | null;
+}
+
+export interface SignInLinkRow {
+  id: string;
+  workspaceId: string;
+  /** SHA-256 of the secret, hexadecimal. */
+  hash: string;
+  /** Who signs in with it; null: somebody new. */
+  userId: string | null;
+  /** Of somebody new. */
+  role: string;
+  name: string;
+  email: string | null;
+  createdBy: string | null;
+  createdMs: number;
+  expiresMs: number;
+  usedMs: number | null;
 }

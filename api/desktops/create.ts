@@ -55,7 +55,7 @@ export async function createDesktop(
     type: 'desktop.created',
     workspaceId: caller.workspaceId,
     desktopId: desktop.id,
-    actor: { type: 'key', id: caller.keyId },
+    actor: caller.actor,
     requestId,
     data: { name: desktop.name, hardware: wish.hardware, templateId: assignment.templateId },
   });

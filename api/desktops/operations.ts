@@ -234,7 +234,7 @@ async function tell(
     type: what.type,
     workspaceId: caller.workspaceId,
     desktopId,
-    actor: requestId === null ? { type: 'system' } : { type: 'key', id: caller.keyId },
+    actor: requestId === null ? { type: 'system' } : caller.actor,
     requestId,
     data: what.data,
   });

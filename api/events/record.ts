@@ -7,7 +7,7 @@ export interface Happening {
   type: (typeof eventTypes)[number];
   workspaceId: string;
   desktopId?: string;
-  actor: { type: 'key' | 'node' | 'system'; id?: string };
+  actor: { type: 'key' | 'user' | 'gateway' | 'node' | 'system'; id?: string };
   requestId?: string | null;
   data?: Record<string, unknown>;
 }

@@ -1,7 +1,7 @@
 import { describeError } from '@lebureau/kit/fault';
 import { findDesktop } from '../desktops/store.ts';
 import type { Caller } from '../keys/auth.ts';
-import { keyTopic } from '../keys/operations.ts';
+import { callerTopic } from '../keys/topic.ts';
 import type { Services } from '../services.ts';
 import { eventTopic } from './record.ts';
 import {
@@ -81,7 +81,7 @@ class Follower {
       const options = { timeoutMs: lookAgainMs[database.flavour], signal: AbortSignal.any([looked.signal, signal]) };
       const woken = Promise.race([
         database.waitFor(eventTopic(caller.workspaceId), options),
-        database.waitFor(keyTopic(caller.keyId), options),
+        database.waitFor(callerTopic(caller), options),
       ]);
       const valid = await authenticator.authenticate(this.#wish.authorization).then(
         () => true,

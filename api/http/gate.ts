@@ -36,7 +36,7 @@ export interface GateOptions {
 
 const noQuery = t.Object({});
 const bodyMaxBytesDefault = 65_536;
-const nobody: Caller = { keyId: '', workspaceId: '', capabilities: new Set(), restriction: null };
+const nobody: Caller = { actor: { type: 'system' }, workspaceId: '', capabilities: new Set(), restriction: null };
 
 /** What every request passes on its way to an operation, and every answer on its way out. */
 export class Gate {
@@ -128,16 +128,16 @@ export class Gate {
     const { capability, bucket } = operation;
     if (capability === 'none' || capability === 'node') return nobody;
     const caller = await this.#options.authenticator.authenticate(request.headers.get('authorization'));
-    if (bucket) Object.assign(headers, this.#options.limiter.take(caller.keyId, bucket));
-    if (capability !== 'key') requireCapability(caller, capability);
+    if (bucket) Object.assign(headers, this.#options.limiter.take(caller.actor.id ?? caller.actor.type, bucket));
+    demand(caller, capability);
     return caller;
   }
 
   async #carryOut(route: Route, call: Call<never, never, never>): Promise<Reply | Response> {
     const { operation, handle, write } = route;
     const once =
-      operation.method === 'POST' && operation.capability !== 'node'
-        ? onceOf(call.request, call.caller.keyId, call.bytes)
+      operation.method === 'POST' && operation.capability !== 'node' && operation.capability !== 'gateway'
+        ? onceOf(call.request, call.caller.actor.id ?? call.caller.actor.type, call.bytes)
         : undefined;
     const { database, clock } = this.#options;
     if (write) {
@@ -178,6 +178,18 @@ export class Gate {
       throw error;
     }
   }
+}
+
+/** @throws Fault `capability_missing`, `unauthenticated` */
+function demand(caller: Caller, capability: Exclude<Operation['capability'], 'none' | 'node'>): void {
+  if (capability === 'gateway' && caller.actor.type !== 'gateway')
+    throw new Fault('unauthenticated', 'Only the gateway asks this.');
+  if (capability !== 'gateway' && caller.actor.type === 'gateway')
+    throw new Fault('unauthenticated', 'The gateway asks this for somebody who signed in, or not at all.');
+  if (capability === 'session' && caller.session === undefined)
+    throw new Fault('unauthenticated', 'This wants a person who signed in; an API key has no session.');
+  if (capability !== 'gateway' && capability !== 'session' && capability !== 'key')
+    requireCapability(caller, capability);
 }
 
 /** No connection came free in time (pg-pool has no code for it): nothing was asked of the database yet. */

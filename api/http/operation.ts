@@ -33,8 +33,11 @@ export interface Operation<
   tag: string;
   summary: string;
   description?: string;
-  /** The capability a key needs; `key`: any key; `none`: no key; `node`: only for the other half of the node contract. */
-  capability: Capability | 'key' | 'none' | 'node';
+  /**
+   * The capability a key or role needs; `key`: any; `session`: somebody who signed in; `none`: no key; `gateway`: only for
+   * the gateway; `node`: only for the other half of the node contract.
+   */
+  capability: Capability | 'key' | 'session' | 'none' | 'gateway' | 'node';
   /** Of the node contract: served to a peer that has no certificate yet. */
   unidentified?: boolean;
   /** Rate-limit bucket; absent: not limited. */

@@ -41,6 +41,7 @@ export const problems = {
     'The key lacks a capability',
     'Use a key that has the capability named in `capability`.',
   ),
+  sign_in_refused: problem(403, 'You cannot sign in', 'Ask an admin of the workspace for an invitation.'),
   join_refused: problem(403, 'The join token is not good', 'Make a new one with POST /v1/nodes/join-tokens.'),
   node_refused: problem(403, 'The node may not do that', 'Look at the node in the API; join anew with a new token.'),
   permission_denied: problem(

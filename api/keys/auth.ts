@@ -2,6 +2,11 @@ import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import type { Static } from '../http/schema.ts';
 import type { Database } from '../db/database.ts';
+import { isGood } from '../sessions/life.ts';
+import { findSession, type KnownSession } from '../sessions/store.ts';
+import { capabilitiesOf, type Role } from '../users/roles.ts';
+import { type Assertions, isAssertion } from './assertion.ts';
+import { cachedFor } from './cachedFor.ts';
 import type { Capability } from './capabilities.ts';
 import type { KeyRestriction } from './schema.ts';
 import { hashSecret, isSecret } from './secret.ts';
@@ -9,46 +14,67 @@ import { type KnownKey, findKeyByHash } from './store.ts';
 
 /** Who calls, and what they may. */
 export interface Caller {
-  keyId: string;
+  /** The key, or the person who signed in; its id stands in rows and events. */
+  actor: { type: 'key' | 'user' | 'gateway' | 'system'; id?: string };
   workspaceId: string;
   capabilities: ReadonlySet<Capability>;
   restriction: Static<typeof KeyRestriction> | null;
+  session?: SignedIn;
 }
 
-/** Revocation reaches every replica within this time. */
-const cacheMs = 900;
-const cachedMax = 10_000;
+export interface SignedIn {
+  sessionId: string;
+  userId: string;
+  role: Role;
+}
 
-/** Turns a bearer token into a Caller, with at most one query a second for each key. */
+/** Asks to know whose session it is, and nothing of a workspace. */
+const gateway: Caller = { actor: { type: 'gateway' }, workspaceId: '', capabilities: new Set(), restriction: null };
+
+/** Turns a bearer token, an API key or an assertion of the gateway, into a Caller, with at most one query a second for each. */
 export class Authenticator {
-  readonly #database: Database;
   readonly #clock: Clock;
-  readonly #cache = new Map<string, { key: KnownKey | undefined; untilMs: number }>();
+  readonly #assertions: Assertions | undefined;
+  readonly #keys;
+  readonly #sessions;
   readonly #used = new Map<string, number>();
 
-  constructor(database: Database, clock: Clock) {
-    this.#database = database;
+  constructor(database: Database, clock: Clock, assertions?: Assertions) {
     this.#clock = clock;
+    this.#assertions = assertions;
+    this.#keys = cachedFor<KnownKey | undefined>(clock, (hash) => findKeyByHash(database.read, hash));
+    this.#sessions = cachedFor<KnownSession | undefined>(clock, (id) => findSession(database.read, id));
   }
 
   /** @param authorization the header. @throws Fault `unauthenticated` */
   async authenticate(authorization: string | null): Promise<Caller> {
     const secret = authorization?.startsWith('Bearer ') ? authorization.slice(7) : undefined;
     if (secret === undefined) throw new Fault('unauthenticated', 'There is no API key in the request.');
+    if (this.#assertions !== undefined && isAssertion(secret))
+      return this.#bySession(await this.#assertions.read(secret));
     if (!isSecret(secret)) throw new Fault('unauthenticated', 'That is no API key: it is mistyped or cut off.');
-    const key = await this.#look(hashSecret(secret));
+    const key = await this.#keys.get(hashSecret(secret));
     const nowMs = this.#clock.nowMs();
     if (key === undefined || key.revokedMs !== null)
       throw new Fault('unauthenticated', 'The API key is unknown or revoked.');
     if (key.expiresMs !== null && key.expiresMs <= nowMs)
       throw new Fault('unauthenticated', 'The API key has expired.');
-    this.#used.set(key.caller.keyId, nowMs);
+    this.#used.set(key.caller.actor.id!, nowMs);
     return key.caller;
   }
 
   /** Forgets what it knows of a key, so that here it stops at once. */
   forget(keyId: string): void {
-    for (const [hash, { key }] of this.#cache) if (key?.caller.keyId === keyId) this.#cache.delete(hash);
+    this.#keys.forget((key) => key?.caller.actor.id === keyId);
+  }
+
+  forgetSession(sessionId: string): void {
+    this.#sessions.forget((known) => known?.session.id === sessionId);
+  }
+
+  forgetUser(userId: string): void {
+    this.#sessions.forget((known) => known?.session.userId === userId);
+    this.#keys.forget((key) => key?.createdBy === userId);
   }
 
   /** The keys used since the last call, and when; whoever takes them writes them down. */
@@ -58,19 +84,26 @@ export class Authenticator {
     return used;
   }
 
-  async #look(hash: string): Promise<KnownKey | undefined> {
-    const nowMs = this.#clock.monotonicMs();
-    const cached = this.#cache.get(hash);
-    if (cached !== undefined && cached.untilMs > nowMs) return cached.key;
-    const key = await findKeyByHash(this.#database.read, hash);
-    if (this.#cache.size >= cachedMax) this.#cache.clear();
-    this.#cache.set(hash, { key, untilMs: nowMs + cacheMs });
-    return key;
+  async #bySession(asserted: Awaited<ReturnType<Assertions['read']>>): Promise<Caller> {
+    if (asserted.by === 'gateway') return gateway;
+    const { sessionId, userId } = asserted;
+    const known = await this.#sessions.get(sessionId);
+    if (known?.member?.id !== userId || !isGood(known.session, this.#clock.nowMs()))
+      throw new Fault('unauthenticated', 'The session has ended.', { hint: 'Sign in again.' });
+    const { workspaceId, role } = known.member;
+    return {
+      actor: { type: 'user', id: userId },
+      workspaceId,
+      capabilities: capabilitiesOf(role),
+      restriction: null,
+      session: { sessionId, userId, role },
+    };
   }
 }
 
 /** @throws Fault `capability_missing` that names it */
 export function requireCapability(caller: Caller, capability: Capability): void {
   if (caller.capabilities.has(capability)) return;
-  throw new Fault('capability_missing', `This key lacks the capability ${capability}.`, { members: { capability } });
+  const who = caller.session === undefined ? 'This key' : `Your role, ${caller.session.role},`;
+  throw new Fault('capability_missing', `${who} lacks the capability ${capability}.`, { members: { capability } });
 }

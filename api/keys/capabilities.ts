@@ -12,6 +12,8 @@ export const capabilities = {
   'keys:write': 'List, create and revoke API keys',
   'nodes:read': 'List nodes',
   'nodes:write': 'Let nodes join; cordon, drain, fence and decommission them',
+  'users:read': 'List the people of the workspace',
+  'users:write': 'Invite people, change their roles, remove them',
 } as const;
 
 export type Capability = keyof typeof capabilities;

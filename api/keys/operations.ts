@@ -13,13 +13,10 @@ import type { Caller } from './auth.ts';
 import { type Capability, defaultCapabilities } from './capabilities.ts';
 import type { ApiKey, CreateKey, ListKeysQuery } from './schema.ts';
 import { hashSecret, newSecret } from './secret.ts';
+import { keyTopic } from './topic.ts';
 import { findKey, insertKey, listKeyRows, markRevoked } from './store.ts';
 
 type Restriction = Caller['restriction'];
-
-export function keyTopic(keyId: string): string {
-  return `key ${keyId}`;
-}
 
 export async function createKey(
   services: Services,
@@ -36,14 +33,14 @@ export async function createKey(
   const asked = body.expiresAt === undefined ? null : Date.parse(body.expiresAt);
   if (asked !== null && asked <= services.clock.nowMs())
     throw invalid([{ pointer: '/expiresAt', code: 'too_small', message: 'lies in the past' }]);
-  const creator = await findKey(write.db, caller.workspaceId, caller.keyId);
+  const creator = await findKey(write.db, caller.workspaceId, caller.actor.id!);
   const restriction = narrowed(caller.restriction, body.restriction ?? null);
   const made = newKey({
     workspaceId: caller.workspaceId,
     name: body.name,
     capabilities,
     restriction,
-    createdBy: caller.keyId,
+    createdBy: caller.actor.id!,
     nowMs: services.clock.nowMs(),
   });
   made.row.expiresMs = earlier(asked, creator?.expiresMs ?? null);
@@ -112,11 +109,20 @@ export async function revokeKey(
 ): Promise<void> {
   const { caller, requestId, keyId } = from;
   const row = await findKey(write.db, caller.workspaceId, keyId);
-  if (row === undefined || !within(caller.restriction, row)) throw notFound('key');
+  if (row === undefined || !isVisible(caller, row)) throw notFound('key');
   if (row.revokedMs !== null) return;
   await markRevoked(write, keyId, services.clock.nowMs());
   write.wake(keyTopic(keyId));
   await tell(services, write, { caller, requestId, type: 'key.revoked', row });
+}
+
+/** A member has keys of their own; those of others are an admin's matter. */
+function seesAll({ session }: Caller): boolean {
+  return session === undefined || session.role === 'owner' || session.role === 'admin';
+}
+
+function isVisible(caller: Caller, row: ApiKeyRow): boolean {
+  return within(caller.restriction, row) && (seesAll(caller) || row.createdBy === caller.actor.id);
 }
 
 /** A restricted key sees and revokes only keys that it could have created. */
@@ -135,10 +141,11 @@ export async function listKeys(
 ): Promise<{ rows: ApiKeyRow[]; nextCursor: string | null }> {
   const limit = query.limit ?? limitDefault;
   const before = decodeCursor(query.cursor, 'keys');
-  const found = await listKeyRows(services.database.read, caller.workspaceId, { before, limit: limit + 1 });
+  const createdBy = seesAll(caller) ? undefined : caller.actor.id;
+  const found = await listKeyRows(services.database.read, caller.workspaceId, { before, limit: limit + 1, createdBy });
   const rows = found.slice(0, limit);
   const nextCursor = found.length > limit ? encodeCursor(rows.at(-1)!.id, 'keys') : null;
-  return { rows: rows.filter((row) => within(caller.restriction, row)), nextCursor };
+  return { rows: rows.filter((row) => isVisible(caller, row)), nextCursor };
 }
 
 export function toWire(row: ApiKeyRow): Static<typeof ApiKey> {
@@ -166,7 +173,7 @@ async function tell(
   await record(write, services.clock, {
     type,
     workspaceId: caller.workspaceId,
-    actor: { type: 'key', id: caller.keyId },
+    actor: caller.actor,
     requestId,
     data: { keyId: row.id, name: row.name },
   });

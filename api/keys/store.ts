@@ -1,26 +1,45 @@
 import type { Reader, Write } from '../db/database.ts';
 import type { ApiKeyRow } from '../db/tables.ts';
+import { capabilitiesOf, type Role } from '../users/roles.ts';
 import type { Caller } from './auth.ts';
+import type { Capability } from './capabilities.ts';
 
 export interface KnownKey {
   caller: Caller;
+  createdBy: string | null;
   expiresMs: number | null;
   revokedMs: number | null;
 }
 
 export async function findKeyByHash(db: Reader, hash: string): Promise<KnownKey | undefined> {
-  const row = await db.selectFrom('apiKeys').selectAll().where('hash', '=', hash).executeTakeFirst();
+  const row = await db
+    .selectFrom('apiKeys')
+    .leftJoin('members', (join) =>
+      join.onRef('members.userId', '=', 'apiKeys.createdBy').onRef('members.workspaceId', '=', 'apiKeys.workspaceId'),
+    )
+    .selectAll('apiKeys')
+    .select('members.role')
+    .where('hash', '=', hash)
+    .executeTakeFirst();
   if (row === undefined) return undefined;
   return {
     caller: {
-      keyId: row.id,
+      actor: { type: 'key', id: row.id },
       workspaceId: row.workspaceId,
-      capabilities: new Set(JSON.parse(row.capabilitiesJson)),
+      capabilities: narrowed(JSON.parse(row.capabilitiesJson), row.role as Role | null),
       restriction: row.restrictionJson === null ? null : JSON.parse(row.restrictionJson),
     },
+    createdBy: row.createdBy,
     expiresMs: row.expiresMs,
     revokedMs: row.revokedMs,
   };
+}
+
+/** The key of a person may never do more than they may now. */
+function narrowed(capabilities: Capability[], creator: Role | null): ReadonlySet<Capability> {
+  if (creator === null) return new Set(capabilities);
+  const allowed = capabilitiesOf(creator);
+  return new Set(capabilities.filter((name) => allowed.has(name)));
 }
 
 export async function insertKey({ db }: Write, row: ApiKeyRow): Promise<void> {
@@ -39,9 +58,10 @@ export function findKey(db: Reader, workspaceId: string, keyId: string): Promise
 export function listKeyRows(
   db: Reader,
   workspaceId: string,
-  page: { before?: string; limit: number },
+  page: { before?: string; limit: number; createdBy?: string },
 ): Promise<ApiKeyRow[]> {
   let query = db.selectFrom('apiKeys').selectAll().where('workspaceId', '=', workspaceId);
+  if (page.createdBy !== undefined) query = query.where('createdBy', '=', page.createdBy);
   if (page.before !== undefined) query = query.where('id', '<', page.before);
   return query.orderBy('id', 'desc').limit(page.limit).execute();
 }
@@ -66,4 +86,16 @@ export async function countKeys(db: Reader): Promise<number> {
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .executeTakeFirstOrThrow();
   return Number(count);
+}
+
+/** Those that this user or key created. @returns their ids */
+export async function revokeKeysOf({ db }: Write, createdBy: string, atMs: number): Promise<string[]> {
+  const rows = await db
+    .updateTable('apiKeys')
+    .set({ revokedMs: atMs })
+    .where('createdBy', '=', createdBy)
+    .where('revokedMs', 'is', null)
+    .returning('id')
+    .execute();
+  return rows.map(({ id }) => id);
 }

@@ -1,18 +1,19 @@
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
+import { Role } from '../users/schema.ts';
 import { ApiKey, CapabilityName, KeyRestriction } from '../keys/schema.ts';
 
 const figures = { desktops: t.Integer(), vcpus: t.Integer(), memoryMiB: t.Integer(), diskGiB: t.Integer() };
 
 export const Me = t.Object({
   workspace: t.Object({ id: t.String(), name: t.String() }),
-  key: t.Pick(ApiKey, ['id', 'name', 'lastFour', 'expiresAt']),
+  key: t.Nullable(t.Pick(ApiKey, ['id', 'name', 'lastFour', 'expiresAt']), { description: 'Null for a session.' }),
   capabilities: t.Array(CapabilityName),
   restriction: t.Nullable(KeyRestriction),
-  user: t.Nullable(t.Object({ id: t.String(), email: t.String() }), {
+  user: t.Nullable(t.Object({ id: t.String(), name: t.String(), email: t.Nullable(t.String()) }), {
     description: 'Null for a key that belongs to no person.',
   }),
-  role: t.Word(['owner', 'admin', 'member', 'viewer']),
+  role: Role,
   tier: t.String(),
   quota: t.Object({ limit: t.Object(figures), used: t.Object(figures) }, { description: 'Stopped desktops count.' }),
 });
@@ -23,7 +24,7 @@ export const getMe = operation({
   path: '/v1/me',
   tag: 'me',
   bucket: 'control',
-  summary: 'What this key is and may do',
+  summary: 'Who asks, and what they may do',
   capability: 'key',
   responses: { 200: { about: 'Identity, capabilities and quota.', body: Me } },
 });

@@ -1,8 +1,9 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
-import { notFound } from '../http/problem.ts';
+import type { ApiKeyRow } from '../db/tables.ts';
 import { type Route, route } from '../http/route.ts';
 import { findKey } from '../keys/store.ts';
 import type { Services } from '../services.ts';
+import { findMember } from '../users/store.ts';
 import { findWorkspace } from '../workspaces/store.ts';
 import { getMe } from './contract.ts';
 
@@ -11,8 +12,9 @@ export function meRoutes(services: Services): Route[] {
   return [
     route(getMe, async ({ caller }) => {
       const workspace = await findWorkspace(read, caller.workspaceId);
-      const row = await findKey(read, caller.workspaceId, caller.keyId);
-      if (row === undefined) throw notFound('key');
+      const row = caller.session ? undefined : await findKey(read, caller.workspaceId, caller.actor.id!);
+      const userId = caller.session?.userId ?? row?.createdBy ?? '';
+      const member = await findMember(read, caller.workspaceId, userId);
       const limit = {
         desktops: workspace.desktopsMax,
         vcpus: workspace.vcpusMax,
@@ -27,20 +29,20 @@ export function meRoutes(services: Services): Route[] {
       };
       const body = {
         workspace: { id: workspace.id, name: workspace.name },
-        key: {
-          id: row.id,
-          name: row.name,
-          lastFour: row.lastFour,
-          expiresAt: row.expiresMs === null ? null : toRfc3339(row.expiresMs),
-        },
+        key: row === undefined ? null : keyOf(row),
         capabilities: [...caller.capabilities],
         restriction: caller.restriction,
-        user: null,
-        role: caller.capabilities.has('keys:write') ? 'owner' : 'member',
+        user: member === undefined ? null : { id: member.id, name: member.name, email: member.email },
+        role: member?.role ?? (caller.capabilities.has('keys:write') ? 'owner' : 'member'),
         tier: workspace.tier,
         quota: { limit, used },
       };
       return { status: 200, body };
     }),
   ];
+}
+
+function keyOf(row: ApiKeyRow) {
+  const expiresAt = row.expiresMs === null ? null : toRfc3339(row.expiresMs);
+  return { id: row.id, name: row.name, lastFour: row.lastFour, expiresAt };
 }

@@ -38,7 +38,7 @@ export async function createJoinToken(
     nodeName: node?.name ?? body.nodeName ?? null,
     nodeId: node?.id ?? null,
     labelsJson: JSON.stringify(body.labels ?? {}),
-    createdBy: caller.keyId,
+    createdBy: caller.actor.id ?? caller.actor.type,
     createdMs: nowMs,
     expiresMs: nowMs + (body.expiresInSeconds ?? expiresInSecondsDefault) * 1000,
     usedMs: null,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeNewFile } from '../writeNewFile.ts';
 import { sealKeyBytes } from './seal.ts';
 
 /**
@@ -10,7 +11,7 @@ import { sealKeyBytes } from './seal.ts';
 export function readSealKey(home: string, given: string | undefined): Buffer {
   if (given !== undefined) return checked(given, 'LEBUREAU_NODE_CA_KEY');
   const path = join(home, 'node-ca-key');
-  if (!existsSync(path)) writeDurably(path, `${randomBytes(sealKeyBytes).toString('base64')}\n`);
+  if (!existsSync(path)) writeNewFile(path, `${randomBytes(sealKeyBytes).toString('base64')}\n`);
   return checked(readFileSync(path, 'utf8').trim(), path);
 }
 
@@ -18,17 +19,4 @@ function checked(text: string, where: string): Buffer {
   const key = Buffer.from(text, 'base64');
   if (key.length === sealKeyBytes) return key;
   throw new Error(`${where} must hold ${sealKeyBytes} bytes in base64, as \`openssl rand -base64 32\` prints them.`);
-}
-
-function writeDurably(path: string, text: string): void {
-  const file = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  const folder = openSync(dirname(path), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
 }

@@ -18,11 +18,11 @@ export async function tellNode(
   what: { act: NodeAct; node: NodeRow; type: Happening['type']; data?: Record<string, unknown> },
 ): Promise<void> {
   const { act, node, type, data } = what;
-  services.log.info(type, { node: node.name, nodeId: node.id, keyId: act.caller.keyId, ...data });
+  services.log.info(type, { node: node.name, nodeId: node.id, actorId: act.caller.actor.id, ...data });
   await record(write, services.clock, {
     type,
     workspaceId: act.caller.workspaceId,
-    actor: { type: 'key', id: act.caller.keyId },
+    actor: act.caller.actor,
     requestId: act.requestId,
     data: { nodeId: node.id, name: node.name, ...data },
   });

@@ -92,6 +92,8 @@ function needOf(operation: Operation): string {
   if (operation.capability === 'none') return 'Needs no key.';
   if (operation.capability === 'node') return '';
   if (operation.capability === 'key') return 'Needs a key; any capability.';
+  if (operation.capability === 'session') return 'Needs somebody who signed in, on the dashboard.';
+  if (operation.capability === 'gateway') return 'Only for the gateway.';
   return `Needs the capability \`${operation.capability}\`.`;
 }
 
@@ -178,7 +180,7 @@ function answerHeaders(operation: Operation): JsonObject {
 }
 
 function isIdempotent({ method, capability }: Operation): boolean {
-  return method === 'POST' && capability !== 'node';
+  return method === 'POST' && capability !== 'node' && capability !== 'gateway';
 }
 
 /** Headers of the errors with this status. */
@@ -239,7 +241,7 @@ function problemResponses(operation: Operation, schema: JsonObject): JsonObject 
 export function problemCodesOf(operation: Operation): ProblemCode[] {
   const codes = new Set<ProblemCode>(['invalid_request', ...(operation.problems ?? []), 'internal', 'unavailable']);
   if (operation.capability !== 'none' && operation.capability !== 'node') codes.add('unauthenticated');
-  if (!['none', 'node', 'key'].includes(operation.capability)) codes.add('capability_missing');
+  if (!['none', 'node', 'key', 'session', 'gateway'].includes(operation.capability)) codes.add('capability_missing');
   if (operation.bucket) codes.add('rate_limited');
   if (operation.body && operation.body !== 'octets') codes.add('payload_too_large');
   if (operation.body) codes.add('unsupported_media_type');

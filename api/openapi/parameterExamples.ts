@@ -6,6 +6,8 @@ export const parameterExamples: Readonly<Record<string, Json>> = {
   desktopId: 'dsk_01k9x3v6m8e9t2q4r6s8v0w2y4',
   keyId: 'key_01k9x3v6m8e9t2q4r6s8v0w2y4',
   nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  userId: 'usr_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  sessionId: 'ses_01k9x3v6m8e9t2q4r6s8v0w2y4',
   templateId: 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4',
   processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4',
   windowId: '0x3a00007',

@@ -12,7 +12,13 @@ import * as me from '../me/contract.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/publicContract.ts';
 import { Hardware } from '../nodes/schema.ts';
+import { sessionOperations } from '../sessions/contract.ts';
+import { Session, SessionList } from '../sessions/schema.ts';
+import { signInOperations } from '../signIn/contract.ts';
+import * as signIn from '../signIn/schema.ts';
 import * as templates from '../templates/contract.ts';
+import { userOperations } from '../users/contract.ts';
+import * as users from '../users/schema.ts';
 import type { Contract } from './document.ts';
 import { guestComponents, guestTags } from './nodeContract.ts';
 import { publicExamples } from './publicExamples.ts';
@@ -24,6 +30,9 @@ export const publicOperations: readonly Operation[] = [
   ...templates.templateOperations,
   ...nodes.nodeOperations,
   ...keyOperations,
+  ...userOperations,
+  ...sessionOperations,
+  ...signInOperations,
   ...events.eventOperations,
   ...about.aboutOperations,
   ...health.healthOperations,
@@ -53,6 +62,17 @@ export function publicContract(version: string): Contract {
       CreatedKey: keys.CreatedKey,
       Capability: keys.CapabilityName,
       KeyRestriction: keys.KeyRestriction,
+      User: users.User,
+      UserList: users.UserList,
+      UpdateUser: users.UpdateUser,
+      Role: users.Role,
+      Session,
+      SessionList,
+      CreateSignInLink: signIn.CreateSignInLink,
+      CreatedSignInLink: signIn.CreatedSignInLink,
+      SignInLink: signIn.SignInLink,
+      SignedIn: signIn.SignedInAnswer,
+      FoundSession: signIn.FoundSession,
       Event: events.Event,
       Me: me.Me,
       About: about.About,
@@ -75,6 +95,9 @@ export function publicContract(version: string): Contract {
       templates: 'What desktops are cloned from.',
       nodes: 'Machines that run desktops.',
       keys: 'API keys.',
+      users: 'People.',
+      sessions: 'Where you are signed in.',
+      signIn: 'For the gateway only.',
       events: 'What happened.',
       about: 'This service.',
       health: 'For those who run it.',

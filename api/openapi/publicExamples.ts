@@ -92,6 +92,24 @@ const event = {
   requestId: null,
   data: {},
 } satisfies Json;
+const user = {
+  id: 'usr_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  name: 'Ada',
+  email: 'ada@example.org',
+  role: 'admin',
+  createdAt: at,
+  lastSignInAt: at,
+} satisfies Json;
+const session = {
+  id: 'ses_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  current: true,
+  userAgent: 'Firefox',
+  ipAddress: '192.0.2.7',
+  createdAt: at,
+  lastUsedAt: at,
+  expiresAt: '2026-12-20T10:00:00.000Z',
+} satisfies Json;
+const browser = { userAgent: 'Firefox', ipAddress: '192.0.2.7' };
 const figures = { desktops: 100, vcpus: 400, memoryMiB: 1_048_576, diskGiB: 8000 };
 
 export const publicExamples: Record<string, Example> = {
@@ -116,6 +134,42 @@ export const publicExamples: Record<string, Example> = {
     response: { key, secret: 'lb_live_…' },
   },
   revokeKey: {},
+  listUsers: { response: { data: [user], nextCursor: null } },
+  updateUser: { request: { role: 'admin' }, response: user },
+  removeUser: {},
+  listSessions: { response: { data: [session] } },
+  revokeSession: {},
+  revokeAllSessions: {},
+  createSignInLink: {
+    request: { role: 'member', name: 'Ada', email: 'ada@example.org' },
+    response: {
+      signInLink: {
+        id: 'sil_01k9x3v6m8e9t2q4r6s8v0w2y4',
+        userId: null,
+        role: 'member',
+        name: 'Ada',
+        email: 'ada@example.org',
+        expiresAt: at,
+      },
+      token: `lbl_${'A'.repeat(43)}`,
+    },
+  },
+  signInByLink: {
+    request: { token: `lbl_${'A'.repeat(43)}`, ...browser },
+    response: { secret: `lbs_${'A'.repeat(43)}`, session, user },
+  },
+  signInByIdentity: {
+    request: {
+      issuer: 'https://accounts.example.org',
+      subject: '42',
+      name: 'Ada',
+      email: 'ada@example.org',
+      emailVerified: true,
+      ...browser,
+    },
+    response: { secret: `lbs_${'A'.repeat(43)}`, session, user },
+  },
+  findSession: { request: { hash: '0'.repeat(64) }, response: { session, user } },
   streamEvents: { response: `id: 41\nevent: desktop.ready\ndata: ${JSON.stringify(event)}\n\n` },
   getMe: {
     response: {

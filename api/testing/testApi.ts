@@ -63,6 +63,8 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     pool: undefined,
     reclaimAfterSeconds: 600,
     sourceUrl: 'https://example.org/source',
+    gatewayPublicKey: undefined,
+    signInDomains: ['example.org'],
     ...options.config,
   };
   const api = await startApi(config, { clock: options.clock ?? systemClock, log: options.log ?? silentLog });

@@ -33,6 +33,11 @@ export class CapabilityMissingError extends ApiError {
   override readonly name = 'CapabilityMissingError';
 }
 
+/** `sign_in_refused` */
+export class SignInRefusedError extends ApiError {
+  override readonly name = 'SignInRefusedError';
+}
+
 /** `join_refused` */
 export class JoinRefusedError extends ApiError {
   override readonly name = 'JoinRefusedError';
@@ -205,6 +210,7 @@ export const errorClasses = {
   invalid_path: InvalidPathError,
   unauthenticated: UnauthenticatedError,
   capability_missing: CapabilityMissingError,
+  sign_in_refused: SignInRefusedError,
   join_refused: JoinRefusedError,
   node_refused: NodeRefusedError,
   permission_denied: PermissionDeniedError,

@@ -1,0 +1,184 @@
+import { Fault } from '@lebureau/kit/fault';
+import { newId } from '@lebureau/kit/id';
+import type { Write } from '../db/database.ts';
+import type { SessionRow } from '../db/tables.ts';
+import { record } from '../events/record.ts';
+import { notFound } from '../http/problem.ts';
+import type { Static } from '../http/schema.ts';
+import type { Services } from '../services.ts';
+import { isGood, usedStepMs } from '../sessions/life.ts';
+import { sessionToWire } from '../sessions/operations.ts';
+import { findSessionByHash, insertSession, markSessionUsed, revokeSessions } from '../sessions/store.ts';
+import { sessionTopic } from '../sessions/topic.ts';
+import { userToWire } from '../users/operations.ts';
+import type { Role } from '../users/roles.ts';
+import {
+  findIdentity,
+  findMembership,
+  findUserByEmail,
+  insertMember,
+  insertUser,
+  type Member,
+} from '../users/store.ts';
+import { firstWorkspace } from '../workspaces/store.ts';
+import { useUpLink } from './links.ts';
+import type { FoundSession, SignInByIdentity, SignInByLink, SignedInAnswer } from './schema.ts';
+import { hashOf, newSessionSecret } from './secret.ts';
+
+type Answer = Static<typeof SignedInAnswer>;
+type Browser = Pick<Static<typeof SignInByLink>, 'userAgent' | 'ipAddress' | 'formerSessionHash'>;
+
+export async function signInByLink(
+  services: Services,
+  write: Write,
+  from: { requestId: string; body: Static<typeof SignInByLink> },
+): Promise<Answer> {
+  const { body, requestId } = from;
+  const nowMs = services.clock.nowMs();
+  const link = await useUpLink(write, body.token, nowMs);
+  const known = link.userId ?? (link.email === null ? undefined : (await findUserByEmail(write.db, link.email))?.id);
+  const member = known === undefined ? undefined : await findMembership(write.db, known);
+  if (link.userId !== null && member === undefined)
+    throw new Fault('sign_in_refused', 'Who this link was for is no member any more.');
+  const { workspaceId, name, email } = link;
+  const wish = { workspaceId, name, email, role: link.role as Role, userId: known, requestId };
+  return beginSession(services, write, {
+    member: member ?? (await welcome(services, write, wish)),
+    browser: body,
+    requestId,
+  });
+}
+
+/** @throws Fault `sign_in_refused` */
+export async function signInByIdentity(
+  services: Services,
+  write: Write,
+  from: { requestId: string; body: Static<typeof SignInByIdentity> },
+): Promise<Answer> {
+  const { body, requestId } = from;
+  const member = await whoIs(services, write, from);
+  return beginSession(services, write, { member, browser: body, requestId });
+}
+
+/** By the identity; else by the verified address; else somebody new, where the domain may sign itself in. */
+async function whoIs(
+  services: Services,
+  write: Write,
+  { requestId, body }: { requestId: string; body: Static<typeof SignInByIdentity> },
+): Promise<Member> {
+  const { issuer, subject, name } = body;
+  const known = await findIdentity(write.db, issuer, subject);
+  if (known !== undefined) {
+    const member = await findMembership(write.db, known.userId);
+    if (member !== undefined) return member;
+    throw new Fault('sign_in_refused', 'You are no member of this workspace any more.');
+  }
+  if (body.email === null || !body.emailVerified)
+    throw new Fault('sign_in_refused', 'Your provider names no e-mail address that it has verified.', {
+      hint: 'Verify your address there, then sign in again.',
+    });
+  const email = body.email.toLowerCase();
+  const user = await findUserByEmail(write.db, email);
+  const member = user && (await findMembership(write.db, user.id));
+  const found = member ?? (await newcomer(services, write, { email, name, userId: user?.id, requestId }));
+  await write.db
+    .insertInto('identities')
+    .values({ issuer, subject, userId: found.id, createdMs: services.clock.nowMs() })
+    .execute();
+  return found;
+}
+
+async function newcomer(
+  services: Services,
+  write: Write,
+  who: { email: string; name: string; userId: string | undefined; requestId: string },
+): Promise<Member> {
+  const domain = who.email.slice(who.email.lastIndexOf('@') + 1);
+  if (!services.signInDomains.includes(domain))
+    throw new Fault('sign_in_refused', `Nobody has invited ${who.email}.`, {
+      hint: 'Ask an admin for an invitation, or to let your domain in.',
+    });
+  const workspace = (await firstWorkspace(write.db))!;
+  return welcome(services, write, { ...who, workspaceId: workspace.id, role: 'member' });
+}
+
+async function welcome(
+  services: Services,
+  write: Write,
+  who: {
+    workspaceId: string;
+    name: string;
+    email: string | null;
+    role: Role;
+    /** Known, and no member of any workspace. */
+    userId: string | undefined;
+    requestId: string;
+  },
+): Promise<Member> {
+  const createdMs = services.clock.nowMs();
+  const { workspaceId, name, email, role, requestId } = who;
+  const user = { id: who.userId ?? newId('usr', createdMs), name, email, createdMs, lastSignInMs: null };
+  if (who.userId === undefined) await insertUser(write, user);
+  await insertMember(write, { workspaceId, userId: user.id, role, createdMs });
+  await record(write, services.clock, {
+    type: 'user.joined',
+    workspaceId,
+    actor: { type: 'user', id: user.id },
+    requestId,
+    data: { userId: user.id, role },
+  });
+  return { ...user, workspaceId, role };
+}
+
+/** A new session always, and the end of the one that the browser had: nothing that was planted before sign-in counts after it. */
+async function beginSession(
+  services: Services,
+  write: Write,
+  from: { member: Member; browser: Browser; requestId: string },
+): Promise<Answer> {
+  const { member, browser, requestId } = from;
+  const nowMs = services.clock.nowMs();
+  await endFormer(services, write, browser.formerSessionHash ?? null);
+  const secret = newSessionSecret();
+  const row: SessionRow = {
+    id: newId('ses', nowMs),
+    userId: member.id,
+    hash: hashOf(secret),
+    userAgent: browser.userAgent,
+    ipAddress: browser.ipAddress,
+    createdMs: nowMs,
+    lastUsedMs: nowMs,
+    revokedMs: null,
+  };
+  await insertSession(write, row);
+  await write.db.updateTable('users').set({ lastSignInMs: nowMs }).where('id', '=', member.id).execute();
+  await record(write, services.clock, {
+    type: 'user.signed_in',
+    workspaceId: member.workspaceId,
+    actor: { type: 'user', id: member.id },
+    requestId,
+    data: { sessionId: row.id, ipAddress: row.ipAddress },
+  });
+  return { secret, session: sessionToWire(row, row.id), user: userToWire({ ...member, lastSignInMs: nowMs }) };
+}
+
+async function endFormer(services: Services, write: Write, hash: string | null): Promise<void> {
+  const former = hash === null ? undefined : await findSessionByHash(write.db, hash);
+  if (former === undefined) return;
+  const { id: sessionId, userId } = former.session;
+  await revokeSessions(write, { userId, sessionId }, services.clock.nowMs());
+  services.authenticator.forgetSession(sessionId);
+  write.wake(sessionTopic(sessionId));
+}
+
+/** @throws Fault `not_found` */
+export async function findSession(services: Services, hash: string): Promise<Static<typeof FoundSession>> {
+  const { database, clock } = services;
+  const known = await findSessionByHash(database.read, hash);
+  const nowMs = clock.nowMs();
+  if (known?.member === undefined || !isGood(known.session, nowMs)) throw notFound('session');
+  const { session, member } = known;
+  if (nowMs - session.lastUsedMs >= usedStepMs)
+    await database.write((write) => markSessionUsed(write, session.id, nowMs));
+  return { session: sessionToWire(session, session.id), user: userToWire(member) };
+}
