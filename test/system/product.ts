@@ -21,12 +21,14 @@ const root = join(import.meta.dirname, '..', '..');
 const readyLimitMs = 60_000;
 const statusLimitMs = 400_000;
 
-export type ProgramName = 'api' | 'hostd' | 'mcp';
+export type ProgramName = 'api' | 'hostd' | 'mcp' | 'gateway';
 
 export interface Service {
   home: string;
   baseUrl: string;
   mcpUrl: string;
+  /** Of the dashboard, as browsers know it. */
+  publicUrl: string;
   /** A key that may do everything. */
   apiKey: string;
   start(name: ProgramName): Promise<void>;
@@ -42,7 +44,10 @@ export interface Service {
 
 export interface ServiceOptions {
   programs?: ProgramName[];
+  /** Of the API. */
   environment?: Record<string, string>;
+  /** Further variables of the gateway. */
+  gateway?: (at: { publicUrl: string }) => Record<string, string>;
 }
 
 /** The folder that holds `templates/`, made by `npm test`. Undefined: VM tests are skipped. */
@@ -64,7 +69,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   // Else each service would find out for ten seconds that KVM does not run.
   if (templateHome !== undefined && existsSync(join(templateHome, 'kvm.json')))
     copyFileSync(join(templateHome, 'kvm.json'), join(home, 'kvm.json'));
-  const [apiPort, mcpPort] = [await freePort(), await freePort()];
+  const [apiPort, mcpPort, gatewayPort] = [await freePort(), await freePort(), await freePort()];
+  const publicUrl = `http://localhost:${gatewayPort}`;
   const baseUrl = `http://127.0.0.1:${apiPort}`;
   const children = new Map<ProgramName, ChildProcess>();
   const nodeSocket = `unix:${join(home, 'run', 'api-node.sock')}`;
@@ -85,11 +91,19 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       LEBUREAU_NODE_NAME: 'test',
     },
     mcp: { LEBUREAU_BASE_URL: baseUrl },
+    gateway: {
+      LEBUREAU_HOME: home,
+      LEBUREAU_GATEWAY_LISTEN: `127.0.0.1:${gatewayPort}`,
+      LEBUREAU_BASE_URL: baseUrl,
+      LEBUREAU_MCP_URL: `http://127.0.0.1:${mcpPort}/mcp`,
+      ...options.gateway?.({ publicUrl }),
+    },
   };
   const commands: Record<ProgramName, string[]> = {
     api: ['api/main.ts'],
     hostd: ['hostd/main.ts'],
     mcp: ['mcp/bin.ts', '--http', `127.0.0.1:${mcpPort}`],
+    gateway: ['dashboard/server/main.ts'],
   };
   const logPath = (name: ProgramName) => join(home, 'logs', `${name}.log`);
 
@@ -97,6 +111,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     home,
     baseUrl,
     mcpUrl: `http://127.0.0.1:${mcpPort}/mcp`,
+    publicUrl,
     apiKey: '',
     async start(name) {
       const log = openSync(logPath(name), 'a', 0o600);
@@ -123,18 +138,26 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     log: (name) => (existsSync(logPath(name)) ? readFileSync(logPath(name), 'utf8') : ''),
     async close() {
       if (service.apiKey !== '') await deleteEverything(service).catch(() => undefined);
-      for (const name of ['mcp', 'hostd', 'api'] as const) await service.stop(name);
+      for (const name of ['gateway', 'mcp', 'hostd', 'api'] as const) await service.stop(name);
       rmSync(home, { recursive: true, force: true });
     },
   };
 
   try {
-    for (const name of options.programs ?? (['api', 'hostd'] as ProgramName[])) await service.start(name);
+    const programs = options.programs ?? (['api', 'hostd'] as ProgramName[]);
+    for (const name of programs.filter((each) => each !== 'gateway')) await service.start(name);
     await waitFor(
       async () => (await fetch(`${baseUrl}/readyz`).catch(() => undefined))?.ok === true,
       () => `the API did not become ready:\n${service.log('api').slice(-3000)}`,
     );
     service.apiKey = readFileSync(join(home, 'api-key'), 'utf8').trim();
+    // It reads the key that the first start of the API made.
+    if (programs.includes('gateway')) await service.start('gateway');
+    if (programs.includes('gateway'))
+      await waitFor(
+        async () => (await fetch(`${publicUrl}/healthz`).catch(() => undefined))?.ok === true,
+        () => `the gateway did not become ready:\n${service.log('gateway').slice(-3000)}`,
+      );
     if (children.has('hostd')) await waitForNode(service);
     return service;
   } catch (error) {

@@ -1,0 +1,25 @@
+/** Cookies of the gateway. `__Host-`: only this very host sets and reads them, over TLS (or on this machine). */
+export const sessionCookie = '__Host-lb_session';
+export const flowCookie = '__Host-lb_flow';
+/** Why signing in failed, until the page has shown it. */
+export const noticeCookie = '__Host-lb_notice';
+
+const attributes = 'Path=/; HttpOnly; Secure; SameSite=Lax';
+
+/** The value of a cookie; undefined when it is absent or there more than once, which no honest browser sends. */
+export function readCookie(request: Request, name: string): string | undefined {
+  const found = (request.headers.get('cookie') ?? '')
+    .split(';')
+    .map((each) => each.trim())
+    .filter((each) => each.startsWith(`${name}=`))
+    .map((each) => each.slice(name.length + 1));
+  return found.length === 1 ? found[0] : undefined;
+}
+
+export function setCookie(name: string, value: string, maxAgeSeconds: number): string {
+  return `${name}=${value}; Max-Age=${maxAgeSeconds}; ${attributes}`;
+}
+
+export function clearCookie(name: string): string {
+  return `${name}=; Max-Age=0; ${attributes}`;
+}

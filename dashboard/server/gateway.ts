@@ -1,0 +1,97 @@
+import { describeError, isFault } from '@lebureau/kit/fault';
+import { newId } from '@lebureau/kit/id';
+import { assetResponse, type Asset } from './assets.ts';
+import type { GatewayParts } from './gatewayParts.ts';
+import { refuseForeign } from './guard.ts';
+import { problem } from './problem.ts';
+import { passOn } from './proxy.ts';
+import { isSafePath } from './safePath.ts';
+import { secured } from './securityHeaders.ts';
+import { answerSession, finishProvider, signInByLink, signOut, startProvider } from './signInRoutes.ts';
+import type { Visit } from './visit.ts';
+
+/** Pages are files of the web build; the app is one page for all its paths. */
+type Assets = ReadonlyMap<string, Asset>;
+
+/** Answers every request that comes in from outside. */
+export class Gateway {
+  readonly #parts: GatewayParts;
+  readonly #assets: Assets;
+
+  constructor(parts: GatewayParts, assets: Assets) {
+    this.#parts = parts;
+    this.#assets = assets;
+  }
+
+  async answer(visit: Visit): Promise<Response> {
+    const { request, url } = visit;
+    const tls = this.#parts.config.publicOrigin.startsWith('https:');
+    const isBehind = url.pathname.startsWith('/v1/') || url.pathname === '/mcp';
+    const how = { kind: isBehind ? 'content' : 'page', tls } as const;
+    try {
+      const refused = this.#refuse(request, url);
+      return secured(refused ?? (isBehind ? await this.#pass(visit) : await this.#own(visit)), how);
+    } catch (error) {
+      const requestId = newId('req', this.#parts.clock.nowMs());
+      this.#parts.log.error('request broke', { requestId, path: url.pathname, error: describeError(error) });
+      if (isFault(error, 'unavailable')) return secured(problem(503, 'unavailable', error.message), how);
+      return secured(problem(500, 'internal', `Something broke on our side (${requestId}).`), how);
+    }
+  }
+
+  /** A Host of somebody else is how a page of theirs would reach a machine of ours by its own name. */
+  #refuse(request: Request, url: URL): Response | undefined {
+    const { publicOrigin } = this.#parts.config;
+    if (request.headers.get('host') !== new URL(publicOrigin).host)
+      return problem(421, 'wrong_host', `This is ${publicOrigin}.`);
+    if (!isSafePath(url.pathname)) return problem(400, 'invalid_path', 'The path cannot be used.');
+    return undefined;
+  }
+
+  async #own(visit: Visit): Promise<Response> {
+    const { request, url } = visit;
+    const { pathname } = url;
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const route = `${isRead ? 'GET' : request.method} ${pathname}`;
+    if (route === 'GET /healthz') return Response.json({ status: 'ok' });
+    if (route === 'GET /gateway/session') return answerSession(visit, this.#parts);
+    if (route === 'POST /gateway/sign-in/link') return signInByLink(visit, this.#parts);
+    if (route === 'POST /gateway/sign-out') return signOut(visit, this.#parts);
+    const [, way, id] = /^GET \/gateway\/(sign-in|callback)\/([a-z]{1,20})$/.exec(route) ?? [];
+    if (way === 'sign-in') return startProvider(visit, this.#parts, id!);
+    if (way === 'callback') return finishProvider(visit, this.#parts, id!);
+    const asset = this.#assetOf(pathname);
+    if (asset === undefined) return problem(404, 'not_found', `There is no ${pathname}.`);
+    return isRead ? assetResponse(asset, request) : problem(405, 'method_not_allowed', 'It can only be read.', { Allow: 'GET, HEAD' });
+  }
+
+  #assetOf(pathname: string): Asset | undefined {
+    if (/^\/(?:app|sign-in)(?:\/|$)/.test(pathname)) return this.#assets.get('app.html');
+    const path = pathname.slice(1).replace(/\/$/, '');
+    return this.#assets.get(path) ?? this.#assets.get(path === '' ? 'index.html' : `${path}/index.html`);
+  }
+
+  /** With a key of its own, or as who is signed in. */
+  async #pass(visit: Visit): Promise<Response> {
+    const { request, url } = visit;
+    const { config, sessions, assertions } = this.#parts;
+    const target = url.pathname + url.search;
+    const toMcp = url.pathname === '/mcp';
+    const to = toMcp ? new URL(config.mcpUrl).origin : config.apiUrl;
+    const given = request.headers.get('authorization');
+    if (given !== null || toMcp) {
+      // An assertion is between us and the API; from outside only keys are.
+      if (given === null || !/^Bearer lb_/.test(given))
+        return problem(401, 'unauthenticated', 'Send an API key.', { 'WWW-Authenticate': 'Bearer realm="lebureau"' });
+      visit.mayBeSilent();
+      return passOn(request, { to, target, authorization: given });
+    }
+    const who = await sessions.of(request);
+    if (who === undefined) return problem(401, 'unauthenticated', 'Sign in first.', { 'WWW-Authenticate': 'Bearer realm="lebureau"' });
+    const refused = refuseForeign(request, who, this.#parts);
+    if (refused) return refused;
+    visit.mayBeSilent();
+    const authorization = `Bearer ${await assertions.of({ userId: who.user.id, sessionId: who.session.id })}`;
+    return passOn(request, { to, target, authorization });
+  }
+}

@@ -1,0 +1,60 @@
+import type { Clock } from '@lebureau/kit/clock';
+import type { Log } from '@lebureau/kit/log';
+import { Assertions } from './assertions.ts';
+import { ClientAddress } from './clientAddress.ts';
+import type { GatewayConfig } from './config.ts';
+import type { Flow } from './flow.ts';
+import { githubProvider } from './githubProvider.ts';
+import { oidcProvider } from './oidcProvider.ts';
+import type { Provider } from './provider.ts';
+import { Sealed } from './sealed.ts';
+import { Sessions } from './sessions.ts';
+import { SignInCalls } from './signInCalls.ts';
+import { Tries } from './tries.ts';
+
+/** Said once, after a sign-in that failed. */
+export interface Notice {
+  detail: string;
+  hint: string | null;
+}
+
+/** What the parts of the gateway share. */
+export interface GatewayParts {
+  config: GatewayConfig;
+  assertions: Assertions;
+  calls: SignInCalls;
+  sessions: Sessions;
+  providers: readonly Provider[];
+  flows: Sealed<Flow>;
+  notices: Sealed<Notice>;
+  tries: Tries;
+  addresses: ClientAddress;
+  clock: Clock;
+  log: Log;
+}
+
+/** Ten tries at once, then one every six seconds. */
+const triesLimit = { burst: 10, everyMs: 6_000 };
+
+export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log }): GatewayParts {
+  const { clock, log } = at;
+  const assertions = new Assertions(config.privateKey, clock);
+  const calls = new SignInCalls(config.apiUrl, assertions);
+  const providers = config.providers.map((each) => {
+    const redirectUri = `${config.publicOrigin}/gateway/callback/${each.id}`;
+    return each.kind === 'github' ? githubProvider(each, redirectUri) : oidcProvider(each, redirectUri);
+  });
+  return {
+    config,
+    assertions,
+    calls,
+    sessions: new Sessions(calls, clock),
+    providers,
+    flows: new Sealed(assertions.derived('flow'), { clock, lifeSeconds: 600 }),
+    notices: new Sealed(assertions.derived('notice'), { clock, lifeSeconds: 60 }),
+    tries: new Tries(clock, triesLimit),
+    addresses: new ClientAddress(config.trustedProxies),
+    clock,
+    log,
+  };
+}

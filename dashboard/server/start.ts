@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '@lebureau/kit/clock';
+import type { Log } from '@lebureau/kit/log';
+import { readAssets } from './assets.ts';
+import type { GatewayConfig } from './config.ts';
+import { Gateway } from './gateway.ts';
+import { gatewayParts } from './gatewayParts.ts';
+
+export interface RunningGateway {
+  port: number;
+  stop(): Promise<void>;
+}
+
+const webFolder = join(import.meta.dirname, '..', 'dist');
+const idleSeconds = 30;
+
+/** Listens. @throws Error that says what is missing */
+export function startGateway(config: GatewayConfig, at: { clock: Clock; log: Log }): RunningGateway {
+  if (!existsSync(join(webFolder, 'app.html')))
+    throw new Error('The pages of the dashboard are not built: run `npm run build`.');
+  const parts = gatewayParts(config, at);
+  const gateway = new Gateway(parts, readAssets(webFolder));
+  const { hostname, port } = config.listen;
+  const server = Bun.serve({
+    hostname,
+    port,
+    ...(config.tls ? { tls: { cert: config.tls.certificate, key: config.tls.key } } : {}),
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    idleTimeout: idleSeconds,
+    fetch(request, self) {
+      const peer = self.requestIP(request)?.address ?? '';
+      return gateway.answer({
+        request,
+        url: new URL(request.url),
+        ipAddress: parts.addresses.of(peer, request.headers),
+        mayBeSilent: () => self.timeout(request, 0),
+      });
+    },
+  });
+  at.log.info('gateway started', { address: config.publicOrigin, listen: `${hostname}:${server.port}` });
+  return { port: server.port!, stop: () => server.stop(true) };
+}

@@ -1,0 +1,9 @@
+/** One request, and where it came from. */
+export interface Visit {
+  request: Request;
+  url: URL;
+  /** Of the browser, not of a proxy of ours. */
+  ipAddress: string;
+  /** The request may go on for longer than the listener leaves a connection idle. */
+  mayBeSilent(): void;
+}

@@ -1,0 +1,62 @@
+import { useStore } from '@nanostores/preact';
+import type { ComponentType } from 'preact';
+import { lazy, Suspense } from 'preact/compat';
+import { useEffect } from 'preact/hooks';
+import { DesktopsPage } from './desktops/DesktopsPage.tsx';
+import { language, say } from './language.ts';
+import { connect } from './live.ts';
+import { goTo, match, place } from './router.ts';
+import { session } from './session.ts';
+import { SignInPage } from './signIn/SignInPage.tsx';
+import { NotFound } from './ui/NotFound.tsx';
+import { Shell } from './ui/Shell.tsx';
+import { Toasts } from './ui/Toasts.tsx';
+
+type Page = ComponentType<Record<string, string>>;
+
+/** What is opened by most people first is in the first load; everything else comes when it is opened. */
+const DesktopPage = lazy(() => import('./desktop/DesktopPage.tsx').then((it) => it.DesktopPage as Page));
+const AdminPage = lazy(() => import('./admin/AdminPage.tsx').then((it) => it.AdminPage as Page));
+const SettingsPage = lazy(() => import('./settings/SettingsPage.tsx').then((it) => it.SettingsPage as Page));
+
+const pages: readonly [pattern: string, page: Page][] = [
+  ['/app', DesktopsPage],
+  ['/app/desktops/:desktopId', DesktopPage],
+  ['/app/desktops/:desktopId/:tab', DesktopPage],
+  ['/app/admin/:tab', AdminPage],
+  ['/app/settings/:tab', SettingsPage],
+];
+
+export function App() {
+  useStore(language);
+  const path = useStore(place);
+  const who = useStore(session);
+  const signedIn = who?.user != null;
+  const isSignIn = path.startsWith('/sign-in');
+  useEffect(() => {
+    if (signedIn) connect();
+  }, [signedIn]);
+  useEffect(() => {
+    if (!signedIn && !isSignIn) goTo(`/sign-in?returnTo=${encodeURIComponent(path)}`, { replace: true });
+  }, [signedIn, isSignIn, path]);
+  if (isSignIn) return <SignInPage />;
+  if (!signedIn) return null;
+  const found = pages.map(([pattern, page]) => [match(pattern, path), page] as const).find(([params]) => params);
+  if (found === undefined)
+    return (
+      <Shell>
+        <NotFound />
+      </Shell>
+    );
+  const [params, Page] = found;
+  return (
+    <>
+      <Shell>
+        <Suspense fallback={<p class="loading">{say('loading')}</p>}>
+          <Page {...params} />
+        </Suspense>
+      </Shell>
+      <Toasts />
+    </>
+  );
+}

@@ -1,0 +1,5 @@
+import { say } from '../language.ts';
+
+export function AdminPage() {
+  return <h1>{say('nav.admin')}</h1>;
+}

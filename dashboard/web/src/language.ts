@@ -1,0 +1,44 @@
+import { atom } from 'nanostores';
+import en from '../messages/en.json';
+
+export type MessageName = keyof typeof en;
+export const languages = { en: 'English', fr: 'Français' } as const;
+export type Language = keyof typeof languages;
+
+const storageName = 'lb-language';
+const messages = atom<Record<string, string>>(en);
+export const language = atom<Language>('en');
+
+/** English is in the first load; another language comes before anything is shown. */
+export async function chooseLanguage(wanted?: Language): Promise<void> {
+  if (wanted !== undefined) localStorage.setItem(storageName, wanted);
+  const stored = localStorage.getItem(storageName) ?? navigator.language.slice(0, 2);
+  const chosen: Language = stored === 'fr' ? 'fr' : 'en';
+  messages.set(chosen === 'fr' ? (await import('../messages/fr.json')).default : en);
+  document.documentElement.lang = chosen;
+  language.set(chosen);
+}
+
+/** The sentence of this name, with its `{places}` filled. */
+export function say(name: MessageName, values: Record<string, string | number> = {}): string {
+  const text = messages.get()[name] ?? en[name];
+  return text.replaceAll(/\{(\w+)\}/g, (_, place: string) => String(values[place] ?? ''));
+}
+
+/** A date and time, short. */
+export function sayTime(rfc3339: string): string {
+  return new Intl.DateTimeFormat(language.get(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(rfc3339));
+}
+
+/** "3 minutes ago". */
+export function sayAgo(rfc3339: string, nowMs: number): string {
+  const seconds = Math.round((Date.parse(rfc3339) - nowMs) / 1000);
+  const format = new Intl.RelativeTimeFormat(language.get(), { numeric: 'auto' });
+  const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+    ['day', 86_400],
+    ['hour', 3600],
+    ['minute', 60],
+  ];
+  for (const [unit, length] of steps) if (Math.abs(seconds) >= length) return format.format(Math.trunc(seconds / length), unit);
+  return format.format(seconds, 'second');
+}

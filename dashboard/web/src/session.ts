@@ -1,0 +1,30 @@
+import { atom } from 'nanostores';
+
+export interface Session {
+  user: { id: string; name: string; email: string | null; role: 'owner' | 'admin' | 'member' | 'viewer' } | null;
+  sessionId: string | null;
+  csrfToken: string | null;
+  providers: { id: string; name: string }[];
+  /** As browsers know this service. */
+  publicUrl: string;
+  /** Why the last sign-in failed. */
+  notice: { detail: string; hint: string | null } | null;
+}
+
+/** Undefined until it was asked for. */
+export const session = atom<Session | undefined>(undefined);
+
+export async function loadSession(): Promise<Session> {
+  const response = await fetch('/gateway/session');
+  if (!response.ok) throw new Error(`the session could not be read (${response.status})`);
+  const loaded = (await response.json()) as Session;
+  session.set(loaded);
+  return loaded;
+}
+
+export async function signOut(): Promise<void> {
+  const csrfToken = session.get()?.csrfToken ?? '';
+  const response = await fetch('/gateway/sign-out', { method: 'POST', headers: { 'X-CSRF-Token': csrfToken } });
+  if (!response.ok) throw new Error(`signing out failed (${response.status})`);
+  location.assign('/sign-in');
+}

@@ -1,0 +1,67 @@
+import { useStore } from '@nanostores/preact';
+import type { ComponentChildren } from 'preact';
+import { say, type MessageName } from '../language.ts';
+import { connection } from '../live.ts';
+import { place } from '../router.ts';
+import { session, signOut } from '../session.ts';
+import { Icon, type IconName } from './Icon.tsx';
+import { Menu, MenuItem } from './Menu.tsx';
+import { failed } from './Toasts.tsx';
+
+const links: readonly { path: string; name: MessageName; icon: IconName; forAdmins?: boolean }[] = [
+  { path: '/app', name: 'nav.desktops', icon: 'desktop' },
+  { path: '/app/admin/nodes', name: 'nav.admin', icon: 'nodes', forAdmins: true },
+  { path: '/app/settings/keys', name: 'nav.settings', icon: 'settings' },
+];
+
+/** What stands around every page. */
+export function Shell({ children }: { children: ComponentChildren }) {
+  const user = useStore(session)?.user;
+  const path = useStore(place);
+  const isAdmin = user?.role === 'owner' || user?.role === 'admin';
+  const isHere = (link: string) => (link === '/app' ? !/^\/app\/(admin|settings)/.test(path) : path.startsWith(link.replace(/\/\w+$/, '')));
+  return (
+    <div class="shell">
+      <a class="skip" href="#main">
+        {say('nav.skip')}
+      </a>
+      <header class="bar">
+        <a class="brand" href="/app">
+          <img src="/icon.svg" width="26" height="26" alt="" />
+          <span>Le Bureau</span>
+        </a>
+        <nav aria-label={say('nav.label')}>
+          {links
+            .filter((link) => isAdmin || !link.forAdmins)
+            .map((link) => (
+              <a key={link.path} href={link.path} aria-current={isHere(link.path) ? 'page' : undefined}>
+                <Icon name={link.icon} />
+                <span>{say(link.name)}</span>
+              </a>
+            ))}
+        </nav>
+        <Menu label={user?.name ?? ''} icon="user">
+          <p class="menu-note">
+            {user?.email ?? user?.name}
+            <br />
+            {user && say(`role.${user.role}`)}
+          </p>
+          <MenuItem onChoose={() => void signOut().catch(failed)}>{say('signOut')}</MenuItem>
+        </Menu>
+      </header>
+      <ConnectionNote />
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+    </div>
+  );
+}
+
+function ConnectionNote() {
+  const isLost = useStore(connection) === 'lost';
+  return (
+    <div role="status" class={isLost ? 'note-bar' : ''}>
+      {isLost && say('connection.lost')}
+    </div>
+  );
+}
