@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { ensureWeb } from './web.ts';
 
 interface Step {
   name: string;
@@ -14,6 +15,7 @@ const bun = process.execPath;
 const steps: Step[] = [
   { name: 'unit tests', command: [bun, '--bun', bin('vitest'), 'run', '--reporter=default', ...jsonReport()] },
   { name: 'types', command: [bun, '--bun', bin('tsc'), '-p', '.'] },
+  { name: 'types of the pages', command: [bun, '--bun', bin('tsc'), '-p', 'dashboard/web'] },
   { name: 'lint', command: [bun, '--bun', bin('oxlint'), '--type-aware', '--deny-warnings'] },
   { name: 'format', command: [bun, '--bun', bin('oxfmt'), '--check'] },
   { name: 'unused code', command: [bun, '--bun', bin('knip'), '--no-progress'] },
@@ -26,6 +28,7 @@ function jsonReport(): string[] {
 }
 
 const startedMs = Date.now();
+ensureWeb(root);
 const queue = [...steps];
 const failed: string[] = [];
 await Promise.all([worker(), worker()]);

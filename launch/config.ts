@@ -15,6 +15,7 @@ export interface LaunchConfig {
   /** Public address of the API. */
   port: number;
   mcpPort: number;
+  dashboardPort: number;
   /** Which system desktops get; undefined: the builder's choice. */
   suite: Suite | undefined;
 }
@@ -33,6 +34,7 @@ export function readLaunchConfig(environment: Record<string, string | undefined>
     },
     LEBUREAU_PORT: { about: 'port of the API on 127.0.0.1', parse: integer(1, 65_535), fallback: 7070 },
     LEBUREAU_MCP_PORT: { about: 'port of MCP over HTTP on 127.0.0.1', parse: integer(1, 65_535), fallback: 7071 },
+    LEBUREAU_DASHBOARD_PORT: { about: 'port of the dashboard on 127.0.0.1', parse: integer(1, 65_535), fallback: 7000 },
     LEBUREAU_SUITE: {
       about: 'suite of the template',
       parse: oneOf(suites),
@@ -44,6 +46,7 @@ export function readLaunchConfig(environment: Record<string, string | undefined>
     cache: join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'lebureau'),
     port: values.LEBUREAU_PORT,
     mcpPort: values.LEBUREAU_MCP_PORT,
+    dashboardPort: values.LEBUREAU_DASHBOARD_PORT,
     suite: values.LEBUREAU_SUITE,
   };
 }

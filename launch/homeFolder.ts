@@ -7,6 +7,8 @@ export interface HomePaths {
   run: string;
   /** The first API key, mode 600. */
   keyFile: string;
+  /** What signs the first owner in, mode 600; gone once there is one. */
+  ownerLink: string;
   /** There: the key and the configurations were shown once. */
   welcomed: string;
 }
@@ -20,6 +22,7 @@ export function homePaths(home: string): HomePaths {
     logs: join(home, 'logs'),
     run: join(home, 'run'),
     keyFile: join(home, 'api-key'),
+    ownerLink: join(home, 'owner-link'),
     welcomed: join(home, 'welcomed'),
   };
 }

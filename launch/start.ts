@@ -7,6 +7,7 @@ import { requireFreePort } from './freePort.ts';
 import { ensureHomeFolder, homePaths, type HomePaths, requireRoom } from './homeFolder.ts';
 import { ensureSystemPackages } from './systemPackages.ts';
 import { ensureTemplate } from './template.ts';
+import { ensureWeb } from './web.ts';
 import { welcomeText } from './welcome.ts';
 
 const root = join(import.meta.dir, '..');
@@ -52,6 +53,8 @@ async function start(config: LaunchConfig, yes: boolean): Promise<void> {
   const paths = ensureHomeFolder(config.home);
   await requireFreePort(config.port, 'LEBUREAU_PORT');
   await requireFreePort(config.mcpPort, 'LEBUREAU_MCP_PORT');
+  await requireFreePort(config.dashboardPort, 'LEBUREAU_DASHBOARD_PORT');
+  ensureWeb(root);
   requireRoom(config.home);
   const { home, cache: cacheDir, suite } = config;
   await ensureTemplate({ home, cacheDir, suite, out: process.stdout, signal: stop.signal });
@@ -72,6 +75,8 @@ function welcome(config: LaunchConfig, paths: HomePaths, how: { first: boolean; 
   return welcomeText({
     apiAddress: `http://127.0.0.1:${config.port}`,
     mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
+    dashboardAddress: `http://localhost:${config.dashboardPort}`,
+    ownerLink: existsSync(paths.ownerLink) ? readFileSync(paths.ownerLink, 'utf8').trim() : undefined,
     apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
     keyFile: paths.keyFile,
     ...how,
@@ -118,7 +123,21 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
     },
     giveUp,
   );
-  return [mcp, hostd, api];
+  const gateway = keepRunning(
+    {
+      name: 'gateway',
+      command: [process.execPath, join(root, 'dashboard', 'server', 'main.ts')],
+      environment: {
+        ...shared,
+        LEBUREAU_GATEWAY_LISTEN: `127.0.0.1:${config.dashboardPort}`,
+        LEBUREAU_BASE_URL: `http://127.0.0.1:${config.port}`,
+        LEBUREAU_MCP_URL: `http://127.0.0.1:${config.mcpPort}/mcp`,
+      },
+      logPath: join(paths.logs, 'gateway.log'),
+    },
+    giveUp,
+  );
+  return [gateway, mcp, hostd, api];
 }
 
 /**
@@ -132,6 +151,7 @@ async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<v
   const looks: [() => Promise<boolean>, everyMs: number][] = [
     [() => hasNode(address, beganMs), 50],
     [() => answers(`http://127.0.0.1:${config.mcpPort}/mcp`), 50],
+    [() => answers(`http://127.0.0.1:${config.dashboardPort}/healthz`), 50],
     [() => hasTemplate(address, paths.keyFile), 2000],
   ];
   for (const [isSo, everyMs] of looks) {

@@ -32,6 +32,7 @@ const forTests: SystemPackage[] = [
   { name: 'x11-xserver-utils', file: '/usr/bin/xrandr' },
   { name: 'openbox', file: '/usr/bin/openbox' },
   { name: 'zenity', file: '/usr/bin/zenity' },
+  { name: 'chromium', file: '/usr/bin/chromium' },
 ];
 
 export interface Ask {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readReport, unexcused } from './report.ts';
 import { ensureSystemPackages } from './systemPackages.ts';
 import { ensureTemplate } from './template.ts';
+import { ensureWeb } from './web.ts';
 
 /**
  * All tests: the fast check, then the whole system with real VMs. What is built once (template, downloads) is kept
@@ -20,6 +21,7 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 try {
   await ensureSystemPackages({ yes, tests: true });
   if (wanted.length === 0) runCheck();
+  ensureWeb(root);
   const home = testHome();
   // Named, so that no other mirror is asked.
   await ensureTemplate({ home, cacheDir: cacheDir(), suite: 'bookworm', out: process.stdout });

@@ -4,6 +4,8 @@ import { welcomeText } from './welcome.ts';
 const welcome = {
   apiAddress: 'http://127.0.0.1:7070',
   mcpAddress: 'http://127.0.0.1:7071',
+  dashboardAddress: 'http://localhost:7000',
+  ownerLink: 'lbl_secret',
   apiKey: 'lb_live_secret',
   keyFile: '/home/x/api-key',
   first: true,
@@ -31,4 +33,9 @@ test('printed again it does not claim that anything runs', () => {
 
 test('later starts never show it', () => {
   expect(welcomeText({ ...welcome, first: false })).not.toContain('lb_live_secret');
+});
+
+test('the link that signs the first owner in is shown until there is one', () => {
+  expect(welcomeText(welcome)).toContain('http://localhost:7000/sign-in/link#lbl_secret');
+  expect(welcomeText({ ...welcome, ownerLink: undefined })).toContain('Dashboard  http://localhost:7000\n');
 });

@@ -1,6 +1,9 @@
 export interface Welcome {
   apiAddress: string;
   mcpAddress: string;
+  dashboardAddress: string;
+  /** What signs the first owner in, until somebody has used it. */
+  ownerLink: string | undefined;
   apiKey: string;
   keyFile: string;
   /** Show the key itself: on the very first start, and when it is asked for. */
@@ -28,9 +31,12 @@ export function welcomeText(welcome: Welcome): string {
     '',
     welcome.running ? 'Le Bureau is running.' : 'The way in, while npm start runs:',
     '',
-    `  API      ${welcome.apiAddress}/v1`,
-    `  MCP      ${welcome.mcpAddress}/mcp   (Streamable HTTP, the API key as Bearer)`,
-    `  API key  ${key}`,
+    welcome.ownerLink === undefined
+      ? `  Dashboard  ${welcome.dashboardAddress}`
+      : `  Dashboard  ${welcome.dashboardAddress}/sign-in/link#${welcome.ownerLink}   (signs you in, once)`,
+    `  API        ${welcome.apiAddress}/v1`,
+    `  MCP        ${welcome.mcpAddress}/mcp   (Streamable HTTP, the API key as Bearer)`,
+    `  API key    ${key}`,
     '',
   ];
   if (welcome.first) {

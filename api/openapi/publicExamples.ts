@@ -151,12 +151,12 @@ export const publicExamples: Record<string, Example> = {
         email: 'ada@example.org',
         expiresAt: at,
       },
-      token: `lbl_${'A'.repeat(43)}`,
+      token: 'lbl_…',
     },
   },
   signInByLink: {
-    request: { token: `lbl_${'A'.repeat(43)}`, ...browser },
-    response: { secret: `lbs_${'A'.repeat(43)}`, session, user },
+    request: { token: 'lbl_…', ...browser },
+    response: { secret: 'lbs_…', session, user },
   },
   signInByIdentity: {
     request: {
@@ -167,7 +167,7 @@ export const publicExamples: Record<string, Example> = {
       emailVerified: true,
       ...browser,
     },
-    response: { secret: `lbs_${'A'.repeat(43)}`, session, user },
+    response: { secret: 'lbs_…', session, user },
   },
   findSession: { request: { hash: '0'.repeat(64) }, response: { session, user } },
   streamEvents: { response: `id: 41\nevent: desktop.ready\ndata: ${JSON.stringify(event)}\n\n` },

@@ -43,7 +43,11 @@ function schema(home: string) {
       parse: address,
       fallback: { hostname: '127.0.0.1', port: 7000 },
     },
-    LEBUREAU_PUBLIC_URL: { about: 'how browsers reach the dashboard: https://host', parse: origin, fallback: undefined },
+    LEBUREAU_PUBLIC_URL: {
+      about: 'how browsers reach the dashboard: https://host',
+      parse: origin,
+      fallback: undefined,
+    },
     LEBUREAU_BASE_URL: { about: 'where the API is', parse: httpUrl, fallback: 'http://127.0.0.1:7070' },
     LEBUREAU_MCP_URL: { about: 'where lb-mcp is', parse: httpUrl, fallback: 'http://127.0.0.1:7071/mcp' },
     LEBUREAU_GATEWAY_KEY: secret('private key that signs for the API; default: gateway-key in the home folder'),

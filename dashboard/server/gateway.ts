@@ -62,7 +62,9 @@ export class Gateway {
     if (way === 'callback') return finishProvider(visit, this.#parts, id!);
     const asset = this.#assetOf(pathname);
     if (asset === undefined) return problem(404, 'not_found', `There is no ${pathname}.`);
-    return isRead ? assetResponse(asset, request) : problem(405, 'method_not_allowed', 'It can only be read.', { Allow: 'GET, HEAD' });
+    return isRead
+      ? assetResponse(asset, request)
+      : problem(405, 'method_not_allowed', { detail: 'It can only be read.', headers: { Allow: 'GET, HEAD' } });
   }
 
   #assetOf(pathname: string): Asset | undefined {
@@ -81,13 +83,20 @@ export class Gateway {
     const given = request.headers.get('authorization');
     if (given !== null || toMcp) {
       // An assertion is between us and the API; from outside only keys are.
-      if (given === null || !/^Bearer lb_/.test(given))
-        return problem(401, 'unauthenticated', 'Send an API key.', { 'WWW-Authenticate': 'Bearer realm="lebureau"' });
+      if (given === null || !given.startsWith('Bearer lb_'))
+        return problem(401, 'unauthenticated', {
+          detail: 'Send an API key.',
+          headers: { 'WWW-Authenticate': 'Bearer realm="lebureau"' },
+        });
       visit.mayBeSilent();
       return passOn(request, { to, target, authorization: given });
     }
     const who = await sessions.of(request);
-    if (who === undefined) return problem(401, 'unauthenticated', 'Sign in first.', { 'WWW-Authenticate': 'Bearer realm="lebureau"' });
+    if (who === undefined)
+      return problem(401, 'unauthenticated', {
+        detail: 'Sign in first.',
+        headers: { 'WWW-Authenticate': 'Bearer realm="lebureau"' },
+      });
     const refused = refuseForeign(request, who, this.#parts);
     if (refused) return refused;
     visit.mayBeSilent();

@@ -11,7 +11,8 @@ const safeMethods = ['GET', 'HEAD'];
  */
 export function refuseForeign(request: Request, who: SignedIn, { config }: GatewayParts): Response | undefined {
   const origin = request.headers.get('origin');
-  if (origin !== null && origin !== config.publicOrigin) return problem(403, 'foreign_origin', 'Another site asked for this.');
+  if (origin !== null && origin !== config.publicOrigin)
+    return problem(403, 'foreign_origin', 'Another site asked for this.');
   if (safeMethods.includes(request.method)) return undefined;
   if (origin === null) return problem(403, 'foreign_origin', 'The request does not say which page sent it.');
   if (isCsrfToken(request.headers.get('x-csrf-token'), who.csrfToken)) return undefined;

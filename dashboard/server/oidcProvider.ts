@@ -79,7 +79,10 @@ function codeOf(callback: URL): string {
   const code = callback.searchParams.get('code');
   if (code !== null) return code;
   const denied = callback.searchParams.get('error') === 'access_denied';
-  throw new Fault('sign_in_refused', denied ? 'You did not agree at the provider.' : 'The provider did not say who you are.');
+  throw new Fault(
+    'sign_in_refused',
+    denied ? 'You did not agree at the provider.' : 'The provider did not say who you are.',
+  );
 }
 
 /** Some issuers tell the address only when they are asked with the access token. */
@@ -93,7 +96,9 @@ async function withEmail(payload: JWTPayload, discovery: Discovery, accessToken:
 
 function identityOf(issuer: string, claims: JWTPayload): Identity {
   const email = typeof claims['email'] === 'string' ? claims['email'] : null;
-  const name = [claims['name'], claims['preferred_username'], email].find((each) => typeof each === 'string' && each !== '');
+  const name = [claims['name'], claims['preferred_username'], email].find(
+    (each) => typeof each === 'string' && each !== '',
+  );
   return {
     issuer,
     subject: claims.sub!,

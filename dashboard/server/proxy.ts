@@ -71,7 +71,10 @@ export async function passOn(request: Request, passing: Passing): Promise<Respon
     return cleaned(answer);
   } catch {
     // Its cause names an address of ours.
-    return problem(503, 'unavailable', 'The service behind the dashboard cannot be reached.', { 'Retry-After': '2' });
+    return problem(503, 'unavailable', {
+      detail: 'The service behind the dashboard cannot be reached.',
+      headers: { 'Retry-After': '2' },
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 /**
+ * `URL` has resolved dots and turned backslashes by the time we see a path, and what we route is what we send on.
  * Whether a path means the same to us and to whoever reads it next: no empty, dot or encoded segment tricks, no
  * backslash, no control character. What is not safe is refused, never mended.
  */
@@ -11,12 +12,4 @@ export function isSafePath(pathname: string): boolean {
     .slice(1)
     .split('/')
     .every((segment, at, all) => segment !== '.' && segment !== '..' && (segment !== '' || at === all.length - 1));
-}
-
-/** The part of a request's URL before the query, as it was sent: `URL` would have mended it already. */
-export function rawPath(url: string): string {
-  const start = url.indexOf('/', url.indexOf('://') + 3);
-  if (start < 0) return '/';
-  const end = url.slice(start).search(/[?#]/);
-  return end < 0 ? url.slice(start) : url.slice(start, start + end);
 }

@@ -1,13 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describeError, Fault } from '@lebureau/kit/fault';
-import {
-  clearCookie,
-  flowCookie,
-  noticeCookie,
-  readCookie,
-  sessionCookie,
-  setCookie,
-} from './cookies.ts';
+import { clearCookie, flowCookie, noticeCookie, readCookie, sessionCookie, setCookie } from './cookies.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeign, refuseForeignOrigin } from './guard.ts';
 import { problem } from './problem.ts';
@@ -58,8 +51,8 @@ export async function signInByLink(visit: Visit, parts: GatewayParts): Promise<R
 export async function startProvider(visit: Visit, parts: GatewayParts, id: string): Promise<Response> {
   const provider = parts.providers.find((each) => each.id === id);
   if (provider === undefined) return problem(404, 'not_found', 'There is no such provider.');
-  const refused = tooMany(visit, parts);
-  if (refused) return refused;
+  const seconds = parts.tries.take(visit.ipAddress);
+  if (seconds > 0) return failed(parts, new Fault('rate_limited', `Too many tries. Wait ${seconds} s.`));
   const flow = {
     provider: id,
     state: random(),
@@ -116,7 +109,10 @@ export async function signOut(visit: Visit, parts: GatewayParts): Promise<Respon
 function tooMany({ ipAddress }: Visit, { tries }: GatewayParts): Response | undefined {
   const seconds = tries.take(ipAddress);
   if (seconds === 0) return undefined;
-  return problem(429, 'rate_limited', `Too many tries. Wait ${seconds} s.`, { 'Retry-After': String(seconds) });
+  return problem(429, 'rate_limited', {
+    detail: `Too many tries. Wait ${seconds} s.`,
+    headers: { 'Retry-After': String(seconds) },
+  });
 }
 
 function browserOf({ request, ipAddress }: Visit): Browser {

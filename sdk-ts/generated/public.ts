@@ -14416,7 +14416,7 @@ export interface operations {
                      *         "email": "ada@example.org",
                      *         "expiresAt": "2026-11-20T10:00:00.000Z"
                      *       },
-                     *       "token": "lbl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                     *       "token": "lbl_…"
                      *     }
                      */
                     "application/json": components["schemas"]["CreatedSignInLink"];
@@ -14619,7 +14619,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "lbl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                 *       "token": "lbl_…",
                  *       "userAgent": "Firefox",
                  *       "ipAddress": "192.0.2.7"
                  *     }
@@ -14643,7 +14643,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "secret": "lbs_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                     *       "secret": "lbs_…",
                      *       "session": {
                      *         "id": "ses_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *         "current": true,
@@ -14786,7 +14786,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "secret": "lbs_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                     *       "secret": "lbs_…",
                      *       "session": {
                      *         "id": "ses_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *         "current": true,

@@ -30,6 +30,7 @@ test('the root holds these and nothing else', () => {
       'api',
       'bun.lock',
       'bunfig.toml',
+      'dashboard',
       'docs',
       'hostd',
       'kit',
@@ -49,6 +50,7 @@ test('the root holds these and nothing else', () => {
 test('every package says its licence and carries it', () => {
   const expected: Record<string, string> = {
     api: 'AGPL',
+    dashboard: 'AGPL',
     hostd: 'AGPL',
     launch: 'AGPL',
     test: 'AGPL',
@@ -100,6 +102,7 @@ test('no file in the tree is larger than 1 MB', () => {
 /** What each package may import of the others; the table of ARCHITECTURE.md. Tests of a package may use more. */
 const mayImport: Record<string, string[]> = {
   api: ['kit', 'openapi', 'test'],
+  dashboard: ['kit', 'sdk-ts'],
   hostd: ['kit', 'openapi', 'test'],
   kit: [],
   launch: ['kit'],
@@ -107,7 +110,7 @@ const mayImport: Record<string, string[]> = {
   'sdk-ts': [],
   test: ['openapi', 'sdk-ts'],
 };
-const packages = ['api', 'hostd', 'kit', 'launch', 'mcp', 'openapi', 'sdk-ts', 'test'];
+const packages = ['api', 'dashboard', 'hostd', 'kit', 'launch', 'mcp', 'openapi', 'sdk-ts', 'test'];
 const nameOf = (folder: string) => `@lebureau/${folder === 'sdk-ts' ? 'sdk' : folder}`;
 
 /** Each way to write a forbidden import of each package, as a file that the linter must refuse. */

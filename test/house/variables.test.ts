@@ -11,7 +11,7 @@ const known = new Set(namesIn(forAll!));
 const plain = [...known].filter((name) => !name.endsWith('_FILE')).toSorted();
 
 test('the list of variables is what the schemas of the programs read', () => {
-  const folders = ['api', 'hostd', 'hostd/hypervisor/proxmox', 'mcp', 'launch'];
+  const folders = ['api', 'hostd', 'hostd/hypervisor/proxmox', 'mcp', 'launch', 'dashboard/server'];
   const schemas = folders.map((each) => read(`${each}/config.ts`));
   const keys = schemas.flatMap((text) => [...text.matchAll(/^\s+(LEBUREAU_[A-Z_]+):/gm)].map((match) => match[1]!));
   expect([...new Set(keys)].toSorted()).toEqual(plain);

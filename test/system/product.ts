@@ -46,8 +46,10 @@ export interface ServiceOptions {
   programs?: ProgramName[];
   /** Of the API. */
   environment?: Record<string, string>;
+  /** Where the gateway listens, when something must know it before. */
+  gatewayPort?: number;
   /** Further variables of the gateway. */
-  gateway?: (at: { publicUrl: string }) => Record<string, string>;
+  gateway?: () => Record<string, string>;
 }
 
 /** The folder that holds `templates/`, made by `npm test`. Undefined: VM tests are skipped. */
@@ -69,7 +71,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   // Else each service would find out for ten seconds that KVM does not run.
   if (templateHome !== undefined && existsSync(join(templateHome, 'kvm.json')))
     copyFileSync(join(templateHome, 'kvm.json'), join(home, 'kvm.json'));
-  const [apiPort, mcpPort, gatewayPort] = [await freePort(), await freePort(), await freePort()];
+  const [apiPort, mcpPort] = [await freePort(), await freePort()];
+  const gatewayPort = options.gatewayPort ?? (await freePort());
   const publicUrl = `http://localhost:${gatewayPort}`;
   const baseUrl = `http://127.0.0.1:${apiPort}`;
   const children = new Map<ProgramName, ChildProcess>();
@@ -96,7 +99,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       LEBUREAU_GATEWAY_LISTEN: `127.0.0.1:${gatewayPort}`,
       LEBUREAU_BASE_URL: baseUrl,
       LEBUREAU_MCP_URL: `http://127.0.0.1:${mcpPort}/mcp`,
-      ...options.gateway?.({ publicUrl }),
+      ...options.gateway?.(),
     },
   };
   const commands: Record<ProgramName, string[]> = {

@@ -24,21 +24,3 @@ export function say(name: MessageName, values: Record<string, string | number> =
   const text = messages.get()[name] ?? en[name];
   return text.replaceAll(/\{(\w+)\}/g, (_, place: string) => String(values[place] ?? ''));
 }
-
-/** A date and time, short. */
-export function sayTime(rfc3339: string): string {
-  return new Intl.DateTimeFormat(language.get(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(rfc3339));
-}
-
-/** "3 minutes ago". */
-export function sayAgo(rfc3339: string, nowMs: number): string {
-  const seconds = Math.round((Date.parse(rfc3339) - nowMs) / 1000);
-  const format = new Intl.RelativeTimeFormat(language.get(), { numeric: 'auto' });
-  const steps: [Intl.RelativeTimeFormatUnit, number][] = [
-    ['day', 86_400],
-    ['hour', 3600],
-    ['minute', 60],
-  ];
-  for (const [unit, length] of steps) if (Math.abs(seconds) >= length) return format.format(Math.trunc(seconds / length), unit);
-  return format.format(seconds, 'second');
-}

@@ -4,6 +4,8 @@ import { DesktopMenu } from '../desktops/DesktopCard.tsx';
 import { desktops, refreshDesktop } from '../desktops/desktopStore.ts';
 import { StatusBadge } from '../desktops/StatusBadge.tsx';
 import { Thumbnail } from '../desktops/Thumbnail.tsx';
+import { say } from '../language.ts';
+import { CopyButton } from '../ui/CopyButton.tsx';
 import { NotFound } from '../ui/NotFound.tsx';
 import { failed } from '../ui/Toasts.tsx';
 
@@ -16,6 +18,8 @@ export function DesktopPage({ desktopId }: { desktopId: string }) {
       <div class="row between page-head">
         <h1>{desktop.name}</h1>
         <div class="row">
+          <code class="soft">{desktop.id}</code>
+          <CopyButton text={desktop.id} what={say('desktop.id')} />
           <StatusBadge desktop={desktop} />
           <DesktopMenu desktop={desktop} />
         </div>

@@ -29,7 +29,10 @@ export function DesktopCard({ desktop }: { desktop: DesktopData }) {
         <div class="row">
           <StatusBadge desktop={desktop} />
           <span class="soft">
-            {say('hardware', { vcpus: hardware.vcpus, memory: (hardware.memoryMiB / 1024).toFixed(1).replace('.0', '') })}
+            {say('hardware', {
+              vcpus: hardware.vcpus,
+              memory: (hardware.memoryMiB / 1024).toFixed(1).replace('.0', ''),
+            })}
           </span>
         </div>
         <Progress desktop={desktop} />

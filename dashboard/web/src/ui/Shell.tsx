@@ -19,7 +19,8 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const user = useStore(session)?.user;
   const path = useStore(place);
   const isAdmin = user?.role === 'owner' || user?.role === 'admin';
-  const isHere = (link: string) => (link === '/app' ? !/^\/app\/(admin|settings)/.test(path) : path.startsWith(link.replace(/\/\w+$/, '')));
+  const isHere = (link: string) =>
+    link === '/app' ? !/^\/app\/(admin|settings)/.test(path) : path.startsWith(link.replace(/\/\w+$/, ''));
   return (
     <div class="shell">
       <a class="skip" href="#main">
