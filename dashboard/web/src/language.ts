@@ -24,3 +24,8 @@ export function say(name: MessageName, values: Record<string, string | number> =
   const text = messages.get()[name] ?? en[name];
   return text.replaceAll(/\{(\w+)\}/g, (_, place: string) => String(values[place] ?? ''));
 }
+
+/** A date and time, short. */
+export function sayTime(rfc3339: string): string {
+  return new Intl.DateTimeFormat(language.get(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(rfc3339));
+}

@@ -1,7 +1,9 @@
 import { atom } from 'nanostores';
 
+export type Role = 'owner' | 'admin' | 'member' | 'viewer';
+
 export interface Session {
-  user: { id: string; name: string; email: string | null; role: 'owner' | 'admin' | 'member' | 'viewer' } | null;
+  user: { id: string; name: string; email: string | null; role: Role } | null;
   sessionId: string | null;
   csrfToken: string | null;
   providers: { id: string; name: string }[];

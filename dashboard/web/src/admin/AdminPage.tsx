@@ -1,5 +1,29 @@
-import { say } from '../language.ts';
+import { say, type MessageName } from '../language.ts';
+import { NotFound } from '../ui/NotFound.tsx';
+import { Tabs } from '../ui/Tabs.tsx';
+import { usePageTitle } from '../ui/usePageTitle.ts';
+import { LimitsPanel } from './LimitsPanel.tsx';
+import { NodesPanel } from './NodesPanel.tsx';
+import { TemplatesPanel } from './TemplatesPanel.tsx';
+import { UsersPanel } from './UsersPanel.tsx';
 
-export function AdminPage() {
-  return <h1>{say('nav.admin')}</h1>;
+const tabs = [
+  { id: 'nodes', name: 'admin.nodes', panel: NodesPanel },
+  { id: 'templates', name: 'admin.templates', panel: TemplatesPanel },
+  { id: 'users', name: 'admin.users', panel: UsersPanel },
+  { id: 'limits', name: 'admin.limits', panel: LimitsPanel },
+] as const satisfies readonly { id: string; name: MessageName; panel: unknown }[];
+
+export function AdminPage({ tab }: { tab: string }) {
+  usePageTitle(say('nav.admin'));
+  const found = tabs.find(({ id }) => id === tab);
+  if (found === undefined) return <NotFound />;
+  const Panel = found.panel;
+  return (
+    <>
+      <h1 class="page-head">{say('nav.admin')}</h1>
+      <Tabs base="/app/admin" tabs={tabs} current={tab} />
+      <Panel />
+    </>
+  );
 }

@@ -1,0 +1,103 @@
+import { useStore } from '@nanostores/preact';
+import { useState } from 'preact/hooks';
+import { client, dataOf } from '../client.ts';
+import { say, sayTime } from '../language.ts';
+import { session, type Role } from '../session.ts';
+import { allPages } from '../ui/allPages.ts';
+import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
+import { Icon } from '../ui/Icon.tsx';
+import { failed } from '../ui/Toasts.tsx';
+import { useLoaded } from '../ui/useLoaded.ts';
+import { InviteDialog } from './InviteDialog.tsx';
+import { rolesToGive } from './rolesToGive.ts';
+
+interface User {
+  id: string;
+  name: string;
+  email: string | null;
+  role: Role;
+  lastSignInAt: string | null;
+}
+
+const readUsers = () =>
+  allPages((cursor) => client.GET('/v1/users', { params: { query: { limit: 100, cursor } } }) as never) as Promise<
+    User[]
+  >;
+
+export function UsersPanel() {
+  const { value: users, reload } = useLoaded(readUsers);
+  const own = useStore(session)?.user;
+  const [inviting, setInviting] = useState(false);
+  const [removing, setRemoving] = useState<User>();
+  const give = (user: User, role: Role) =>
+    dataOf(client.PATCH('/v1/users/{userId}', { params: { path: { userId: user.id } }, body: { role } })).then(reload);
+  return (
+    <>
+      <div class="row between page-head">
+        <p class="soft">{say('users.about')}</p>
+        <button type="button" class="button primary" onClick={() => setInviting(true)}>
+          <Icon name="plus" />
+          {say('users.invite')}
+        </button>
+      </div>
+      {users === undefined && <p class="loading">{say('loading')}</p>}
+      <div class="table-box">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{say('name')}</th>
+              <th scope="col">{say('users.email')}</th>
+              <th scope="col">{say('users.role')}</th>
+              <th scope="col">{say('users.lastSignIn')}</th>
+              <th scope="col">
+                <span class="visually-hidden">{say('actions')}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {users?.map((user) => (
+              <tr key={user.id}>
+                <td>{user.name}</td>
+                <td>{user.email ?? '–'}</td>
+                <td>
+                  <select
+                    aria-label={say('users.roleOf', { name: user.name })}
+                    value={user.role}
+                    disabled={!rolesToGive(own?.role).includes(user.role)}
+                    onChange={(event) => void give(user, event.currentTarget.value as Role).catch(failed)}
+                  >
+                    {[...new Set([user.role, ...rolesToGive(own?.role)])].map((role) => (
+                      <option key={role} value={role}>
+                        {say(`role.${role}`)}
+                      </option>
+                    ))}
+                  </select>
+                </td>
+                <td>{user.lastSignInAt === null ? say('never') : sayTime(user.lastSignInAt)}</td>
+                <td class="end">
+                  {user.id !== own?.id && (
+                    <button type="button" class="button" onClick={() => setRemoving(user)}>
+                      {say('users.remove')}
+                    </button>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {inviting && <InviteDialog onClose={() => setInviting(false)} />}
+      {removing && (
+        <ConfirmDialog
+          title={say('users.removeTitle', { name: removing.name })}
+          text={say('users.removeText')}
+          verb={say('users.remove')}
+          onConfirm={() =>
+            dataOf(client.DELETE('/v1/users/{userId}', { params: { path: { userId: removing.id } } })).then(reload)
+          }
+          onClose={() => setRemoving(undefined)}
+        />
+      )}
+    </>
+  );
+}
