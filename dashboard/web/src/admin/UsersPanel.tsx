@@ -26,11 +26,8 @@ const readUsers = () =>
 
 export function UsersPanel() {
   const { value: users, reload } = useLoaded(readUsers);
-  const own = useStore(session)?.user;
   const [inviting, setInviting] = useState(false);
   const [removing, setRemoving] = useState<User>();
-  const give = (user: User, role: Role) =>
-    dataOf(client.PATCH('/v1/users/{userId}', { params: { path: { userId: user.id } }, body: { role } })).then(reload);
   return (
     <>
       <div class="row between page-head">
@@ -56,32 +53,7 @@ export function UsersPanel() {
           </thead>
           <tbody>
             {users?.map((user) => (
-              <tr key={user.id}>
-                <td>{user.name}</td>
-                <td>{user.email ?? '–'}</td>
-                <td>
-                  <select
-                    aria-label={say('users.roleOf', { name: user.name })}
-                    value={user.role}
-                    disabled={!rolesToGive(own?.role).includes(user.role)}
-                    onChange={(event) => void give(user, event.currentTarget.value as Role).catch(failed)}
-                  >
-                    {[...new Set([user.role, ...rolesToGive(own?.role)])].map((role) => (
-                      <option key={role} value={role}>
-                        {say(`role.${role}`)}
-                      </option>
-                    ))}
-                  </select>
-                </td>
-                <td>{user.lastSignInAt === null ? say('never') : sayTime(user.lastSignInAt)}</td>
-                <td class="end">
-                  {user.id !== own?.id && (
-                    <button type="button" class="button" onClick={() => setRemoving(user)}>
-                      {say('users.remove')}
-                    </button>
-                  )}
-                </td>
-              </tr>
+              <UserRow key={user.id} user={user} onChange={reload} onRemove={setRemoving} />
             ))}
           </tbody>
         </table>
@@ -99,5 +71,42 @@ export function UsersPanel() {
         />
       )}
     </>
+  );
+}
+
+function UserRow(of: { user: User; onChange: () => void; onRemove: (user: User) => void }) {
+  const { user, onChange, onRemove } = of;
+  const own = useStore(session)?.user;
+  const give = (role: Role) =>
+    dataOf(client.PATCH('/v1/users/{userId}', { params: { path: { userId: user.id } }, body: { role } })).then(
+      onChange,
+    );
+  return (
+    <tr>
+      <td>{user.name}</td>
+      <td>{user.email ?? '–'}</td>
+      <td>
+        <select
+          aria-label={say('users.roleOf', { name: user.name })}
+          value={user.role}
+          disabled={!rolesToGive(own?.role).includes(user.role)}
+          onChange={(event) => void give(event.currentTarget.value as Role).catch(failed)}
+        >
+          {[...new Set([user.role, ...rolesToGive(own?.role)])].map((role) => (
+            <option key={role} value={role}>
+              {say(`role.${role}`)}
+            </option>
+          ))}
+        </select>
+      </td>
+      <td>{user.lastSignInAt === null ? say('never') : sayTime(user.lastSignInAt)}</td>
+      <td class="end">
+        {user.id !== own?.id && (
+          <button type="button" class="button" onClick={() => onRemove(user)}>
+            {say('users.remove')}
+          </button>
+        )}
+      </td>
+    </tr>
   );
 }

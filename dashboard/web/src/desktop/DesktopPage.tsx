@@ -1,30 +1,56 @@
+import type { DesktopData } from '@lebureau/sdk/types';
 import { useStore } from '@nanostores/preact';
+import type { ComponentType } from 'preact';
+import { lazy, Suspense } from 'preact/compat';
 import { useEffect } from 'preact/hooks';
 import { DesktopMenu } from '../desktops/DesktopCard.tsx';
 import { desktops, refreshDesktop } from '../desktops/desktopStore.ts';
+import { Progress } from '../desktops/Progress.tsx';
 import { StatusBadge } from '../desktops/StatusBadge.tsx';
-import { Thumbnail } from '../desktops/Thumbnail.tsx';
-import { say } from '../language.ts';
-import { CopyButton } from '../ui/CopyButton.tsx';
+import { say, type MessageName } from '../language.ts';
 import { NotFound } from '../ui/NotFound.tsx';
+import { Tabs } from '../ui/Tabs.tsx';
 import { failed } from '../ui/Toasts.tsx';
+import { usePageTitle } from '../ui/usePageTitle.ts';
+import { ActivityPanel } from './ActivityPanel.tsx';
+import { DesktopSettingsPanel } from './DesktopSettingsPanel.tsx';
+import { ScreenPanel } from './ScreenPanel.tsx';
 
-export function DesktopPage({ desktopId }: { desktopId: string }) {
+type Panel = ComponentType<{ desktop: DesktopData }>;
+
+const tabs: readonly { id: string; name: MessageName; panel: Panel }[] = [
+  { id: 'screen', name: 'desktop.tab.screen', panel: ScreenPanel },
+  {
+    id: 'files',
+    name: 'desktop.tab.files',
+    panel: lazy(() => import('../files/FilesPanel.tsx').then((it) => it.FilesPanel)) as Panel,
+  },
+  { id: 'activity', name: 'desktop.tab.activity', panel: ActivityPanel },
+  { id: 'settings', name: 'desktop.tab.settings', panel: DesktopSettingsPanel },
+];
+
+export function DesktopPage({ desktopId, tab = 'screen' }: { desktopId: string; tab?: string }) {
   const desktop = useStore(desktops)[desktopId];
+  usePageTitle(desktop?.name ?? say('nav.desktops'));
   useEffect(() => void refreshDesktop(desktopId).catch(failed), [desktopId]);
-  if (desktop === undefined) return <NotFound />;
+  const found = tabs.find(({ id }) => id === tab);
+  if (desktop === undefined || found === undefined) return <NotFound />;
+  const Panel = found.panel;
   return (
     <>
       <div class="row between page-head">
-        <h1>{desktop.name}</h1>
         <div class="row">
-          <code class="soft">{desktop.id}</code>
-          <CopyButton text={desktop.id} what={say('desktop.id')} />
+          <h1>{desktop.name}</h1>
           <StatusBadge desktop={desktop} />
-          <DesktopMenu desktop={desktop} />
         </div>
+        <DesktopMenu desktop={desktop} />
       </div>
-      <Thumbnail desktop={desktop} />
+      {desktop.error && <p class="alert">{desktop.error.message}</p>}
+      <Progress desktop={desktop} />
+      <Tabs base={`/app/desktops/${desktopId}`} tabs={tabs} current={tab} />
+      <Suspense fallback={<p class="loading">{say('loading')}</p>}>
+        <Panel key={desktopId} desktop={desktop} />
+      </Suspense>
     </>
   );
 }

@@ -3,7 +3,7 @@ export interface McpClient {
   name: string;
   /** The file it goes into; undefined: a command. */
   file?: string;
-  code(url: string): string;
+  code: (url: string) => string;
 }
 
 const key = 'YOUR_API_KEY';

@@ -18,6 +18,7 @@ const paths = {
   alert: 'M10 3.500l7 12.500H3zM10 8v4M10 14h.01',
   screen: 'M3 5h14v10H3zM3 8h14',
   terminal: 'M3 4h14v12H3zM6 8l2.500 2L6 12M10.500 12.500H14',
+  file: 'M5 3h6l4 4v10H5zM11 3v4h4',
   folder: 'M3 6h5l2 2h7v8H3z',
   chart: 'M4 16V9M8 16V5M12 16v-5M16 16V7',
   activity: 'M3 10h3l2.500-5 3 10 2.500-5h3',

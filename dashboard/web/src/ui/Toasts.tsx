@@ -8,14 +8,21 @@ interface Toast {
   id: number;
   kind: 'done' | 'failed';
   text: string;
+  /** One thing that can be done about it, such as to undo it. */
+  offer?: Offer;
+}
+
+export interface Offer {
+  name: string;
+  act: () => Promise<unknown>;
 }
 
 const shownMs = 8000;
 const toasts = atom<readonly Toast[]>([]);
 let lastId = 0;
 
-export function done(text: string): void {
-  show('done', text);
+export function done(text: string, offer?: Offer): void {
+  show('done', text, offer);
 }
 
 /** Says what went wrong and what to do next. */
@@ -24,10 +31,15 @@ export function failed(error: unknown): void {
   else show('failed', say('failed.network'));
 }
 
-function show(kind: Toast['kind'], text: string): void {
+function show(kind: Toast['kind'], text: string, offer?: Offer): void {
   const id = ++lastId;
-  toasts.set([...toasts.get(), { id, kind, text }].slice(-4));
+  toasts.set([...toasts.get(), { id, kind, text, offer }].slice(-4));
   setTimeout(() => dismiss(id), shownMs);
+}
+
+async function take(id: number, offer: Offer): Promise<void> {
+  dismiss(id);
+  await offer.act().catch(failed);
 }
 
 function dismiss(id: number): void {
@@ -37,10 +49,15 @@ function dismiss(id: number): void {
 export function Toasts() {
   return (
     <div class="toasts" role="status" aria-live="polite">
-      {useStore(toasts).map(({ id, kind, text }) => (
+      {useStore(toasts).map(({ id, kind, text, offer }) => (
         <div key={id} class={`toast ${kind}`}>
           <Icon name={kind === 'done' ? 'check' : 'alert'} />
           <span>{text}</span>
+          {offer && (
+            <button type="button" class="button" onClick={() => void take(id, offer)}>
+              {offer.name}
+            </button>
+          )}
           <button type="button" class="icon-button" onClick={() => dismiss(id)}>
             <Icon name="close" />
             <span class="visually-hidden">{say('close')}</span>

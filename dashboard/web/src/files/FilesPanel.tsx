@@ -1,0 +1,106 @@
+import type { DesktopData } from '@lebureau/sdk/types';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { say } from '../language.ts';
+import { Icon } from '../ui/Icon.tsx';
+import { failed } from '../ui/Toasts.tsx';
+import { FileTable } from './FileTable.tsx';
+import { type FileEntry, FilesClient } from './filesClient.ts';
+import './files.css';
+import { NameDialog } from './NameDialog.tsx';
+import { joinPath, stepsTo } from './paths.ts';
+import { Preview } from './Preview.tsx';
+import { UploadList } from './UploadList.tsx';
+import { startUpload } from './uploads.ts';
+
+const home = '/home/agent';
+
+export function FilesPanel({ desktop }: { desktop: DesktopData }) {
+  const files = useMemo(() => new FilesClient(desktop.id), [desktop.id]);
+  const [path, setPath] = useState(home);
+  const [entries, setEntries] = useState<readonly FileEntry[]>();
+  const [shown, setShown] = useState<FileEntry>();
+  const [naming, setNaming] = useState(false);
+  const [dropping, setDropping] = useState(false);
+  const reload = useCallback(() => void files.list(path).then(setEntries).catch(failed), [files, path]);
+  useEffect(() => {
+    if (desktop.ready) reload();
+  }, [reload, desktop.ready]);
+  if (!desktop.ready) return <p class="empty">{say('files.notReady')}</p>;
+  const upload = (list: FileList | null | undefined) => {
+    for (const file of list ?? [])
+      void startUpload({ desktopId: desktop.id, path: joinPath(path, file.name), name: file.name, file }).then(reload);
+  };
+  const open = (entry: FileEntry) => (entry.type === 'directory' ? setPath(entry.path) : setShown(entry));
+  return (
+    <div
+      class={dropping ? 'files dropping' : 'files'}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setDropping(true);
+      }}
+      onDragLeave={() => setDropping(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setDropping(false);
+        upload(event.dataTransfer?.files);
+      }}
+    >
+      <div class="row between page-head">
+        <Steps path={path} onChoose={setPath} />
+        <Toolbar onNewFolder={() => setNaming(true)} onFiles={upload} />
+      </div>
+      <UploadList desktopId={desktop.id} />
+      {entries === undefined ? (
+        <p class="loading">{say('loading')}</p>
+      ) : (
+        <FileTable entries={entries} files={files} onOpen={open} onChange={reload} />
+      )}
+      <p class="soft drop-hint">{say('files.dropHint')}</p>
+      {shown && <Preview entry={shown} files={files} onClose={() => setShown(undefined)} />}
+      {naming && (
+        <NameDialog
+          title={say('files.newFolder')}
+          name=""
+          onName={(name) => files.makeFolder(joinPath(path, name)).then(reload)}
+          onClose={() => setNaming(false)}
+        />
+      )}
+    </div>
+  );
+}
+
+function Steps({ path, onChoose }: { path: string; onChoose: (path: string) => void }) {
+  return (
+    <nav class="steps" aria-label={say('files.path')}>
+      {stepsTo(path).map((step) => (
+        <button key={step.path} type="button" onClick={() => onChoose(step.path)}>
+          {step.name}
+        </button>
+      ))}
+    </nav>
+  );
+}
+
+function Toolbar({ onNewFolder, onFiles }: { onNewFolder: () => void; onFiles: (files: FileList | null) => void }) {
+  const chooser = useRef<HTMLInputElement>(null);
+  return (
+    <div class="row">
+      <button type="button" class="button" onClick={onNewFolder}>
+        <Icon name="folder" />
+        {say('files.newFolder')}
+      </button>
+      <button type="button" class="button primary" onClick={() => chooser.current?.click()}>
+        <Icon name="upload" />
+        {say('files.upload')}
+      </button>
+      <input
+        ref={chooser}
+        type="file"
+        multiple
+        hidden
+        aria-label={say('files.upload')}
+        onChange={(event) => onFiles(event.currentTarget.files)}
+      />
+    </div>
+  );
+}
