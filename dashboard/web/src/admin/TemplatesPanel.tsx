@@ -10,7 +10,7 @@ export function TemplatesPanel() {
   if (templates === undefined) return <p class="loading">{say('loading')}</p>;
   if (templates.length === 0) return <p class="empty">{say('templates.none')}</p>;
   return (
-    <div class="table-box">
+    <div class="table-box" tabIndex={0}>
       <table>
         <thead>
           <tr>

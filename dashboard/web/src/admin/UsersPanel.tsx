@@ -38,7 +38,7 @@ export function UsersPanel() {
         </button>
       </div>
       {users === undefined && <p class="loading">{say('loading')}</p>}
-      <div class="table-box">
+      <div class="table-box" tabIndex={0}>
         <table>
           <thead>
             <tr>

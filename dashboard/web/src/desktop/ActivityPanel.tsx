@@ -17,7 +17,7 @@ export function ActivityPanel({ desktop }: { desktop: DesktopData }) {
   );
   if (events.length === 0) return <p class="empty">{say('activity.none')}</p>;
   return (
-    <div class="table-box">
+    <div class="table-box" tabIndex={0}>
       <table>
         <tbody>
           {events.map((event) => (

@@ -19,7 +19,7 @@ interface Of {
 export function FileTable({ entries, files, onOpen, onChange }: Of) {
   if (entries.length === 0) return <p class="empty">{say('files.empty')}</p>;
   return (
-    <div class="table-box">
+    <div class="table-box" tabIndex={0}>
       <table class="file-table">
         <thead>
           <tr>

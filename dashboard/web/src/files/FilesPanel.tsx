@@ -21,6 +21,7 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
   const [shown, setShown] = useState<FileEntry>();
   const [naming, setNaming] = useState(false);
   const [dropping, setDropping] = useState(false);
+  const [showHidden, setShowHidden] = useState(false);
   const reload = useCallback(() => void files.list(path).then(setEntries).catch(failed), [files, path]);
   useEffect(() => {
     if (desktop.ready) reload();
@@ -53,9 +54,20 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
       {entries === undefined ? (
         <p class="loading">{say('loading')}</p>
       ) : (
-        <FileTable entries={entries} files={files} onOpen={open} onChange={reload} />
+        <FileTable
+          entries={entries.filter((entry) => showHidden || !entry.name.startsWith('.'))}
+          files={files}
+          onOpen={open}
+          onChange={reload}
+        />
       )}
-      <p class="soft drop-hint">{say('files.dropHint')}</p>
+      <div class="row between drop-hint">
+        <p class="soft">{say('files.dropHint')}</p>
+        <label class="row soft">
+          <input type="checkbox" checked={showHidden} onChange={() => setShowHidden(!showHidden)} />
+          {say('files.hidden')}
+        </label>
+      </div>
       {shown && <Preview entry={shown} files={files} onClose={() => setShown(undefined)} />}
       {naming && (
         <NameDialog

@@ -55,7 +55,7 @@ export function KeysPanel() {
 function KeyTable({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Key) => void }) {
   if (keys.length === 0) return <p class="empty">{say('keys.none')}</p>;
   return (
-    <div class="table-box">
+    <div class="table-box" tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -23,7 +23,7 @@ export function SessionsPanel() {
           {say('sessions.endAll')}
         </button>
       </div>
-      <div class="table-box">
+      <div class="table-box" tabIndex={0}>
         <table>
           <thead>
             <tr>

@@ -9,10 +9,16 @@ export function Menu({ label, icon, children }: { label: string; icon: IconName;
   const id = useId();
   useEffect(() => {
     if (!open) return undefined;
-    root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+    putBelow(root.current!);
+    root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus({ preventScroll: true });
+    const close = () => setOpen(false);
+    window.addEventListener('scroll', close, { capture: true, once: true });
     const away = (event: PointerEvent) => !root.current?.contains(event.target as Node) && setOpen(false);
     document.addEventListener('pointerdown', away);
-    return () => document.removeEventListener('pointerdown', away);
+    return () => {
+      document.removeEventListener('pointerdown', away);
+      window.removeEventListener('scroll', close, { capture: true });
+    };
   }, [open]);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Escape' && open) {
@@ -59,4 +65,16 @@ function move(root: HTMLElement, by: number): void {
   const items = [...root.querySelectorAll<HTMLElement>('[role=menuitem]')];
   const at = items.indexOf(document.activeElement as HTMLElement);
   items[(at + by + items.length) % items.length]?.focus();
+}
+
+const gapPx = 4;
+
+/** Below its button, or above where there is no room, whatever box it stands in. */
+function putBelow(root: HTMLElement): void {
+  const button = root.querySelector('button')!.getBoundingClientRect();
+  const list = root.querySelector<HTMLElement>('[role=menu]')!;
+  const { height } = list.getBoundingClientRect();
+  const hasRoom = button.bottom + gapPx + height < innerHeight;
+  list.style.top = `${hasRoom ? button.bottom + gapPx : Math.max(gapPx, button.top - gapPx - height)}px`;
+  list.style.right = `${Math.max(gapPx, document.documentElement.clientWidth - button.right)}px`;
 }

@@ -1,0 +1,190 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { call, createReady, type Service, startService, vmSkipReason } from '../system/product.ts';
+import { openChromium } from './chromium.ts';
+
+/** The dashboard as people use it: a real browser, the whole service, a real VM. */
+
+const skip = vmSkipReason();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** Pictures of every page, to be looked at; left out of the tree. */
+const pictures = join(import.meta.dirname, '..', '..', 'demo-out', 'pages');
+
+describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
+  let service: Service;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  const troubles: string[] = [];
+
+  beforeAll(async () => {
+    mkdirSync(pictures, { recursive: true });
+    service = await startService({ programs: ['api', 'hostd', 'gateway'] });
+    browser = await openChromium();
+    context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    page = await context.newPage();
+    page.on('pageerror', (error) => troubles.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await service?.close();
+  });
+
+  test('from the printed link to a live desktop, and every request stays here', async () => {
+    const strangers = new Set<string>();
+    page.on('request', (request) => {
+      const { protocol, origin } = new URL(request.url());
+      if (protocol.startsWith('http') && origin !== service.publicUrl) strangers.add(request.url());
+    });
+    const link = readFileSync(join(service.home, 'owner-link'), 'utf8').trim();
+    await page.goto(`${service.publicUrl}/sign-in/link#${link}`);
+    await page.click('main button');
+    await page.click('text=New desktop');
+    await page.fill('[name=name]', 'first');
+    await page.fill('[name=labels]', 'team: lab');
+    await page.click('dialog >> text=Create');
+    await page.waitForSelector('article .badge.running', { timeout: 60_000 });
+    await page.waitForSelector('.thumbnail img');
+    expect(await page.textContent('article')).toContain('team: lab');
+    expect([...strangers]).toEqual([]);
+  });
+
+  test('what others do is shown without loading the page again', async () => {
+    const other = await createReady(service, { name: 'by the API' });
+    await page.waitForSelector('text=by the API');
+    await call(service, 'DELETE', `/v1/desktops/${other.id}`);
+    await page.waitForSelector('text=by the API', { state: 'detached', timeout: 60_000 });
+  });
+
+  test('a lost network is said, and what was missed is caught up with', async () => {
+    await context.setOffline(true);
+    await service.kill('gateway');
+    await page.waitForSelector('.note-bar');
+    const missed = await createReady(service, { name: 'while away' });
+    await service.start('gateway');
+    await context.setOffline(false);
+    await page.waitForSelector('text=while away', { timeout: 60_000 });
+    await page.waitForSelector('.note-bar', { state: 'detached' });
+    await call(service, 'DELETE', `/v1/desktops/${missed.id}`);
+  });
+
+  test('a file goes in, is read by the API, put into the trash and taken back', async () => {
+    const id = await desktopId();
+    await page.goto(`${service.publicUrl}/app/desktops/${id}/files`);
+    const file = join(service.home, 'dépôt été.txt');
+    writeFileSync(file, 'Bonjour\n');
+    await page.setInputFiles('input[type=file]', file);
+    await page.waitForSelector('.file-table >> text=dépôt été.txt');
+    const read = () =>
+      call(service, 'POST', { path: `/v1/desktops/${id}/exec`, body: { command: 'cat "$HOME/dépôt été.txt"' } });
+    expect((await read()).body.stdout).toBe('Bonjour\n');
+    await page.click('button:has-text("Actions of dépôt été.txt")');
+    await page.click('[role=menuitem]:has-text("Delete")');
+    await page.waitForSelector('text=Undo');
+    await expect.poll(async () => (await read()).body.exitCode).toBe(1);
+    await page.click('text=Undo');
+    await page.waitForSelector('.file-table >> text=dépôt été.txt');
+    expect((await read()).body.stdout).toBe('Bonjour\n');
+    await page.click('.file-name:has-text("dépôt")');
+    await page.waitForSelector('pre.preview >> text=Bonjour');
+    await page.keyboard.press('Escape');
+  });
+
+  test('a page of the guest runs nothing here', async () => {
+    const id = await desktopId();
+    const command = `printf '<script>document.title="stolen"</script>' > ~/page.html; printf '<svg xmlns="http://www.w3.org/2000/svg"><script>document.title="stolen"</script></svg>' > ~/a.svg`;
+    await call(service, 'POST', { path: `/v1/desktops/${id}/exec`, body: { command } });
+    for (const name of ['page.html', 'a.svg']) {
+      const tab = await context.newPage();
+      const saved = tab.waitForEvent('download').catch(() => undefined);
+      await tab.goto(`${service.publicUrl}/v1/desktops/${id}/files/content?path=~/${name}`).catch(() => undefined);
+      expect(await tab.title()).not.toBe('stolen');
+      await tab.close();
+      expect(await saved, name).toBeDefined();
+    }
+  });
+
+  test('a key is shown once and works', async () => {
+    await page.goto(`${service.publicUrl}/app/settings/keys`);
+    await page.click('text=New key');
+    await page.fill('dialog [name=name]', 'agent');
+    await page.waitForSelector('dialog [name=capability]');
+    await page.click('dialog button[type=submit]');
+    const secret = (await page.textContent('.secret code'))!;
+    const me = await fetch(`${service.publicUrl}/v1/me`, { headers: { authorization: `Bearer ${secret}` } });
+    expect(await me.json()).toMatchObject({ key: { name: 'agent' }, user: { name: 'Owner' } });
+    await page.reload();
+    expect(await page.content()).not.toContain(secret);
+  });
+
+  test('every page reads well: no violation of WCAG 2.2 AA, no sideways scrolling, in both themes and languages', async () => {
+    const id = await desktopId();
+    const paths = [
+      '/app',
+      `/app/desktops/${id}`,
+      `/app/desktops/${id}/files`,
+      `/app/desktops/${id}/activity`,
+      `/app/desktops/${id}/settings`,
+      ...['keys', 'mcp', 'sessions', 'look'].map((tab) => `/app/settings/${tab}`),
+      ...['nodes', 'templates', 'users', 'limits'].map((tab) => `/app/admin/${tab}`),
+      '/app/nothing',
+      '/sign-in',
+      '/',
+    ];
+    const kinds = [
+      { name: 'light', colorScheme: 'light', width: 1280, locale: 'en' },
+      { name: 'dark', colorScheme: 'dark', width: 1280, locale: 'fr' },
+      { name: 'phone', colorScheme: 'light', width: 360, locale: 'fr' },
+    ] as const;
+    const found: string[] = [];
+    for (const { name, width, ...rest } of kinds) {
+      const each = await browser.newContext({
+        ...rest,
+        viewport: { width, height: 800 },
+        storageState: await context.storageState(),
+        bypassCSP: true,
+      });
+      const tab = await each.newPage();
+      for (const path of paths) {
+        await tab.goto(service.publicUrl + path);
+        await tab.waitForSelector('h1');
+        await tab.waitForTimeout(250);
+        await tab.screenshot({ path: join(pictures, `${name}${path.replaceAll('/', '-').replace(id, 'desktop')}.png`) });
+        for (const violation of await violationsOf(tab)) found.push(`${name} ${path}: ${violation}`);
+        const wider = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (wider > 0) found.push(`${name} ${path}: ${wider} pixels too wide`);
+      }
+      await each.close();
+    }
+    expect(found).toEqual([]);
+  });
+
+  test('nothing went wrong in the pages meanwhile', () => {
+    // The network was taken away on purpose.
+    expect(troubles.filter((text) => !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|503/.test(text))).toEqual([]);
+  });
+
+  async function desktopId(): Promise<string> {
+    const { body } = await call(service, 'GET', '/v1/desktops?limit=100');
+    return (body.data as { id: string; name: string }[]).find(({ name }) => name === 'first')!.id;
+  }
+});
+
+async function violationsOf(page: Page): Promise<string[]> {
+  await page.addScriptTag({ content: axe });
+  return page.evaluate(async () => {
+    const run = (window as unknown as { axe: { run: (options: object) => Promise<AxeResult> } }).axe.run;
+    const { violations } = await run({
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)}`));
+  });
+}
+
+interface AxeResult {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
