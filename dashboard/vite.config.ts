@@ -11,7 +11,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     rollupOptions: {
-      input: { app: join(import.meta.dirname, 'web/app.html'), index: join(import.meta.dirname, 'web/index.html') },
+      input: {
+        app: join(import.meta.dirname, 'web/app.html'),
+        docs: join(import.meta.dirname, 'web/docs.html'),
+        index: join(import.meta.dirname, 'web/index.html'),
+      },
     },
   },
 });

@@ -10,21 +10,23 @@ export function ensureWeb(root: string): void {
   const wanted = hashOfSources(folder);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const vite = join(folder, 'node_modules', '.bin', 'vite');
-  const run = spawnSync(process.execPath, ['--bun', vite, 'build', '--logLevel', 'warn'], {
-    cwd: folder,
-    encoding: 'utf8',
-  });
-  if (run.status !== 0) throw new Error(`The pages of the dashboard cannot be built:\n${run.stdout}\n${run.stderr}`);
+  for (const command of [['--bun', vite, 'build', '--logLevel', 'warn'], ['buildDocs.ts']]) {
+    const run = spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8' });
+    if (run.status !== 0) throw new Error(`The pages of the dashboard cannot be built:\n${run.stdout}\n${run.stderr}`);
+  }
   writeFileSync(stamp, wanted);
 }
 
+/** Of the pages, and of the documents that become pages. */
 function hashOfSources(folder: string): string {
   const hash = createHash('sha256');
-  const files = readdirSync(join(folder, 'web'), { recursive: true, withFileTypes: true })
+  const project = join(folder, '..');
+  const files = ['dashboard/web', 'dashboard/docs', 'docs']
+    .flatMap((each) => readdirSync(join(project, each), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted();
-  for (const path of [...files, join(folder, 'package.json'), join(folder, 'vite.config.ts')])
-    hash.update(`${path.slice(folder.length)}\0`).update(readFileSync(path));
+  const others = ['package.json', 'vite.config.ts', 'buildDocs.ts', '../SECURITY.md'].map((each) => join(folder, each));
+  for (const path of [...files, ...others]) hash.update(`${path.slice(project.length)}\0`).update(readFileSync(path));
   return hash.digest('hex');
 }

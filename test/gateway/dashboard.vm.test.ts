@@ -134,6 +134,8 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
       '/app/nothing',
       '/sign-in',
       '/',
+      '/docs',
+      '/docs/operations',
     ];
     const kinds = [
       { name: 'light', colorScheme: 'light', width: 1280, locale: 'en' },
@@ -153,7 +155,9 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
         await tab.goto(service.publicUrl + path);
         await tab.waitForSelector('h1');
         await tab.waitForTimeout(250);
-        await tab.screenshot({ path: join(pictures, `${name}${path.replaceAll('/', '-').replace(id, 'desktop')}.png`) });
+        await tab.screenshot({
+          path: join(pictures, `${name}${path.replaceAll('/', '-').replace(id, 'desktop')}.png`),
+        });
         for (const violation of await violationsOf(tab)) found.push(`${name} ${path}: ${violation}`);
         const wider = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         if (wider > 0) found.push(`${name} ${path}: ${wider} pixels too wide`);
@@ -165,7 +169,11 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
 
   test('nothing went wrong in the pages meanwhile', () => {
     // The network was taken away on purpose.
-    expect(troubles.filter((text) => !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|503/.test(text))).toEqual([]);
+    expect(
+      troubles.filter(
+        (text) => !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|503/.test(text),
+      ),
+    ).toEqual([]);
   });
 
   async function desktopId(): Promise<string> {
