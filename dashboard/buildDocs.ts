@@ -55,12 +55,9 @@ rules.table_close = () => '</table></div>\n';
 rules.fence = (tokens, at) =>
   `<pre tabindex="0"><code>${markdown.utils.escapeHtml(tokens[at]!.content)}</code></pre>\n`;
 rules.code_block = rules.fence;
-rules.heading_open = (tokens, at, options, _environment, self) => {
-  tokens[at]!.attrSet('id', slugOf(tokens[at + 1]!.content));
-  return self.renderToken(tokens, at, options);
-};
-const lineOfLink = markdown.core.ruler;
-lineOfLink.push('links', (state) => {
+markdown.core.ruler.push('links', (state) => {
+  for (const [at, token] of state.tokens.entries())
+    if (token.type === 'heading_open') token.attrSet('id', slugOf(state.tokens[at + 1]!.content));
   for (const token of state.tokens.flatMap((each) => each.children ?? [])) {
     const href = token.type === 'link_open' ? token.attrGet('href') : null;
     if (href !== null) token.attrSet('href', targetOf(String(href)));
