@@ -9,6 +9,8 @@ export interface HomePaths {
   keyFile: string;
   /** What signs the first owner in, mode 600; gone once there is one. */
   ownerLink: string;
+  /** How the local network reaches the dashboard, with `--lan`. */
+  lanAddress: string;
   /** There: the key and the configurations were shown once. */
   welcomed: string;
 }
@@ -23,6 +25,7 @@ export function homePaths(home: string): HomePaths {
     run: join(home, 'run'),
     keyFile: join(home, 'api-key'),
     ownerLink: join(home, 'owner-link'),
+    lanAddress: join(home, 'lan', 'address.json'),
     welcomed: join(home, 'welcomed'),
   };
 }

@@ -8,7 +8,7 @@ import { ensureHomeFolder, homePaths, type HomePaths, requireRoom } from './home
 import { ensureSystemPackages } from './systemPackages.ts';
 import { ensureTemplate } from './template.ts';
 import { ensureWeb } from './web.ts';
-import { welcomeText } from './welcome.ts';
+import { type LanAddress, welcomeText } from './welcome.ts';
 
 const root = join(import.meta.dir, '..');
 const stop = new AbortController();
@@ -21,10 +21,10 @@ process.on('SIGINT', () => stop.abort());
 process.on('SIGTERM', () => stop.abort());
 
 try {
-  const { yes, suite, 'show-config': show } = readFlags();
+  const { yes, suite, lan, 'show-config': show } = readFlags();
   const config = readLaunchConfig(suite === undefined ? process.env : { ...process.env, LEBUREAU_SUITE: suite });
   if (show) showConfiguration(config);
-  else await start(config, yes);
+  else await start(config, { yes, lan });
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode ||= stop.signal.aborted ? interruptedCode : 1;
@@ -36,6 +36,7 @@ function readFlags() {
     yes: { type: 'boolean', default: false },
     'show-config': { type: 'boolean', default: false },
     suite: { type: 'string' },
+    lan: { type: 'boolean', default: process.env['LEBUREAU_LAN'] === 'on' },
   } as const;
   return parseArgs({ options }).values;
 }
@@ -45,10 +46,10 @@ function showConfiguration(config: LaunchConfig): void {
   const paths = homePaths(config.home);
   if (!existsSync(paths.keyFile))
     throw new Error(`There is no key in ${paths.keyFile} yet: run npm start, which makes one and shows it.`);
-  process.stdout.write(welcome(config, paths, { first: true, running: false }));
+  process.stdout.write(welcome(config, paths, { first: true, running: false, lan: false }));
 }
 
-async function start(config: LaunchConfig, yes: boolean): Promise<void> {
+async function start(config: LaunchConfig, { yes, lan }: { yes: boolean; lan: boolean }): Promise<void> {
   await ensureSystemPackages({ yes, tests: false });
   const paths = ensureHomeFolder(config.home);
   await requireFreePort(config.port, 'LEBUREAU_PORT');
@@ -58,10 +59,10 @@ async function start(config: LaunchConfig, yes: boolean): Promise<void> {
   requireRoom(config.home);
   const { home, cache: cacheDir, suite } = config;
   await ensureTemplate({ home, cacheDir, suite, out: process.stdout, signal: stop.signal });
-  const running = startPrograms(config, paths);
+  const running = startPrograms(config, paths, lan);
   try {
-    await waitUntilReady(config, paths);
-    process.stdout.write(welcome(config, paths, { first: !existsSync(paths.welcomed), running: true }));
+    await waitUntilReady(config, paths, lan);
+    process.stdout.write(welcome(config, paths, { first: !existsSync(paths.welcomed), running: true, lan }));
     writeFileSync(paths.welcomed, '');
     await aborted(stop.signal);
     process.stdout.write('\nDraining; desktops keep running …\n');
@@ -71,7 +72,11 @@ async function start(config: LaunchConfig, yes: boolean): Promise<void> {
   }
 }
 
-function welcome(config: LaunchConfig, paths: HomePaths, how: { first: boolean; running: boolean }): string {
+function welcome(
+  config: LaunchConfig,
+  paths: HomePaths,
+  how: { first: boolean; running: boolean; lan: boolean },
+): string {
   return welcomeText({
     apiAddress: `http://127.0.0.1:${config.port}`,
     mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
@@ -79,12 +84,14 @@ function welcome(config: LaunchConfig, paths: HomePaths, how: { first: boolean; 
     ownerLink: existsSync(paths.ownerLink) ? readFileSync(paths.ownerLink, 'utf8').trim() : undefined,
     apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
     keyFile: paths.keyFile,
-    ...how,
+    first: how.first,
+    running: how.running,
+    lan: how.lan ? (JSON.parse(readFileSync(paths.lanAddress, 'utf8')) as LanAddress) : undefined,
     mcpCommand: [process.execPath, join(root, 'mcp', 'bin.ts')],
   });
 }
 
-function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
+function startPrograms(config: LaunchConfig, paths: HomePaths, lan: boolean): Running[] {
   const nodeSocket = `unix:${join(paths.run, 'api-node.sock')}`;
   const shared = { LEBUREAU_HOME: config.home };
   const giveUp = (sentence: string) => {
@@ -130,6 +137,7 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
       environment: {
         ...shared,
         LEBUREAU_GATEWAY_LISTEN: `127.0.0.1:${config.dashboardPort}`,
+        LEBUREAU_LAN: lan ? 'on' : 'off',
         LEBUREAU_BASE_URL: `http://127.0.0.1:${config.port}`,
         LEBUREAU_MCP_URL: `http://127.0.0.1:${config.mcpPort}/mcp`,
       },
@@ -144,14 +152,14 @@ function startPrograms(config: LaunchConfig, paths: HomePaths): Running[] {
  * Ready is: the API answers, a node with a template has said hello, so that the first create finds room, and MCP
  * answers over HTTP. Only the question for templates needs the key, whose requests are counted: it comes last and seldom.
  */
-async function waitUntilReady(config: LaunchConfig, paths: HomePaths): Promise<void> {
+async function waitUntilReady(config: LaunchConfig, paths: HomePaths, lan: boolean): Promise<void> {
   const address = `http://127.0.0.1:${config.port}`;
   const beganMs = Date.now();
   const endMs = performance.now() + startLimitMs;
   const looks: [() => Promise<boolean>, everyMs: number][] = [
     [() => hasNode(address, beganMs), 50],
     [() => answers(`http://127.0.0.1:${config.mcpPort}/mcp`), 50],
-    [() => answers(`http://127.0.0.1:${config.dashboardPort}/healthz`), 50],
+    [() => answers(`${lan ? 'https' : 'http'}://127.0.0.1:${config.dashboardPort}/healthz`), 50],
     [() => hasTemplate(address, paths.keyFile), 2000],
   ];
   for (const [isSo, everyMs] of looks) {
@@ -177,7 +185,8 @@ async function hasNode(address: string, sinceMs: number): Promise<boolean> {
 
 /** MCP without a key is 401; any answer says that it serves. */
 async function answers(address: string): Promise<boolean> {
-  return (await fetch(address).catch(() => undefined)) !== undefined;
+  // With a certificate of its own making; nothing is said to it.
+  return (await fetch(address, { tls: { rejectUnauthorized: false } }).catch(() => undefined)) !== undefined;
 }
 
 async function hasTemplate(address: string, keyFile: string): Promise<boolean> {

@@ -39,3 +39,14 @@ test('the link that signs the first owner in is shown until there is one', () =>
   expect(welcomeText(welcome)).toContain('http://localhost:7000/sign-in/link#lbl_secret');
   expect(welcomeText({ ...welcome, ownerLink: undefined })).toContain('Dashboard  http://localhost:7000\n');
 });
+
+test('on the local network it shows the link as a picture and the fingerprint', () => {
+  const lan = {
+    publicOrigin: 'https://192.168.1.7:7000',
+    fingerprint: Array.from({ length: 32 }, () => 'AB').join(':'),
+  };
+  const text = welcomeText({ ...welcome, lan });
+  expect(text).toContain('https://192.168.1.7:7000/sign-in/link#lbl_secret');
+  expect(text.replaceAll(/\s+/g, '')).toContain('AB:'.repeat(15));
+  expect(text).toMatch(/[▀▄█]{10}/);
+});

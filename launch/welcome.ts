@@ -1,9 +1,19 @@
+import { renderUnicodeCompact } from 'uqr';
+
+export interface LanAddress {
+  publicOrigin: string;
+  /** SHA-256 of the certificate. */
+  fingerprint: string;
+}
+
 export interface Welcome {
   apiAddress: string;
   mcpAddress: string;
   dashboardAddress: string;
   /** What signs the first owner in, until somebody has used it. */
   ownerLink: string | undefined;
+  /** Set where the local network is served. */
+  lan?: LanAddress | undefined;
   apiKey: string;
   keyFile: string;
   /** Show the key itself: on the very first start, and when it is asked for. */
@@ -31,14 +41,13 @@ export function welcomeText(welcome: Welcome): string {
     '',
     welcome.running ? 'Le Bureau is running.' : 'The way in, while npm start runs:',
     '',
-    welcome.ownerLink === undefined
-      ? `  Dashboard  ${welcome.dashboardAddress}`
-      : `  Dashboard  ${welcome.dashboardAddress}/sign-in/link#${welcome.ownerLink}   (signs you in, once)`,
+    `  Dashboard  ${dashboardLink(welcome)}`,
     `  API        ${welcome.apiAddress}/v1`,
     `  MCP        ${welcome.mcpAddress}/mcp   (Streamable HTTP, the API key as Bearer)`,
     `  API key    ${key}`,
     '',
   ];
+  if (welcome.lan) lines.push(...lanLines(welcome, welcome.lan));
   if (welcome.first) {
     lines.push(
       'Paste this into claude_desktop_config.json (Claude Desktop) or ~/.cursor/mcp.json (Cursor):',
@@ -66,6 +75,25 @@ export function welcomeText(welcome: Welcome): string {
       : []),
   );
   return lines.join('\n');
+}
+
+function dashboardLink({ dashboardAddress, lan, ownerLink }: Welcome): string {
+  const origin = lan?.publicOrigin ?? dashboardAddress;
+  return ownerLink === undefined ? origin : `${origin}/sign-in/link#${ownerLink}   (signs you in, once)`;
+}
+
+/** For a phone: the link as a picture, and what its browser must show of the certificate. */
+function lanLines(welcome: Welcome, lan: LanAddress): string[] {
+  const link = dashboardLink(welcome).split(' ')[0]!;
+  return [
+    'On the local network. The browser warns once, since this machine signed its certificate itself; compare its SHA-256:',
+    '',
+    `  ${lan.fingerprint.slice(0, 47)}`,
+    `  ${lan.fingerprint.slice(48)}`,
+    '',
+    indent(renderUnicodeCompact(link)),
+    '',
+  ];
 }
 
 function indent(text: string): string {

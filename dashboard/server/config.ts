@@ -28,6 +28,8 @@ export interface GatewayConfig {
   /** Addresses whose `X-Forwarded-For` is believed. */
   trustedProxies: readonly string[];
   tls: { certificate: string; key: string } | undefined;
+  /** Serve the local network, with a certificate of our own making. */
+  lan: boolean;
   providers: readonly ProviderConfig[];
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -55,6 +57,11 @@ function schema(home: string) {
       about: 'addresses of proxies before the dashboard, by commas',
       parse: (value: string): readonly string[] => value.split(',').map((each) => each.trim()),
       fallback: [] as readonly string[],
+    },
+    LEBUREAU_LAN: {
+      about: 'on: serve the local network over TLS with a certificate of our own making',
+      parse: oneOf(['on', 'off']),
+      fallback: 'off' as const,
     },
     LEBUREAU_TLS_CERTIFICATE: text('file with the certificate chain of the dashboard'),
     LEBUREAU_TLS_KEY: text('file with its private key'),
@@ -92,6 +99,7 @@ export function readGatewayConfig(environment: Record<string, string | undefined
     privateKey: values.LEBUREAU_GATEWAY_KEY ?? readFileSync(join(values.LEBUREAU_HOME, 'gateway-key'), 'utf8'),
     trustedProxies: values.LEBUREAU_TRUSTED_PROXIES,
     tls,
+    lan: values.LEBUREAU_LAN === 'on',
     providers: providersOf(values),
     logLevel: values.LEBUREAU_LOG_LEVEL,
   };

@@ -25,9 +25,11 @@ export class Gateway {
 
   async answer(visit: Visit): Promise<Response> {
     const { request, url } = visit;
-    const tls = this.#parts.config.publicOrigin.startsWith('https:');
+    const { publicOrigin, lan } = this.#parts.config;
+    // A browser that once was strict lets nobody past a certificate that it does not know.
+    const strictTransport = publicOrigin.startsWith('https:') && !lan;
     const isBehind = url.pathname.startsWith('/v1/') || url.pathname === '/mcp';
-    const how = { kind: isBehind ? 'content' : 'page', tls } as const;
+    const how = { kind: isBehind ? 'content' : 'page', strictTransport } as const;
     try {
       const refused = this.#refuse(request, url);
       return secured(refused ?? (isBehind ? await this.#pass(visit) : await this.#own(visit)), how);

@@ -3,10 +3,11 @@ import { exitConfig } from '@lebureau/kit/config';
 import { describeError } from '@lebureau/kit/fault';
 import { createLog } from '@lebureau/kit/log';
 import { readGatewayConfig } from './config.ts';
+import { onLan } from './onLan.ts';
 import { startGateway } from './start.ts';
 
 try {
-  const config = readGatewayConfig();
+  const config = await onLan(readGatewayConfig());
   const log = createLog('gateway', config.logLevel);
   const running = startGateway(config, { clock: systemClock, log });
   const stop = () =>

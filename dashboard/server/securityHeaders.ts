@@ -30,13 +30,10 @@ const contentPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'";
 /** Two years, once a browser has come over TLS. */
 const strictTransport = 'max-age=63072000; includeSubDomains';
 
-export function secured(
-  response: Response,
-  how: { kind: 'page' | 'content'; tls: boolean; policy?: string },
-): Response {
+export function secured(response: Response, how: { kind: 'page' | 'content'; strictTransport: boolean }): Response {
   const { headers } = response;
   for (const [name, value] of Object.entries(always)) headers.set(name, value);
-  headers.set('Content-Security-Policy', how.policy ?? (how.kind === 'page' ? pagePolicy : contentPolicy));
-  if (how.tls) headers.set('Strict-Transport-Security', strictTransport);
+  headers.set('Content-Security-Policy', how.kind === 'page' ? pagePolicy : contentPolicy);
+  if (how.strictTransport) headers.set('Strict-Transport-Security', strictTransport);
   return response;
 }
