@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootDisk } from './disk.ts';
+import { rootDisk } from './rootDisk.ts';
 
 test.each([
   [
@@ -16,5 +16,5 @@ test.each([
   ],
   [{ ide2: 'local:cloudinit,media=cdrom' }, undefined],
 ])('%o boots from %o', (config, disk) => {
-  expect(bootDisk(config)).toEqual(disk);
+  expect(rootDisk(config)).toEqual(disk);
 });
