@@ -11,7 +11,7 @@ export interface FormWithFile {
 
 /**
  * Proxmox VE reads such a form by patterns instead of a parser: the fields in one fixed order before the file, the file's
- * field is `filename`, and its disposition is the first header of its part.
+ * field is `filename`, its disposition is the first header of its part, and one more header follows.
  */
 export function formWithFile({ fields, filename, file }: FormWithFile): PveParts {
   const boundary = `lebureau-${randomBytes(12).toString('hex')}`;
