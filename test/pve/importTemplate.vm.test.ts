@@ -173,6 +173,17 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expectWhole(world);
     });
 
+    test('waits for a task whose answer was lost instead of making a second machine', async () => {
+      await world.close();
+      // A create takes as long as it does there; until its end nobody may see what it makes.
+      world = await openDriverWorld({ version, pace: 0.5 });
+      Object.assign(world.settings, settings);
+      world.double.faults.add('lostAnswer', { on: /^POST \/nodes\/\{node\}\/qemu$/, times: 1 });
+      expect((await run({ world, home }, '--import-template')).code).toBe(1);
+      expect((await run({ world, home }, '--import-template')).code).toBe(0);
+      expectWhole(world);
+    });
+
     test('finishes a conversion that was cut off', async () => {
       await run({ world, home }, '--import-template');
       const [vm] = imported(world);
