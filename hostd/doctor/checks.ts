@@ -1,11 +1,13 @@
 import { describeError } from '@lebureau/kit/fault';
 import { PveError } from '../hypervisor/proxmox/client.ts';
+import { readTemplateMarker } from '../hypervisor/proxmox/marker.ts';
 import { rootDisk } from '../hypervisor/proxmox/rootDisk.ts';
 import type { Site } from '../hypervisor/proxmox/site.ts';
-import { templatesOf } from '../hypervisor/proxmox/templates.ts';
+import { templatesOf, type PveTemplate } from '../hypervisor/proxmox/templates.ts';
 import { builtTemplates } from './builtTemplates.ts';
 import { bad, good, note, type Finding } from './finding.ts';
 import { grantLines, grantsFor, oldestVersions } from './grants.ts';
+import { unconvertedDisks } from './halfTemplate.ts';
 import { checkImportStorage } from './importStorage.ts';
 
 const skewMaxMs = 5_000;
@@ -126,11 +128,7 @@ export async function checkFirewall(site: Site): Promise<Finding> {
 export async function checkTemplates(site: Site, home: string): Promise<Finding[]> {
   const there = await templatesOf(site);
   const [newest] = builtTemplates(home);
-  const findings = there.map(({ marker, record }) =>
-    canStart(record.config)
-      ? good(`template ${marker.templateId} (VM ${record.vmid})`)
-      : bad(`template ${marker.templateId} (VM ${record.vmid}) names no disk to start from`, [importLine]),
-  );
+  const findings = [...there.map(checkTemplate), ...(await checkHalfTemplates(site))];
   const lacksNewest = newest !== undefined && !there.some(({ marker }) => marker.templateId === newest.id);
   if (lacksNewest) {
     findings.push(bad(`template ${newest.id} was built and is not imported`, [importLine]));
@@ -142,6 +140,26 @@ export async function checkTemplates(site: Site, home: string): Promise<Finding[
         importLine,
       ]),
     );
+  return findings;
+}
+
+function checkTemplate({ marker, record }: PveTemplate): Finding {
+  const what = `template ${marker.templateId} (VM ${record.vmid})`;
+  if (!canStart(record.config)) return bad(`${what} names no disk to start from`, [importLine]);
+  if (unconvertedDisks(record.config).length === 0) return good(what);
+  return note(`${what}: nothing can be linked to its disks, so every clone is a full one`, [importLine]);
+}
+
+/** What an import that was interrupted left behind. */
+async function checkHalfTemplates(site: Site): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const vm of await site.lists.ofNode()) {
+    if (vm.isTemplate) continue;
+    const { description } = (await site.records.recent(vm)).config;
+    const marker = readTemplateMarker(description === undefined ? undefined : String(description));
+    if (marker !== undefined)
+      findings.push(note(`template ${marker.templateId} (VM ${vm.vmid}) is only half made`, [importLine]));
+  }
   return findings;
 }
 

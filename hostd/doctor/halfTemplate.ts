@@ -39,6 +39,14 @@ export function hasDisks({ config }: VmRecord): boolean {
   return config[templateSlots.root] !== undefined && config[templateSlots.boot] !== undefined;
 }
 
+/** Of a template: disks that are no base of linked clones. They were cut off, or their storage has none. */
+export function unconvertedDisks(config: VmRecord['config']): ('virtio0' | 'virtio1')[] {
+  return Object.values(templateSlots).filter((slot) => {
+    const volume = config[slot] === undefined ? undefined : String(config[slot]).split(',')[0]!;
+    return volume !== undefined && !/[:/]base-/.test(volume);
+  });
+}
+
 /** Waits for what runs on a VM: an import that was killed may have left a task behind. How it ends shows in the VM. */
 export async function finishTasksOf(site: Site, { node, vmid }: VmPlace): Promise<void> {
   const tasks = (await site.client.api.nodes.$(node).tasks.$get({ source: 'active', vmid })) as unknown as {

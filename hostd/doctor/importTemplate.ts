@@ -15,7 +15,7 @@ import { bootCommandLine } from '../template/bootCommandLine.ts';
 import { makeBootDisk } from '../template/bootDisk.ts';
 import { builtTemplates, type BuiltTemplate } from './builtTemplates.ts';
 import { bad, good, note, type Finding } from './finding.ts';
-import { finishTasksOf, halfTemplate, hasDisks, templateSlots } from './halfTemplate.ts';
+import { finishTasksOf, halfTemplate, hasDisks, templateSlots, unconvertedDisks } from './halfTemplate.ts';
 import { checkImportStorage } from './importStorage.ts';
 import { removeUploads, uploadFile } from './uploads.ts';
 
@@ -125,10 +125,7 @@ async function convert(site: Site, record: VmRecord): Promise<number> {
   let now = await site.records.read(record);
   if (!now.isTemplate) await finishTask(site, await template.$post(), fullCloneMaxMs);
   now = await site.records.read(record);
-  for (const disk of Object.values(templateSlots)) {
-    const volume = now.config[disk] === undefined ? undefined : String(now.config[disk]).split(',')[0]!;
-    if (volume !== undefined && !/[:/]base-/.test(volume)) await finishTask(site, await template.$post({ disk }));
-  }
+  for (const disk of unconvertedDisks(now.config)) await finishTask(site, await template.$post({ disk }));
   site.records.forget(record.vmid);
   site.lists.outdate();
   return record.vmid;

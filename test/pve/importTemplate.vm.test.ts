@@ -166,6 +166,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expect(code).toBe(1);
       expect(text).toContain('checksum mismatch');
       expect(imported(world)[0]!.config.virtio0).toBeUndefined();
+      expect((await run({ world, home })).text).toContain(`note  template ${id}`);
       // To hostd it is no stranger.
       expect(await world.driver.list()).toEqual([]);
       broken = false;
@@ -188,6 +189,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       await run({ world, home }, '--import-template');
       const [vm] = imported(world);
       for (const slot of ['virtio0', 'virtio1']) vm!.config[slot] = vm!.config[slot]!.replace('/base-', '/vm-');
+      expect((await run({ world, home })).text).toContain('every clone is a full one');
       expect((await run({ world, home }, '--import-template')).code).toBe(0);
       expectWhole(world);
     });
