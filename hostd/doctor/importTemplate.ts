@@ -40,15 +40,13 @@ export async function importTemplate(ask: ImportAsk): Promise<Finding[]> {
     return [bad(`no template was built below ${home}`, [`bun hostd/template/main.ts --home ${home}`])];
   const lock = await lockImports(home);
   try {
-    const storage = await checkImportStorage(site, newest);
-    if (storage.state === 'bad') return [storage];
-    try {
-      const vmid = await carryOut(ask, newest);
-      return [good(`template ${newest.id} is there (VM ${vmid} on ${site.settings.node})`), ...(await offers(site))];
-    } finally {
-      await removeUploads(site).catch(() => {});
-    }
+    const there = (await templatesOf(site)).find(({ marker }) => marker.templateId === newest.id);
+    const storage = there === undefined ? await checkImportStorage(site, newest) : undefined;
+    if (storage?.state === 'bad') return [storage];
+    const vmid = await (there === undefined ? makeTemplate(ask, newest) : convert(site, there.record));
+    return [good(`template ${newest.id} is there (VM ${vmid} on ${site.settings.node})`), ...(await offers(site))];
   } finally {
+    await removeUploads(site).catch(() => {});
     closeSync(lock);
   }
 }
@@ -61,11 +59,9 @@ async function lockImports(home: string): Promise<number> {
   return lock;
 }
 
-async function carryOut(ask: ImportAsk, template: BuiltTemplate): Promise<number> {
+async function makeTemplate(ask: ImportAsk, template: BuiltTemplate): Promise<number> {
   const { site, print } = ask;
   const facts = new PveFacts(site);
-  const there = (await templatesOf(site)).find(({ marker }) => marker.templateId === template.id);
-  if (there !== undefined) return convert(site, there.record);
   const accelerator = (await facts.read()).accelerator === 'tcg' ? 'tcg' : 'kvm';
   let record = await halfTemplate(site, template, accelerator);
   if (!hasDisks(record)) record = await addDisks(ask, record, { template, accelerator });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -227,6 +227,9 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
 
     test('is begun anew or finished after it was killed, at each of its calls, and takes little memory', async () => {
       if (version === '8.4') return;
+      await world.close();
+      world = await openDriverWorld({ version, plain: false });
+      writeFileSync(join(home, 'ca.pem'), world.double.ca);
       writeBuiltTemplate(home, { id, builtAtMs: 5, diskBytes: 300_000_000 });
       const { double, settings: used } = world;
       const environment = {
@@ -234,6 +237,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
         LEBUREAU_HOME: home,
         LEBUREAU_DRIVER: 'proxmox',
         LEBUREAU_PVE_URL: used.endpoint.url,
+        LEBUREAU_PVE_CA: join(home, 'ca.pem'),
         LEBUREAU_PVE_TOKEN: used.token,
         LEBUREAU_PVE_NODE: 'pve1',
         LEBUREAU_PVE_STORAGE: 'local',
@@ -285,6 +289,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
         };
         await child.exited;
         onChange = () => {};
+        Object.assign(world.settings, settings);
         const again = await run({ world, home }, '--import-template');
         if (again.code !== 0) throw new Error(`killed at change ${at}: ${again.text}`);
         expectWhole(world);
