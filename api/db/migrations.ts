@@ -251,4 +251,14 @@ const fleet: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet];
+const fleetRest: Migration = {
+  name: '0004-fleet-rest',
+  async up(db) {
+    await db.schema
+      .alterTable('desktops')
+      .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
+      .execute();
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest];

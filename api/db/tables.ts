@@ -139,6 +139,8 @@ export interface DesktopRow {
   templateName: string;
   labelsJson: string;
   timeZone: string;
+  /** Labels that its node must have, wherever it is placed. */
+  nodeSelectorJson: string;
   ephemeral: number;
   ttlSeconds: number | null;
   expiresMs: number | null;

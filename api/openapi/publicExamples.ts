@@ -15,6 +15,7 @@ const desktop = {
   hardware: { vcpus: 1, memoryMiB: 1024, diskGiB: 8 },
   template: { id: 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4', name: 'xfce-bookworm' },
   labels: { team: 'lab' },
+  nodeSelector: {},
   network: 'internet',
   timeZone: 'Etc/UTC',
   ipAddress: '10.0.2.15',

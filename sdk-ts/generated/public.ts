@@ -1327,7 +1327,7 @@ export interface components {
              * @enum {string}
              */
             network?: "internet" | "none";
-            /** @description Labels that its node must have. */
+            /** @description Labels that its node must have, whenever it is placed. */
             nodeSelector?: {
                 [key: string]: string;
             };
@@ -1398,6 +1398,10 @@ export interface components {
                 name: string;
             };
             labels: {
+                [key: string]: string;
+            };
+            /** @description Labels that its node must have, whenever it is placed. */
+            nodeSelector: {
                 [key: string]: string;
             };
             /** @enum {string} */
@@ -2247,6 +2251,7 @@ export interface operations {
                      *           "labels": {
                      *             "team": "lab"
                      *           },
+                     *           "nodeSelector": {},
                      *           "network": "internet",
                      *           "timeZone": "Etc/UTC",
                      *           "ipAddress": "10.0.2.15",
@@ -2432,6 +2437,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -2697,6 +2703,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -2876,6 +2883,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3097,6 +3105,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3339,6 +3348,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -3570,6 +3580,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3801,6 +3812,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
