@@ -1017,6 +1017,8 @@ export interface components {
             vcpus: number;
             memoryMiB: number;
             diskFreeMiB: number;
+            /** @description What the disks of ordered machines hold by now. With `diskFreeMiB` it is all that there is for them. */
+            diskHeldMiB?: number;
             /** @enum {string} */
             network: "isolated" | "none";
             networkReason: string;

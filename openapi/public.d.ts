@@ -1762,11 +1762,17 @@ export interface components {
             capacity: {
                 vcpus: number;
                 memoryMiB: number;
-                /** @description What it has for desktops in all. */
+                /** @description What it has for desktops in all, as it is now: what is free and what they hold already. */
                 diskMiB: number;
                 diskFreeMiB: number;
             };
             reserved: {
+                vcpus: number;
+                memoryMiB: number;
+                diskGiB: number;
+            };
+            /** @description How much more is reserved than may be promised of it, overcommit included: it has become smaller since. 0: nothing. Such a node gets no new desktops. */
+            overBooked: {
                 vcpus: number;
                 memoryMiB: number;
                 diskGiB: number;
@@ -10888,6 +10894,11 @@ export interface operations {
                      *             "memoryMiB": 1024,
                      *             "diskGiB": 8
                      *           },
+                     *           "overBooked": {
+                     *             "vcpus": 0,
+                     *             "memoryMiB": 0,
+                     *             "diskGiB": 0
+                     *           },
                      *           "templateIds": [
                      *             "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *           ],
@@ -11043,6 +11054,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -11221,6 +11237,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -11676,6 +11697,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -11895,6 +11921,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -12128,6 +12159,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -12381,6 +12417,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -12609,6 +12650,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"

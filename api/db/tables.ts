@@ -71,7 +71,7 @@ export interface NodeRow {
   createdMs: number;
   /** Given by people; what `nodeSelector` of a new desktop is compared with. */
   labelsJson: string;
-  /** Free disk when it held least, which is what it has for desktops. */
+  /** What it has for desktops in all: what is free and what they hold already. */
   diskMiB: number;
   /** When it joined by a token; null: it is on this machine and comes by the Unix socket. */
   joinedMs: number | null;

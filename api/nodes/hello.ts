@@ -1,9 +1,9 @@
 import { Fault } from '@lebureau/kit/fault';
-import { sql } from 'kysely';
 import type { Write } from '../db/database.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
 import { type NodePeer, isOwn, refused } from './admission.ts';
+import { diskCapacity } from './diskCapacity.ts';
 import { newNode, nextEpoch } from './newNode.ts';
 import { chooseProtocol } from './protocol.ts';
 import type { NodeHello, NodeWelcome } from './schema.ts';
@@ -50,7 +50,11 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
     peer.kind === 'local'
       ? await write.db
           .insertInto('nodes')
-          .values({ ...newNode(hello.nodeName, epoch, nowMs), ...change, diskMiB: hello.diskFreeMiB })
+          .values({
+            ...newNode(hello.nodeName, epoch, nowMs),
+            ...change,
+            diskMiB: hello.diskFreeMiB + (hello.diskHeldMiB ?? 0),
+          })
           .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0 }))
           .returning(['id', 'joinedMs'])
           .executeTakeFirstOrThrow()
@@ -94,7 +98,7 @@ function changeOf(hello: Hello, nowMs: number) {
     vcpus: facts.vcpus,
     memoryMiB: facts.memoryMiB,
     diskFreeMiB: facts.diskFreeMiB,
-    diskMiB: sql<number>`case when "nodes"."diskMiB" < ${facts.diskFreeMiB} then ${facts.diskFreeMiB} else "nodes"."diskMiB" end`,
+    diskMiB: diskCapacity(hello),
     helloJson: JSON.stringify(facts),
   };
 }

@@ -144,6 +144,13 @@ export const NodeHello = t.Object({
   vcpus: t.Integer({ minimum: 0 }),
   memoryMiB: t.Integer({ minimum: 0 }),
   diskFreeMiB: t.Integer({ minimum: 0 }),
+  diskHeldMiB: t.Optional(
+    t.Integer({
+      minimum: 0,
+      description:
+        'What the disks of ordered machines hold by now. With `diskFreeMiB` it is all that there is for them.',
+    }),
+  ),
   network: t.Union([t.Literal('isolated'), t.Literal('none')]),
   networkReason: t.String({ maxLength: 500 }),
   templates: t.Array(NodeTemplate, { maxItems: 100 }),

@@ -80,6 +80,7 @@ const node = {
   labels: { zone: 'a' },
   capacity: { vcpus: 8, memoryMiB: 32_768, diskMiB: 500_000, diskFreeMiB: 400_000 },
   reserved: { vcpus: 1, memoryMiB: 1024, diskGiB: 8 },
+  overBooked: { vcpus: 0, memoryMiB: 0, diskGiB: 0 },
   templateIds: ['tpl_01k9x3v6m8e9t2q4r6s8v0w2y4'],
   strangers: 0,
   lastHeardAt: at,
