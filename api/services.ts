@@ -3,6 +3,7 @@ import type { Log } from '@lebureau/kit/log';
 import type { Database } from './db/database.ts';
 import type { Authenticator } from './keys/auth.ts';
 import type { Authority } from './nodes/authority.ts';
+import type { Replicas } from './reach/replicas.ts';
 import type { PlacementPolicy } from './nodes/placement.ts';
 
 /** What operations work with. */
@@ -13,6 +14,8 @@ export interface Services {
   reclaimAfterSeconds: number;
   /** Absent where nodes come by the Unix socket only. */
   authority: Authority | undefined;
+  /** Those with a listener for nodes of other machines. */
+  replicas: Replicas;
   /** `https://…` of our node listener as others reach it. */
   nodeAddress: string | undefined;
   sourceUrl: string;

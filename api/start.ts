@@ -11,6 +11,7 @@ import { Authenticator } from './keys/auth.ts';
 import { type NodeListeners, listenNodes } from './nodes/listeners.ts';
 import { readSealKey } from './nodes/sealKey.ts';
 import { openReach, waysOf } from './reach/reach.ts';
+import { Replicas } from './reach/replicas.ts';
 import type { Services } from './services.ts';
 
 export interface RunningApi {
@@ -38,6 +39,7 @@ export async function openServices(
     reclaimAfterSeconds,
     sourceUrl,
     authority: await authorityFor(config, { database, clock: at.clock }),
+    replicas: new Replicas(database, at.clock),
     nodeAddress: nodeAddressOf(config),
     ending: at.ending ?? new AbortController().signal,
     clock: at.clock,

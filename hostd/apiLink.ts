@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
+import { ApiAddresses } from './apiAddresses.ts';
 import type { HostdConfig } from './config.ts';
 import { type NodeIdentity, readNodeIdentity, tlsTowardsApi, writeNodeIdentity } from './nodeIdentity.ts';
 import { connectNodeApi, renewCertificate } from './nodeapi.ts';
@@ -30,7 +31,7 @@ export function openApiLink(config: LinkConfig, at: { clock: Clock; log: Log }):
   const address = config.apiAddress ?? identity?.apiAddress ?? `unix:${join(config.home, 'run', 'api-node.sock')}`;
   if (address.startsWith('unix:')) {
     return {
-      desk: connectNodeApi({ address }),
+      desk: connectNodeApi({ addresses: new ApiAddresses({ configured: [address] }) }),
       nodeName: config.nodeName,
       guestAddress: `unix:${config.guestSocket}`,
       open: () => Promise.resolve({ close: () => Promise.resolve() }),
@@ -43,16 +44,36 @@ export function openApiLink(config: LinkConfig, at: { clock: Clock; log: Log }):
   return remoteLink(config, { ...at, identity: { ...identity, apiAddress: address } });
 }
 
+/** `https://…`, one or several by comma. */
+function addressesOf({ apiAddress, apiAddresses }: NodeIdentity): ApiAddresses {
+  const [first, ...others] = apiAddress.split(',');
+  return new ApiAddresses({ configured: [first!, ...others], learned: apiAddresses });
+}
+
 function remoteLink(config: LinkConfig, at: { clock: Clock; log: Log; identity: NodeIdentity }): ApiLink {
   const { clock, log } = at;
   let { identity } = at;
-  const api = { address: identity.apiAddress, tls: () => tlsTowardsApi(identity) };
+  const keep = (changed: NodeIdentity) => {
+    writeNodeIdentity(config.home, changed);
+    identity = changed;
+  };
+  const addresses = addressesOf(identity);
+  const api = { addresses, tls: () => tlsTowardsApi(identity) };
+  const desk = connectNodeApi(api);
   return {
-    desk: connectNodeApi(api),
+    desk: {
+      ...desk,
+      async hello(hello, signal) {
+        const welcome = await desk.hello(hello, signal);
+        // Kept, so that hostd finds the others when it starts while the one it joined is away.
+        if (addresses.learn(welcome.apiAddresses ?? [])) keep({ ...identity, apiAddresses: welcome.apiAddresses });
+        return welcome;
+      },
+    },
     nodeName: identity.nodeName,
     guestAddress: guestAddressOf(config),
     async open() {
-      const door = await openDoor(config, { clock, log, identity: () => identity });
+      const door = await openDoor(config, { clock, log, addresses, identity: () => identity });
       const ending = new AbortController();
       const renewing = keepCertificate({
         identity: () => identity,
@@ -60,9 +81,8 @@ function remoteLink(config: LinkConfig, at: { clock: Clock; log: Log; identity: 
         // Loaded once a month.
         newRequest: async () => (await import('./certificateRequest.ts')).newCertificateRequest(),
         keep(renewed) {
-          writeNodeIdentity(config.home, renewed);
-          identity = renewed;
-          door.renew(renewed);
+          keep({ ...identity, ...renewed });
+          door.renew(identity);
         },
         clock,
         log,
@@ -78,7 +98,10 @@ function remoteLink(config: LinkConfig, at: { clock: Clock; log: Log; identity: 
   };
 }
 
-async function openDoor(config: LinkConfig, at: { clock: Clock; log: Log; identity: () => NodeIdentity }) {
+async function openDoor(
+  config: LinkConfig,
+  at: { clock: Clock; log: Log; addresses: ApiAddresses; identity: () => NodeIdentity },
+) {
   const { guestSocket, guestListen } = config;
   if (guestListen !== undefined)
     return openTlsDoor({ listen: guestListen, identity: at.identity(), guestSocket, log: at.log });

@@ -7,8 +7,10 @@ import { replaceDurably } from './replaceDurably.ts';
 export interface NodeIdentity {
   nodeId: string;
   nodeName: string;
-  /** `https://host:port` of the API's node listener. */
+  /** `https://host:port` of the API's node listener, as it was joined; several by comma. */
   apiAddress: string;
+  /** What the API said of its replicas' addresses. */
+  apiAddresses?: readonly string[];
   /** By which the API is known, PEM. */
   authority: string;
   certificate: string;

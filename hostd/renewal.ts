@@ -9,8 +9,8 @@ export interface RenewalParts {
   /** Asks the API to certify a new key pair. */
   renew: (requestPem: string, signal: AbortSignal) => Promise<{ certificate: string; expiresAtMs: number }>;
   newRequest: () => Promise<{ requestPem: string; privateKeyPem: string }>;
-  /** Keeps the new identity before it is used. */
-  keep: (identity: NodeIdentity) => void;
+  /** Keeps what is new of the identity before it is used. */
+  keep: (renewed: Pick<NodeIdentity, 'certificate' | 'privateKey' | 'issuedAtMs' | 'expiresAtMs'>) => void;
   clock: Clock;
   log: Log;
   signal: AbortSignal;
@@ -32,6 +32,6 @@ export async function renewIfDue(parts: RenewalParts): Promise<void> {
   if (nowMs < (identity.issuedAtMs + identity.expiresAtMs) / 2) return;
   const { requestPem, privateKeyPem } = await parts.newRequest();
   const { certificate, expiresAtMs } = await inTime(parts, callLimitMs, (signal) => parts.renew(requestPem, signal));
-  parts.keep({ ...identity, certificate, expiresAtMs, privateKey: privateKeyPem, issuedAtMs: nowMs });
+  parts.keep({ certificate, expiresAtMs, privateKey: privateKeyPem, issuedAtMs: nowMs });
   parts.log.info('certificate renewed', { expiresAtMs });
 }

@@ -967,6 +967,8 @@ export interface components {
             certificate: string;
             /** @description When the certificate ends; renew it before two thirds of its life. */
             expiresAtMs: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
         };
         /** @description Either `key` or `keys`. */
         KeyBody: {
@@ -1039,6 +1041,8 @@ export interface components {
             reclaimAfterSeconds: number;
             /** @description The version that is spoken from now on. Absent: 1. */
             protocol?: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
         };
         Observation: {
             /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
@@ -1347,6 +1351,7 @@ export interface operations {
                  *       "vcpus": 8,
                  *       "memoryMiB": 32768,
                  *       "diskFreeMiB": 400000,
+                 *       "diskHeldMiB": 100000,
                  *       "network": "isolated",
                  *       "networkReason": "Network namespaces and nft work.",
                  *       "templates": [
@@ -1378,7 +1383,10 @@ export interface operations {
                      *       "nodeId": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *       "epoch": 3,
                      *       "reclaimAfterSeconds": 600,
-                     *       "protocol": 1
+                     *       "protocol": 1,
+                     *       "apiAddresses": [
+                     *         "https://api.example.org:7443"
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["NodeWelcome"];

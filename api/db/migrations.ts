@@ -258,6 +258,7 @@ const fleetRest: Migration = {
       .alterTable('desktops')
       .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
       .execute();
+    await createTable(db, 'replicas', { id: text, address: text, heardMs: int });
   },
 };
 

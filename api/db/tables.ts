@@ -14,6 +14,7 @@ export interface Tables {
   joinTokens: JoinTokenRow;
   nodeCertificates: NodeCertificateRow;
   tunnels: TunnelRow;
+  replicas: ReplicaRow;
   migrations: { name: string; appliedMs: number };
 }
 
@@ -117,6 +118,14 @@ export interface NodeCertificateRow {
   createdMs: number;
   expiresMs: number;
   revokedMs: number | null;
+}
+
+/** A replica with a listener for nodes of other machines. */
+export interface ReplicaRow {
+  id: string;
+  /** Where nodes and other replicas reach it. */
+  address: string;
+  heardMs: number;
 }
 
 /** Which replica a node without an address of its own has called. */

@@ -21,8 +21,10 @@ export async function welcomeNode(
   checkAddress(peer, hello.guestAddress);
   const { id, epoch } =
     hello.epoch === undefined ? await begin(services, write, from) : await renew(services, write, from);
-  if (peer.kind === 'node') await retireOlder(write, peer, services.clock.nowMs());
-  return { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol };
+  const welcome = { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol };
+  if (peer.kind === 'local') return welcome;
+  await retireOlder(write, peer, services.clock.nowMs());
+  return { ...welcome, apiAddresses: services.replicas.addresses };
 }
 
 async function renew(services: Services, { db }: Write, from: { peer: NodePeer; hello: Hello }) {

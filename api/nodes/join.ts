@@ -74,7 +74,8 @@ export async function joinNode(
     data: { nodeId, name: request.nodeName, joinTokenId: token.id },
   });
   services.log.info('node joined', { node: request.nodeName, nodeId, joinTokenId: token.id });
-  return { nodeId, certificate: signed.certificatePem, expiresAtMs: signed.expiresMs };
+  const { addresses: apiAddresses } = services.replicas;
+  return { nodeId, certificate: signed.certificatePem, expiresAtMs: signed.expiresMs, apiAddresses };
 }
 
 /** By compare-and-set: of two that come with the same token one is let in. */

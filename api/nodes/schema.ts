@@ -156,6 +156,12 @@ export const NodeHello = t.Object({
   templates: t.Array(NodeTemplate, { maxItems: 100 }),
 });
 
+export const ApiAddresses = t.Array(t.String({ maxLength: 200 }), {
+  maxItems: 64,
+  description:
+    'Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another.',
+});
+
 export const NodeWelcome = t.Object({
   nodeId: t.String({ pattern: idPattern('nod') }),
   epoch: t.Integer({
@@ -164,4 +170,5 @@ export const NodeWelcome = t.Object({
   }),
   reclaimAfterSeconds: seconds('How long a stranger is quarantined before it may be reclaimed.'),
   protocol: t.Optional(t.Integer({ minimum: 1, description: 'The version that is spoken from now on. Absent: 1.' })),
+  apiAddresses: t.Optional(ApiAddresses),
 });

@@ -44,8 +44,13 @@ export function dialerOf(at: {
       // A tunnel that broke just now is made again within moments.
       if (address === undefined) return tunnels.take(nodeId, admits);
       const to = { ...hostOf(address), servername: replicaName, ca: authority.replicasPem, ...ours() };
-      const socket = await connectTls({ ...to, ALPNProtocols: [relayWord] }, connectLimitMs);
-      return askRelay(socket, nodeId);
+      try {
+        const socket = await connectTls({ ...to, ALPNProtocols: [relayWord] }, connectLimitMs);
+        return await askRelay(socket, nodeId);
+      } catch {
+        // That replica has just died or lost the tunnel; within moments the node may be here.
+        return tunnels.take(nodeId, admits);
+      }
     },
   };
 }

@@ -43,7 +43,11 @@ export async function openReach(services: Services, home: string): Promise<Reach
         );
   };
   const loop = { name: 'tunnels', clock, log, signal: ending.signal, intervalMs: tellEveryMs, backoffMaxMs: 5_000 };
+  // Before the listener opens, so that the first node that comes is told of this replica.
+  const renewRow = () => services.replicas.renew({ id: replicaId, address: services.nodeAddress ?? '' });
+  await renewRow();
   const telling = runLoop(loop, async () => {
+    await renewRow();
     for (const { nodeId, serial } of tunnels.serials())
       if (!(await isAdmitted(services, nodeId, serial))) tunnels.dropSerial(serial);
     await tell(tunnels.nodeIds());
@@ -73,7 +77,7 @@ export async function openReach(services: Services, home: string): Promise<Reach
       tunnels.close();
       await telling;
       await ways.close();
-      await forgetTunnels(database, replicaId).catch(() => {});
+      await Promise.all([forgetTunnels(database, replicaId), services.replicas.leave(replicaId)]).catch(() => {});
     },
   };
 }
