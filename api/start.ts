@@ -9,7 +9,7 @@ import type { ApiConfig } from './config.ts';
 import { openDatabase } from './db/open.ts';
 import { Authenticator } from './keys/auth.ts';
 import { type NodeListeners, listenNodes } from './nodes/listeners.ts';
-import { readSealKey } from './nodes/sealKey.ts';
+import { readSealKeys } from './nodes/sealKey.ts';
 import { openReach, waysOf } from './reach/reach.ts';
 import { Replicas } from './reach/replicas.ts';
 import type { Services } from './services.ts';
@@ -53,7 +53,7 @@ export async function openServices(
 async function authorityFor(config: ApiConfig, at: Pick<Services, 'database' | 'clock'>) {
   if (config.nodeListen.tls === undefined) return undefined;
   const { openAuthority } = await import('./nodes/authority.ts');
-  return openAuthority({ ...at, sealKey: readSealKey(config.home, config.nodeCaKey) });
+  return openAuthority({ ...at, sealKeys: readSealKeys(config.home, config) });
 }
 
 function nodeAddressOf({ nodeAddress, nodeListen }: ApiConfig): string | undefined {

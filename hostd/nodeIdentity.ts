@@ -11,8 +11,10 @@ export interface NodeIdentity {
   apiAddress: string;
   /** What the API said of its replicas' addresses. */
   apiAddresses?: readonly string[];
-  /** By which the API is known, PEM. */
+  /** By which the API is known, PEM; several, one after the other, while it is replaced. */
   authority: string;
+  /** Of the newest of them, as the API counts; absent: it has not said it yet. */
+  authorityGeneration?: number;
   certificate: string;
   privateKey: string;
   issuedAtMs: number;

@@ -1025,6 +1025,12 @@ export interface components {
             network: "isolated" | "none";
             networkReason: string;
             templates: components["schemas"]["NodeTemplate"][];
+            /** @description By which certificates this node knows the API, each as its SHA-256. Absent: it cannot learn others. */
+            authority?: {
+                /** @description As the API said; 0: it has not said it yet. */
+                generation: number;
+                fingerprints: string[];
+            };
         };
         NodeTemplate: {
             id: string;
@@ -1043,6 +1049,13 @@ export interface components {
             protocol?: number;
             /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
             apiAddresses?: string[];
+            /** @description Said when the node trusts others: from now on it knows the API by exactly these certificates (PEM), unless it was told of a greater generation. */
+            authority?: {
+                generation: number;
+                certificates: string[];
+            };
+            /** @description The certificate of this node is of an authority that will be dropped: renew it now. */
+            renewCertificate?: boolean;
         };
         Observation: {
             /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */

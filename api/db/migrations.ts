@@ -258,7 +258,37 @@ const fleetRest: Migration = {
       .alterTable('desktops')
       .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
       .execute();
-    await createTable(db, 'replicas', { id: text, address: text, heardMs: int });
+    await createTable(db, 'replicas', {
+      id: text,
+      address: text,
+      generation: int,
+      shownGeneration: int,
+      heardMs: int,
+    });
+    for (const table of ['authorities', 'nodeCertificates', 'joinTokens'])
+      await db.schema
+        .alterTable(table)
+        .addColumn('generation', int, (column) => column.notNull().defaultTo(1))
+        .execute();
+    await db.schema.dropIndex('authoritiesName').execute();
+    await index(db, 'authoritiesOfGeneration', {
+      table: 'authorities',
+      columns: ['name', 'generation'],
+      unique: true,
+    });
+    await createTable(db, 'authorityGenerations', {
+      generation: int,
+      createdMs: int,
+      'deadlineMs?': int,
+      'signsMs?': int,
+      'shownMs?': int,
+      'droppedMs?': int,
+    });
+    await index(db, 'authorityGenerationsNumber', {
+      table: 'authorityGenerations',
+      columns: ['generation'],
+      unique: true,
+    });
   },
 };
 

@@ -3,7 +3,9 @@ import type { Write } from '../db/database.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
 import { type NodePeer, isOwn, refused } from './admission.ts';
+import { trustFor } from './trustFor.ts';
 import { diskCapacity } from './diskCapacity.ts';
+import { authorityTopic } from './authorityRows.ts';
 import { newNode, nextEpoch } from './newNode.ts';
 import { chooseProtocol } from './protocol.ts';
 import type { NodeHello, NodeWelcome } from './schema.ts';
@@ -23,8 +25,10 @@ export async function welcomeNode(
     hello.epoch === undefined ? await begin(services, write, from) : await renew(services, write, from);
   const welcome = { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol };
   if (peer.kind === 'local') return welcome;
-  await retireOlder(write, peer, services.clock.nowMs());
-  return { ...welcome, apiAddresses: services.replicas.addresses };
+  const isRetired = await retireOlder(write, peer, services.clock.nowMs());
+  // Where the authorities are being replaced somebody may have waited for just that.
+  if (isRetired) write.wake(authorityTopic);
+  return { ...welcome, apiAddresses: services.replicas.addresses, ...(await trustFor(services, write, from)) };
 }
 
 async function renew(services: Services, { db }: Write, from: { peer: NodePeer; hello: Hello }) {
@@ -79,17 +83,18 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
   return { id: row.id, epoch };
 }
 
-/** Once the newest certificate was used, a copy of an older one is worth nothing. */
-async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string }, nowMs: number): Promise<void> {
+/** Once the newest certificate was used, a copy of an older one is worth nothing. @returns whether there was one */
+async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string }, nowMs: number): Promise<boolean> {
   const own = db.selectFrom('nodeCertificates').select('createdMs').where('serial', '=', peer.serial);
-  await db
+  const { numUpdatedRows } = await db
     .updateTable('nodeCertificates')
     .set({ revokedMs: nowMs })
     .where('nodeId', '=', peer.nodeId)
     .where('serial', '<>', peer.serial)
     .where('createdMs', '<=', own)
     .where('revokedMs', 'is', null)
-    .execute();
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 function changeOf(hello: Hello, nowMs: number) {

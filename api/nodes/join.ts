@@ -42,6 +42,7 @@ export async function createJoinToken(
     createdMs: nowMs,
     expiresMs: nowMs + (body.expiresInSeconds ?? expiresInSecondsDefault) * 1000,
     usedMs: null,
+    generation: authority.shown,
   };
   await write.db.insertInto('joinTokens').values(row).execute();
   return {
@@ -129,11 +130,11 @@ async function certify(
   from: { nodeId: string; requestPem: string },
 ): Promise<SignedCertificate> {
   const signed = await authorityOf(services).signNode(from.nodeId, from.requestPem);
-  const { serial, expiresMs } = signed;
+  const { serial, expiresMs, generation } = signed;
   const createdMs = services.clock.nowMs();
   await db
     .insertInto('nodeCertificates')
-    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null })
+    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null, generation })
     .execute();
   return signed;
 }

@@ -3,6 +3,7 @@ import { Labels } from '../desktops/schema.ts';
 import { listOf, pageQuery } from '../http/page.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
+import { authorityOperations } from './authorityContract.ts';
 import { createJoinToken } from './joinContract.ts';
 
 /** What users see of the nodes. */
@@ -169,6 +170,7 @@ export const nodeOperations: readonly Operation[] = [
   listNodes,
   getNode,
   createJoinToken,
+  ...authorityOperations,
   updateNode,
   cordonNode,
   uncordonNode,

@@ -154,6 +154,18 @@ export const NodeHello = t.Object({
   network: t.Union([t.Literal('isolated'), t.Literal('none')]),
   networkReason: t.String({ maxLength: 500 }),
   templates: t.Array(NodeTemplate, { maxItems: 100 }),
+  authority: t.Optional(
+    t.Object(
+      {
+        generation: t.Integer({ minimum: 0, description: 'As the API said; 0: it has not said it yet.' }),
+        fingerprints: t.Array(t.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: 8 }),
+      },
+      {
+        description:
+          'By which certificates this node knows the API, each as its SHA-256. Absent: it cannot learn others.',
+      },
+    ),
+  ),
 });
 
 export const ApiAddresses = t.Array(t.String({ maxLength: 200 }), {
@@ -171,4 +183,16 @@ export const NodeWelcome = t.Object({
   reclaimAfterSeconds: seconds('How long a stranger is quarantined before it may be reclaimed.'),
   protocol: t.Optional(t.Integer({ minimum: 1, description: 'The version that is spoken from now on. Absent: 1.' })),
   apiAddresses: t.Optional(ApiAddresses),
+  authority: t.Optional(
+    t.Object(
+      { generation: t.Integer({ minimum: 1 }), certificates: t.Array(t.String({ maxLength: 8192 }), { maxItems: 8 }) },
+      {
+        description:
+          'Said when the node trusts others: from now on it knows the API by exactly these certificates (PEM), unless it was told of a greater generation.',
+      },
+    ),
+  ),
+  renewCertificate: t.Optional(
+    t.Boolean({ description: 'The certificate of this node is of an authority that will be dropped: renew it now.' }),
+  ),
 });

@@ -166,6 +166,21 @@ export const publicExamples: Record<string, Example> = {
       command: `npm run bun hostd/main.ts join https://api.example.org:7443 lbj_${'A'.repeat(43)}.${'0'.repeat(64)}`,
     },
   },
+  getNodeAuthority: { response: { generation: 1, fingerprint: '0'.repeat(64), rotation: null } },
+  rotateNodeAuthority: {
+    request: { deadlineSeconds: 604_800 },
+    response: {
+      generation: 1,
+      fingerprint: '0'.repeat(64),
+      rotation: {
+        generation: 2,
+        startedAt: at,
+        deadlineAt: '2026-11-27T10:00:00.000Z',
+        step: 'spreading',
+        waitsFor: { replicas: 2, joinTokens: 0, nodes: 0, nodeIds: [] },
+      },
+    },
+  },
   listNodes: { response: { data: [node], nextCursor: null } },
   getNode: { response: node },
 };

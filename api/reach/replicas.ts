@@ -1,11 +1,12 @@
 import type { Clock } from '@lebureau/kit/clock';
-import type { Database } from '../db/database.ts';
+import type { Database, Reader } from '../db/database.ts';
 import type { ReplicaRow } from '../db/tables.ts';
 
 /** A replica whose row was not renewed for this long is gone. */
 const staleMs = 30_000;
 /** Long after that its row goes, too. */
 const keptMs = 3_600_000;
+const aliveMax = 1000;
 const listedMax = 64;
 
 /** The replicas that have a listener for nodes of other machines, as their rows say; each renews its own. */
@@ -21,7 +22,10 @@ export class Replicas {
 
   /** Where nodes find the API, this replica or another one; as of the last time this one renewed its row. */
   get addresses(): string[] {
-    return this.#alive.map((row) => row.address).filter(isReachable);
+    return this.#alive
+      .map((row) => row.address)
+      .filter(isReachable)
+      .slice(0, listedMax);
   }
 
   /** Writes the own row and looks at those of the others. */
@@ -39,12 +43,17 @@ export class Replicas {
         .where('heardMs', '<', heardMs - keptMs)
         .execute();
     });
-    this.#alive = await this.#database.read
+    this.#alive = await this.alive(this.#database.read);
+  }
+
+  /** Those whose rows were renewed of late. */
+  alive(db: Reader): Promise<ReplicaRow[]> {
+    return db
       .selectFrom('replicas')
       .selectAll()
-      .where('heardMs', '>', heardMs - staleMs)
+      .where('heardMs', '>', this.#clock.nowMs() - staleMs)
       .orderBy('id')
-      .limit(listedMax)
+      .limit(aliveMax)
       .execute();
   }
 
