@@ -7,6 +7,7 @@ import { runLoops } from './background/loops.ts';
 import { ensureFirstKey, ensureWorkspace } from './bootstrap.ts';
 import type { ApiConfig } from './config.ts';
 import { openDatabase } from './db/open.ts';
+import { Demand } from './pool/demand.ts';
 import { Authenticator } from './keys/auth.ts';
 import { type NodeListeners, listenNodes } from './nodes/listeners.ts';
 import { readSealKeys } from './nodes/sealKey.ts';
@@ -39,6 +40,7 @@ export async function openServices(
     reclaimAfterSeconds,
     sourceUrl,
     authority: await authorityFor(config, { database, clock: at.clock }),
+    demand: new Demand(at.clock),
     replicas: new Replicas(database, at.clock),
     nodeAddress: nodeAddressOf(config),
     ending: at.ending ?? new AbortController().signal,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
-import { nodeSilentMs } from '../desktops/view.ts';
+import { type NodeSeen, nodeSilentMs } from '../desktops/view.ts';
 import type { PlacementNode } from './placement.ts';
 import { helloOf, listNodeRows } from './store.ts';
 
@@ -12,7 +12,11 @@ export interface Likeness {
 }
 
 /** All nodes that were heard once, as placement wants to know them. */
-export async function placementNodes(db: Reader, nowMs: number, likeness?: Likeness): Promise<PlacementNode[]> {
+export async function placementNodes(
+  db: Reader,
+  nowMs: number,
+  likeness?: Likeness,
+): Promise<(PlacementNode & NodeSeen)[]> {
   const rows = await listNodeRows(db);
   const alike = likeness === undefined ? undefined : await countAlike(db, likeness);
   return rows.flatMap((row) => {
