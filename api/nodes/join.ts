@@ -120,6 +120,12 @@ export async function renewCertificate(
 ): Promise<Static<typeof Renewed>> {
   const { peer, requestPem } = from;
   if (peer.kind !== 'node') throw new Fault('node_refused', 'Hostd of this machine needs no certificate.');
+  // Besides the one it shows a node has at most one that it may use next, however often it asks.
+  await write.db
+    .deleteFrom('nodeCertificates')
+    .where('nodeId', '=', peer.nodeId)
+    .where('serial', '<>', peer.serial)
+    .execute();
   const signed = await certify(services, write, { nodeId: peer.nodeId, requestPem });
   return { certificate: signed.certificatePem, expiresAtMs: signed.expiresMs };
 }

@@ -4,6 +4,9 @@ import { type NodeSeen, nodeSilentMs } from '../desktops/view.ts';
 import type { PlacementNode } from './placement.ts';
 import { helloOf, listNodeRows } from './store.ts';
 
+/** What was built later than that by the clock of its node would be the newest until then: it counts as the oldest. */
+const clockSkewMs = 3_600_000;
+
 /** A label whose other desktops count as alike. */
 export interface Likeness {
   workspaceId: string;
@@ -28,7 +31,10 @@ export async function placementNodes(
       heard: nowMs - row.heardMs < nodeSilentMs,
       cordoned: row.cordoned === 1,
       network,
-      templates,
+      templates: templates.map((each) => ({
+        ...each,
+        builtAtMs: each.builtAtMs > nowMs + clockSkewMs ? 0 : each.builtAtMs,
+      })),
       labels: JSON.parse(row.labelsJson) as Record<string, string>,
       alike: alike?.get(row.id) ?? 0,
     };
