@@ -144,7 +144,7 @@ export class Hostd {
   private async hello(epoch: number | undefined): Promise<NodeWelcome> {
     const { driver, clock } = this.parts;
     const limit = { clock, limitMs: callLimitMs, code: 'hypervisor_failed', doing: 'ask the hypervisor what it is' };
-    const facts = await within(driver.facts(), limit);
+    const { diskHeldMiB, ...facts } = await within(driver.facts(), limit);
     this.warmSizes = new Map(facts.templates.map((template) => [template.id, template.warmSizes]));
     const hello: NodeHello = {
       nodeName: this.parts.nodeName,
@@ -153,6 +153,7 @@ export class Hostd {
       guestAddress: this.parts.guestAddress,
       driver: driver.capabilities.name,
       ...facts,
+      diskHeldMiB: this.sumHeld(diskHeldMiB, epoch),
       acceleratorReason: facts.acceleratorReason.slice(0, 500),
       networkReason: facts.networkReason.slice(0, 500),
       ...(epoch === undefined ? {} : { epoch }),
@@ -161,6 +162,13 @@ export class Hostd {
     const welcome = await inTime(patience, callLimitMs, (signal) => this.parts.desk.hello(hello, signal));
     checkProtocol(welcome.protocol);
     return welcome;
+  }
+
+  /** A machine that nobody ordered holds its disk from others; before orders were read nobody knows which those are. */
+  private sumHeld(held: Readonly<Record<string, number>>, epoch: number | undefined): number {
+    const ordered = new Set([...this.caretakers.values()].map((one) => one.vmRef));
+    const counted = Object.entries(held).filter(([vmRef]) => epoch === undefined || ordered.has(vmRef));
+    return counted.reduce((sum, [, heldMiB]) => sum + heldMiB, 0);
   }
 
   private async renew(): Promise<void> {

@@ -967,6 +967,8 @@ export interface components {
             certificate: string;
             /** @description When the certificate ends; renew it before two thirds of its life. */
             expiresAtMs: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
         };
         /** @description Either `key` or `keys`. */
         KeyBody: {
@@ -1017,10 +1019,18 @@ export interface components {
             vcpus: number;
             memoryMiB: number;
             diskFreeMiB: number;
+            /** @description What the disks of ordered machines hold by now. With `diskFreeMiB` it is all that there is for them. */
+            diskHeldMiB?: number;
             /** @enum {string} */
             network: "isolated" | "none";
             networkReason: string;
             templates: components["schemas"]["NodeTemplate"][];
+            /** @description By which certificates this node knows the API, each as its SHA-256. Absent: it cannot learn others. */
+            authority?: {
+                /** @description As the API said; 0: it has not said it yet. */
+                generation: number;
+                fingerprints: string[];
+            };
         };
         NodeTemplate: {
             id: string;
@@ -1037,6 +1047,15 @@ export interface components {
             reclaimAfterSeconds: number;
             /** @description The version that is spoken from now on. Absent: 1. */
             protocol?: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
+            /** @description Said when the node trusts others: from now on it knows the API by exactly these certificates (PEM), unless it was told of a greater generation. */
+            authority?: {
+                generation: number;
+                certificates: string[];
+            };
+            /** @description The certificate of this node is of an authority that will be dropped: renew it now. */
+            renewCertificate?: boolean;
         };
         Observation: {
             /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
@@ -1345,6 +1364,7 @@ export interface operations {
                  *       "vcpus": 8,
                  *       "memoryMiB": 32768,
                  *       "diskFreeMiB": 400000,
+                 *       "diskHeldMiB": 100000,
                  *       "network": "isolated",
                  *       "networkReason": "Network namespaces and nft work.",
                  *       "templates": [
@@ -1376,7 +1396,10 @@ export interface operations {
                      *       "nodeId": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *       "epoch": 3,
                      *       "reclaimAfterSeconds": 600,
-                     *       "protocol": 1
+                     *       "protocol": 1,
+                     *       "apiAddresses": [
+                     *         "https://api.example.org:7443"
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["NodeWelcome"];

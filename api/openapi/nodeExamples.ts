@@ -21,13 +21,20 @@ export const nodeExamples: Record<string, Example> = {
       vcpus: 8,
       memoryMiB: 32_768,
       diskFreeMiB: 400_000,
+      diskHeldMiB: 100_000,
       network: 'isolated',
       networkReason: 'Network namespaces and nft work.',
       templates: [
         { id: templateId, name: 'xfce-bookworm', warmSizes: ['1x1024'], diskMiB: 1700, builtAtMs: 1_795_000_000_000 },
       ],
     },
-    response: { nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4', epoch: 3, reclaimAfterSeconds: 600, protocol: 1 },
+    response: {
+      nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4',
+      epoch: 3,
+      reclaimAfterSeconds: 600,
+      protocol: 1,
+      apiAddresses: ['https://api.example.org:7443'],
+    },
   },
   getTrustAnchor: { response: { authority: pemExample } },
   join: {

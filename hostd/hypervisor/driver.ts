@@ -72,6 +72,8 @@ export interface NodeFacts {
   vcpus: number;
   memoryMiB: number;
   diskFreeMiB: number;
+  /** What the VMs in our range hold of the disk by now, each by its name; what it might still grow by does not count. */
+  diskHeldMiB: Readonly<Record<string, number>>;
   /** `isolated`: each guest has its own network namespace with internet; `none`: guests have no network, and why. */
   network: 'isolated' | 'none';
   networkReason: string;

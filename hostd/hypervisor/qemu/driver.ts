@@ -10,6 +10,7 @@ import { removeAbandoned } from './abandoned.ts';
 import { Channels } from './channels.ts';
 import { cloneVm, removeVm } from './clone.ts';
 import { Controls } from './control.ts';
+import { diskHeldMiB } from './diskHeld.ts';
 import { controlTarget, diskFreeMiB, processesOfBlock, requireVm, type Engine, type VmFolder } from './engine.ts';
 import { isVmRef, readBoot, readMarker, vmPaths, vmRefsIn } from './files.ts';
 import { probeHost, type HypervisorHost } from './host.ts';
@@ -125,6 +126,7 @@ class QemuDriverOfHome implements QemuDriver {
       vcpus: cpus().length,
       memoryMiB: Math.floor(totalmem() / 2 ** 20),
       diskFreeMiB: await diskFreeMiB(this.#engine),
+      diskHeldMiB: await diskHeldMiB(this.#engine.home),
       network: network.isolated ? 'isolated' : 'none',
       networkReason: network.reason,
       templates: await shelf.list(),
