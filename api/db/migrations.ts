@@ -251,4 +251,11 @@ const fleet: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet];
+const replacedCertificates: Migration = {
+  name: '0004-replaced-certificates',
+  async up(db) {
+    await db.schema.alterTable('nodeCertificates').addColumn('replacedMs', int).execute();
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool, fleet, replacedCertificates];

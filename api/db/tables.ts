@@ -116,7 +116,10 @@ export interface NodeCertificateRow {
   nodeId: string;
   createdMs: number;
   expiresMs: number;
+  /** A person took it out, or the node joined anew: calls that run end, too. */
   revokedMs: number | null;
+  /** A newer one of the same node was used: no call begins with it, and those that run come to their end. */
+  replacedMs: number | null;
 }
 
 /** Which replica a node without an address of its own has called. */

@@ -78,11 +78,11 @@ async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string
   const own = db.selectFrom('nodeCertificates').select('createdMs').where('serial', '=', peer.serial);
   await db
     .updateTable('nodeCertificates')
-    .set({ revokedMs: nowMs })
+    .set({ replacedMs: nowMs })
     .where('nodeId', '=', peer.nodeId)
     .where('serial', '<>', peer.serial)
     .where('createdMs', '<=', own)
-    .where('revokedMs', 'is', null)
+    .where('replacedMs', 'is', null)
     .execute();
 }
 

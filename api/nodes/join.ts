@@ -132,7 +132,7 @@ async function certify(
   const createdMs = services.clock.nowMs();
   await db
     .insertInto('nodeCertificates')
-    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null })
+    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null, replacedMs: null })
     .execute();
   return signed;
 }

@@ -6,6 +6,7 @@ import type { KeyAndCertificate } from '../nodes/certificates.ts';
 import { admitted, isAdmitted } from '../nodes/admission.ts';
 import type { Services } from '../services.ts';
 import { dialerOf, serveRelay } from './dial.ts';
+import { OpenCalls } from './openCalls.ts';
 import { forgetTunnels, writeTunnels } from './tunnelRows.ts';
 import { Tunnels } from './tunnels.ts';
 import { RemoteWays, type Ways, localWays } from './ways.ts';
@@ -22,6 +23,8 @@ export interface Reach {
 }
 
 const tellEveryMs = 10_000;
+/** A node that is taken out is cut off from what runs within twice that. */
+const cutEveryMs = 1_000;
 
 /** @returns undefined where every node is on this machine */
 export async function openReach(services: Services, home: string): Promise<Reach | undefined> {
@@ -30,7 +33,8 @@ export async function openReach(services: Services, home: string): Promise<Reach
   const replicaId = newId('rep', clock.nowMs());
   const tunnels = new Tunnels(clock);
   let replica = await authority.newReplica();
-  const dialer = dialerOf({ services, tunnels, replicaId, replica: () => replica });
+  const calls = new OpenCalls(services);
+  const dialer = dialerOf({ services, tunnels, calls, replicaId, replica: () => replica });
   const ways = new RemoteWays({ home, dialer, log });
   const ending = new AbortController();
   const tell = (nodeIds: readonly string[]) => {
@@ -48,6 +52,11 @@ export async function openReach(services: Services, home: string): Promise<Reach
       if (!(await isAdmitted(services, nodeId, serial))) tunnels.dropSerial(serial);
     await tell(tunnels.nodeIds());
   });
+  const cutLoop = { ...loop, name: 'openCalls', intervalMs: cutEveryMs, backoffMaxMs: cutEveryMs };
+  const cutting = runLoop(cutLoop, async () => {
+    const cut = await calls.cutEnded();
+    if (cut > 0) log.warn('calls cut', { calls: cut });
+  });
   return {
     ways,
     onTunnel(nodeId, socket, serial) {
@@ -62,7 +71,7 @@ export async function openReach(services: Services, home: string): Promise<Reach
           socket.destroy();
         });
     },
-    onRelay: (socket) => void serveRelay(services, tunnels, socket),
+    onRelay: (socket) => void serveRelay(calls, tunnels, socket),
     replica: () => replica,
     async renew() {
       replica = await authority.newReplica();
@@ -71,7 +80,7 @@ export async function openReach(services: Services, home: string): Promise<Reach
     async close() {
       ending.abort();
       tunnels.close();
-      await telling;
+      await Promise.all([telling, cutting]);
       await ways.close();
       await forgetTunnels(database, replicaId).catch(() => {});
     },
