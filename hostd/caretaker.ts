@@ -46,6 +46,7 @@ export class Caretaker {
   private seen: Seen | undefined;
   private guest: GuestFacts = freshGuest(0);
   private cloneSeen = false;
+  private removed = false;
   private startedBoot = 0;
   private confirmedAtMs: Facts['confirmedAtMs'];
   private justConfirmed = false;
@@ -189,6 +190,7 @@ export class Caretaker {
       nowMs: this.parts.clock.monotonicMs(),
       wallMs: this.parts.clock.nowMs(),
       cloneSeen: this.cloneSeen || this.order.cloneSeen,
+      removed: this.removed,
       confirmedAtMs: this.confirmedAtMs,
       guest: this.guest,
       stop: this.stop,
@@ -276,7 +278,10 @@ export class Caretaker {
           this.cut = true;
         });
       case 'delete':
-        return this.inSlot(() => act(this.parts, order, effect));
+        return this.inSlot(async () => {
+          await act(this.parts, order, effect);
+          this.removed = true;
+        });
     }
   }
 

@@ -15,7 +15,14 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
     atMs: facts.wallMs,
   };
   if (seen.kind === 'absent' || seen.vm.owner !== order.assignmentId || !seen.vm.complete) {
-    return { ...base, presence: presenceToTell(seen, step), power: 'off', boot: 0, ready: false, startMode: null };
+    return {
+      ...base,
+      presence: presenceToTell(order, { seen, step, facts }),
+      power: 'off',
+      boot: 0,
+      ready: false,
+      startMode: null,
+    };
   }
   const vm = seen.vm;
   const power = powerToTell(order, seen, facts);
@@ -32,8 +39,12 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
   };
 }
 
-/** `absent` is final for a deleted desktop, so it is said only of a name that nothing holds. */
-function presenceToTell(seen: Seen, step: Step): 'absent' | 'cloning' {
+/** `absent` is final for a deleted desktop, so it is said only of a name that nothing holds, and after a delete. */
+function presenceToTell(
+  order: Assignment,
+  { seen, step, facts }: { seen: Seen; step: Step; facts: Facts },
+): 'absent' | 'cloning' {
+  if (order.desired === 'deleted' && !facts.removed) return 'cloning';
   return seen.kind === 'vm' || step.kind === 'confirm' || step.kind === 'clone' ? 'cloning' : 'absent';
 }
 

@@ -15,6 +15,8 @@ export interface Facts {
   wallMs: number;
   /** A complete clone was seen by this process, or reported by an earlier one. */
   cloneSeen: boolean;
+  /** A delete of this VM succeeded in this process: what is not seen since is gone, not hidden. */
+  removed: boolean;
   /** When the API last accepted the announcement of a clone for this very order. */
   confirmedAtMs?: number;
   /** What the guest has shown since `boot`. */
@@ -100,7 +102,8 @@ function isStray(order: Assignment, vm: VmSeen): boolean {
 }
 
 function stepWhenAbsent(order: Assignment, facts: Facts): Step {
-  if (order.desired === 'deleted') return { kind: 'done' };
+  // A clone that an earlier process ordered may still run, where the hypervisor does not show it yet.
+  if (order.desired === 'deleted') return facts.removed ? { kind: 'done' } : { kind: 'delete' };
   if (facts.cloneSeen) return { kind: 'rest', fault: vmMissing('is gone') };
   return cloneStep(facts);
 }
