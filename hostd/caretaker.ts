@@ -4,8 +4,8 @@ import type { Log } from '@lebureau/kit/log';
 import { backoffMs } from '@lebureau/kit/loop';
 import { act, probe, type ActParts } from './act.ts';
 import { settled, within, type Slots } from './limit.ts';
-import { observationOf, observedFault, saysTheSame } from './observe.ts';
-import type { Assignment, Observation } from './orders.ts';
+import { observationOf, observedFault, saysTheSame, unseenObservation } from './observe.ts';
+import type { Assignment, Observation, ObservedFault } from './orders.ts';
 import { isEffect, nextStep, type Effect, type Facts, type GuestFacts, type Seen, type Step } from './reconcile.ts';
 
 export interface CaretakerParts extends ActParts {
@@ -155,8 +155,15 @@ export class Caretaker {
         failures: this.lookFailures,
         error: describeError(error),
       });
+      this.tellUnseen(observedFault(error, 'look at the virtual machine'));
       return undefined;
     }
+  }
+
+  /** Who waits for a desktop that was never seen is told why, where waiting does not help. Of others nothing new is known. */
+  private tellUnseen(fault: ObservedFault): void {
+    if (this.seen !== undefined || this.order.cloneSeen || fault.class !== 'operator') return;
+    this.tellOnce(unseenObservation(this.order, fault, this.parts.clock.nowMs()));
   }
 
   private note(seen: Seen): void {
@@ -210,7 +217,10 @@ export class Caretaker {
 
   private tell(): void {
     if (this.seen === undefined) return;
-    const observation = observationOf(this.order, this.seen, this.facts());
+    this.tellOnce(observationOf(this.order, this.seen, this.facts()));
+  }
+
+  private tellOnce(observation: Observation): void {
     if (saysTheSame(this.last, observation)) return;
     this.last = observation;
     this.parts.tell(observation);

@@ -89,6 +89,23 @@ function faultToTell(facts: Facts, step: Step): ObservedFault | null {
   return facts.trouble === undefined || facts.trouble.kind === 'confirm' ? null : facts.trouble.fault;
 }
 
+/** Nothing was ever seen of it, and only a person can change that. */
+export function unseenObservation(order: Assignment, fault: ObservedFault, atMs: number): Observation {
+  return {
+    assignmentId: order.assignmentId,
+    generation: order.generation,
+    presence: 'cloning',
+    power: 'off',
+    boot: 0,
+    ready: false,
+    agentReady: false,
+    startMode: null,
+    ipAddress: null,
+    fault,
+    atMs,
+  };
+}
+
 /** True when the API would learn nothing from `next`. */
 export function saysTheSame(last: Observation | undefined, next: Observation): boolean {
   return last !== undefined && JSON.stringify({ ...last, atMs: 0 }) === JSON.stringify({ ...next, atMs: 0 });

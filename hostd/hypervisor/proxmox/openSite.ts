@@ -9,6 +9,7 @@ import { VmLists } from './lists.ts';
 import { VmRecords } from './records.ts';
 import type { ProxmoxSettings } from './settings.ts';
 import type { GuestKeys, Site } from './site.ts';
+import { PveToken } from './token.ts';
 import { openTransport, type PveSend } from './transport.ts';
 
 export interface SiteOptions {
@@ -27,10 +28,12 @@ const unlockMaxMs = 20_000;
 /** Sends nothing yet. @throws Error when the settings contradict each other. */
 export function openSite({ settings, clock, log, keysOf, ...given }: SiteOptions): Site {
   checkAddressing(settings.vmids, settings.guestNetwork);
-  const { send = openTransport(settings.endpoint, settings.token, clock), unlock = unlocker(settings) } = given;
+  const token = new PveToken(settings);
+  const { send = openTransport(settings.endpoint, token, clock), unlock = unlocker(settings) } = given;
   const client = pveClient(send, () => clock.nowMs());
   return {
     client,
+    token,
     settings,
     clock,
     log,

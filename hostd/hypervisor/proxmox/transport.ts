@@ -1,6 +1,7 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { connectPve, type PveEndpoint } from './connect.ts';
 import { readAnswer, type PveAnswer } from './httpAnswer.ts';
+import type { PveToken } from './token.ts';
 
 export interface PveRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -16,13 +17,15 @@ export type PveSend = (request: PveRequest) => Promise<PveAnswer>;
 
 const answerMaxBytes = 64 * 2 ** 20;
 
+const refused = 401;
+
 /**
  * One connection for each request. A kept one may break between two requests, and then nobody knows whether a POST was
- * taken; nothing here is ever sent twice.
+ * taken. Nothing is sent twice but what was refused for its token, which nobody carried out, with another token.
  */
-export function openTransport(endpoint: PveEndpoint, token: string, clock: Clock): PveSend {
+export function openTransport(endpoint: PveEndpoint, token: PveToken, clock: Clock): PveSend {
   const { host } = new URL(endpoint.url);
-  return async (request) => {
+  const send = async (request: PveRequest, shown: string) => {
     const over = new AbortController();
     const late = clock.sleep(request.limitMs, over.signal).then(() => {
       if (over.signal.aborted) return new Promise<never>(() => {});
@@ -30,10 +33,15 @@ export function openTransport(endpoint: PveEndpoint, token: string, clock: Clock
       throw new Error(`no answer within ${request.limitMs / 1000} s`);
     });
     try {
-      return await Promise.race([exchange(endpoint, headOf(request, host, token), over.signal), late]);
+      return await Promise.race([exchange(endpoint, headOf(request, host, shown), over.signal), late]);
     } finally {
       over.abort();
     }
+  };
+  return async (request) => {
+    const shown = token.text;
+    const answer = await send(request, shown);
+    return answer.status === refused && token.refused(shown) ? send(request, token.text) : answer;
   };
 }
 
