@@ -9,12 +9,12 @@ export interface Tally {
 /** The crash matrix on one ground: a plan is played once without a mishap, then with one at every point of that. */
 export interface Campaign {
   /** One thing at each point. */
-  single(plan: Plan, kinds: readonly Mishap[]): Promise<Tally>;
+  single: (plan: Plan, kinds: readonly Mishap[]) => Promise<Tally>;
   /**
    * Something at one point, and another thing at a later one. With one kind of `second` every pair of points is played;
    * with several, which take turns, every other pair.
    */
-  double(plan: Plan, first: readonly Mishap[], second: readonly Mishap[]): Promise<Tally>;
+  double: (plan: Plan, first: readonly Mishap[], second: readonly Mishap[]) => Promise<Tally>;
 }
 
 const failuresMax = 20;

@@ -53,10 +53,10 @@ describe.skipIf(findReference() === undefined)('the crash matrix on Proxmox VE (
   });
 
   test.each([
-    ['a clone without its marker', 'markerAfterClone', 'never: ', 16],
-    ['an id that does not follow from the name', 'anyId', 'two VMs for one assignment', 1],
-    ['an API that forgets that a clone was seen', 'forgetsClones', 'cloned over a lost disk', 5],
-  ] as const)('the matrix catches %s', async (_, flaw, complaint, every) => {
+    { what: 'a clone without its marker', flaw: 'markerAfterClone', complaint: 'never: ', every: 16 },
+    { what: 'an id that does not follow from the name', flaw: 'anyId', complaint: 'two VMs for one', every: 1 },
+    { what: 'an API that forgets clones', flaw: 'forgetsClones', complaint: 'cloned over a lost disk', every: 5 },
+  ])('the matrix catches $what', async ({ flaw, complaint, every }) => {
     const plan: Plan = { ...short, losesDisk: flaw === 'forgetsClones', flaw };
     const tally = await campaign(pveGround('9.2'), every).single(plan, ['crash']);
     expect(tally.failures.join('\n')).toContain(complaint);

@@ -9,7 +9,10 @@ const absent = undefined as string | undefined;
 /** Variables of the Proxmox VE driver, in the schema of hostd's configuration. */
 export const proxmoxVariables = {
   LEBUREAU_PVE_URL: variable('https://host:8006 of Proxmox VE’s API', parseUrl, absent),
-  LEBUREAU_PVE_TOKEN: { ...variable('API token USER@REALM!NAME=UUID', PveToken.parse, absent), file: true },
+  LEBUREAU_PVE_TOKEN: {
+    ...variable('API token USER@REALM!NAME=UUID', (value) => PveToken.parse(value), absent),
+    file: true,
+  },
   LEBUREAU_PVE_CA: variable('file with the authority of its certificate', text, absent),
   LEBUREAU_PVE_FINGERPRINT: variable('SHA-256 fingerprint of its certificate', parseFingerprint, absent),
   LEBUREAU_PVE_NODE: variable('name of the Proxmox VE node', text, absent),
