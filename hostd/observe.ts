@@ -26,7 +26,8 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
   }
   const vm = seen.vm;
   const power = powerToTell(order, seen, facts);
-  const ready = power === 'running' && facts.guest.commandAnswered && facts.guest.frameTaken;
+  const { commandAnswered, frameTaken, silent } = facts.guest;
+  const ready = power === 'running' && commandAnswered && frameTaken && !silent;
   return {
     ...base,
     presence: 'present',

@@ -21,7 +21,15 @@ const order: Assignment = {
   gracefulStopSeconds: 30,
   config: '{}',
 };
-const met = { boot: 2, identified: true, commandAnswered: true, frameTaken: true, runningSinceMs: 0, doubted: false };
+const met = {
+  boot: 2,
+  identified: true,
+  commandAnswered: true,
+  frameTaken: true,
+  runningSinceMs: 0,
+  doubted: false,
+  silent: false,
+};
 const facts: Facts = {
   nowMs: 1_000_000,
   wallMs: 0,
@@ -158,7 +166,7 @@ test.each<[string, Assignment, Seen, Facts, object]>([
     'a doubted guest is asked who it is',
     order,
     vm(),
-    { ...facts, guest: { ...met, doubted: true } },
+    { ...facts, guest: { ...met, doubted: true, silent: false } },
     { kind: 'probe', lacks: ['identity'] },
   ],
   ['ready', order, vm(), facts, { kind: 'done' }],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@lebureau/kit/clock';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { PoolSettings } from '../../api/pool/plan.ts';
 import { newToken } from '../../api/testing/joiner.ts';
 import { type TestPostgres, startTestPostgres } from '../../api/testing/postgres.ts';
 import { type TestApi, startTestApi } from '../../api/testing/testApi.ts';
@@ -52,14 +53,14 @@ describe.skipIf(findReference() === undefined)('faults of Proxmox VE (need share
     node: number;
   }
   /** @param skews clocks that are wrong by so many milliseconds; then hostd joins over TLS */
-  async function open(skews?: Skews): Promise<void> {
+  async function open(skews?: Skews, pool?: PoolSettings): Promise<void> {
     world = await openDriverWorld({ version: '9.2', bootMs: 0 });
     world.double.state.nodes.pve1!.clockSkewMs = skews?.node ?? 0;
     writeFileSync(tokenFile, world.settings.token);
     const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + (skews?.api ?? 0) };
     const tls = { hostname: '127.0.0.1', port: 0 };
     const databaseUrl = await postgres.newDatabase();
-    api = await startTestApi({ clock, config: { databaseUrl, ...(skews && { nodeListen: { tls } }) } });
+    api = await startTestApi({ clock, config: { databaseUrl, pool, ...(skews && { nodeListen: { tls } }) } });
     node = new ProxmoxNode({
       apiAddress: skews ? `https://127.0.0.1:${api.api.nodeTlsPort}` : `unix:${api.config.nodeListen.socket}`,
       token: skews && (await newToken(api)),
@@ -184,6 +185,36 @@ describe.skipIf(findReference() === undefined)('faults of Proxmox VE (need share
     await until(next.id, ready);
     await post(id, 'restart');
     await until(id, ready);
+  });
+
+  /** The name of the machine that waits and can be had. */
+  const waits = async () => {
+    const { read } = api.api.services.database;
+    const rows = await read.selectFrom('assignments').select('vmRef').where('poolKey', 'is not', null).execute();
+    const ready = await read.selectFrom('assignments').select('vmRef').where('ready', '=', 1).execute();
+    return rows.find(({ vmRef }) => ready.some((row) => row.vmRef === vmRef))?.vmRef;
+  };
+
+  test('a machine that waits and hangs is replaced, and one that hangs when it is claimed is started anew', async () => {
+    await open(undefined, { membersMax: 1, memoryPercent: 100 });
+    const { id } = await create();
+    await until(id, ready);
+    await expect.poll(waits, { timeout: 20_000 }).toBeDefined();
+    const first = (await waits())!;
+    node.hanging.add(first);
+    await expect.poll(async () => [undefined, first].includes(await waits()), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => world.vms().map((vm) => vm.config.name)).not.toContain(first);
+
+    const second = (await waits())!;
+    const vm = world.vms().find((each) => each.config.name === second)!;
+    const { pid } = vm.run!;
+    node.hanging.add(second);
+    const claimed = await create();
+    await until(claimed.id, { status: 'booting', ready: false });
+    await expect.poll(() => vm.run?.pid ?? pid, { timeout: 20_000 }).not.toBe(pid);
+    node.hanging.delete(second);
+    await until(claimed.id, ready);
+    expect(world.vms()).toContain(vm);
   });
 
   const min = 60_000;

@@ -27,6 +27,8 @@ export class ProxmoxNode {
   readonly name: string;
   readonly #options: ProxmoxNodeOptions;
   readonly #home = mkdtempSync(join(tmpdir(), 'lb-pve-node-'));
+  /** VMs whose guests hang. */
+  hanging: Set<string> = new Set();
   #driver: ProxmoxDriver | undefined;
   #stop = new AbortController();
   #ended: Promise<unknown> = Promise.resolve();
@@ -49,11 +51,13 @@ export class ProxmoxNode {
     const link = openApiLink({ ...config, apiAddress: ofThisMachine }, { clock, log: silentLog });
     const driver = openProxmoxDriver({ settings, clock, log: silentLog, keysOf });
     this.#driver = driver;
+    const guests = new ToldGuests(driver);
+    this.hanging = guests.hanging;
     this.#stop = new AbortController();
     const hostd = new Hostd({
       desk: link.desk,
       driver,
-      guests: new ToldGuests(driver),
+      guests,
       clock,
       log: silentLog,
       identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot, version: order.identityVersion }),

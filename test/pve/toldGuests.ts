@@ -6,6 +6,8 @@ import { Fault } from '@lebureau/kit/fault';
 
 /** A guest answers as soon as its VM runs, and knows what it was told until that ends. */
 export class ToldGuests implements GuestDoor {
+  /** VMs whose guests hang. */
+  readonly hanging = new Set<string>();
   private readonly known = new Map<string, string>();
 
   constructor(private readonly driver: Driver) {}
@@ -30,7 +32,8 @@ export class ToldGuests implements GuestDoor {
 
   private async boot(order: Assignment): Promise<number> {
     const vm = await this.driver.look(order.vmRef);
-    if (vm?.power !== 'running') throw new Fault('guest_unreachable', 'It is off.');
+    if (vm?.power !== 'running' || this.hanging.has(order.vmRef))
+      throw new Fault('guest_unreachable', 'It does not answer.');
     return vm.boot;
   }
 }
