@@ -198,6 +198,20 @@ test('a machine that hangs when it is claimed is started anew: nobody has used i
   caretaker.end();
 });
 
+test('one that its user starts anew meanwhile is not cut once more', async () => {
+  const { vm, begin, pass, count, told } = tended(member);
+  const caretaker = begin();
+  await pass(10_000);
+  vm.wedged = true;
+  caretaker.give(claimed);
+  await pass(10_000);
+  caretaker.give({ ...claimed, desiredBoot: 2, generation: 3 });
+  await pass(3_600_000);
+  expect(count('kill:before')).toBe(1);
+  expect(told.at(-1)).toMatchObject({ boot: 2, ready: false, fault: { code: 'boot_timeout' } });
+  caretaker.end();
+});
+
 test('a guest that somebody may have used is never cut because it hangs', async () => {
   for (const hasAnswered of [true, false]) {
     const { vm, begin, pass, count } = tended(hasAnswered ? member : claimed);
