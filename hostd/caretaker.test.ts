@@ -206,9 +206,9 @@ test('one that its user starts anew meanwhile is not cut once more', async () =>
   caretaker.give(claimed);
   await pass(10_000);
   caretaker.give({ ...claimed, desiredBoot: 2, generation: 3 });
-  await pass(3_600_000);
+  await pass(300_000);
   expect(count('kill:before')).toBe(1);
-  expect(told.at(-1)).toMatchObject({ boot: 2, ready: false, fault: { code: 'boot_timeout' } });
+  expect(told.at(-1)).toMatchObject({ boot: 2, power: 'booting', ready: false });
   caretaker.end();
 });
 
