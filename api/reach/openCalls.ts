@@ -30,9 +30,22 @@ export class OpenCalls {
     this.#services = services;
   }
 
-  /** Whether a call may begin on this connection. From then on it is cut when the node is taken out. */
+  /**
+   * Whether a call may begin on this connection, which is closed otherwise. From then on it is cut when the node is taken out.
+   * @throws when the database cannot be asked
+   */
   async begin(certificate: NodeCertificate, socket: Duplex): Promise<boolean> {
-    const { nodeId, serial } = certificate;
+    try {
+      if (await this.#admit(certificate, socket)) return true;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    socket.destroy();
+    return false;
+  }
+
+  async #admit({ nodeId, serial }: NodeCertificate, socket: Duplex): Promise<boolean> {
     if (this.#open.size >= callsMax) return false;
     const node = await this.#services.database.read
       .selectFrom('nodes')

@@ -82,10 +82,7 @@ export class Tunnels {
       this.#remove(nodeId, one);
       const { socket } = one;
       socket.off('data', one.hear);
-      if (!(await calls.begin({ nodeId, serial: one.serial }, socket))) {
-        socket.destroy();
-        continue;
-      }
+      if (!(await calls.begin({ nodeId, serial: one.serial }, socket))) continue;
       try {
         await askToGo(socket);
         return socket;
