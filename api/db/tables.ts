@@ -116,9 +116,9 @@ export interface NodeCertificateRow {
   nodeId: string;
   createdMs: number;
   expiresMs: number;
-  /** A person took it out, or the node joined anew: calls that run end, too. */
+  /** No call begins with it any more, and those that run are cut. */
   revokedMs: number | null;
-  /** A newer one of the same node was used: no call begins with it, and those that run come to their end. */
+  /** It was revoked because a newer one of the same node was used: the calls that run come to their end. */
   replacedMs: number | null;
 }
 

@@ -17,19 +17,13 @@ export async function admitted(db: Reader, peer: Peer | undefined, nowMs: number
   const row = await db
     .selectFrom('nodeCertificates')
     .innerJoin('nodes', 'nodes.id', 'nodeCertificates.nodeId')
-    .select([
-      'nodeCertificates.revokedMs',
-      'nodeCertificates.replacedMs',
-      'nodeCertificates.expiresMs',
-      'nodes.decommissionedMs',
-    ])
+    .select(['nodeCertificates.revokedMs', 'nodeCertificates.expiresMs', 'nodes.decommissionedMs'])
     .where('nodeCertificates.serial', '=', peer.serial)
     .where('nodeCertificates.nodeId', '=', peer.nodeId)
     .executeTakeFirst();
   if (row === undefined) throw refused('This certificate is of no node here.');
   if (row.decommissionedMs !== null) throw refused('This node was decommissioned; join anew.');
-  if (row.revokedMs !== null) throw refused('This certificate was revoked.');
-  if (row.replacedMs !== null) throw refused('This certificate was replaced by a newer one.');
+  if (row.revokedMs !== null) throw refused('This certificate was replaced by a newer one or revoked.');
   if (row.expiresMs <= nowMs) throw refused('This certificate has expired.');
   return peer;
 }

@@ -78,11 +78,11 @@ async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string
   const own = db.selectFrom('nodeCertificates').select('createdMs').where('serial', '=', peer.serial);
   await db
     .updateTable('nodeCertificates')
-    .set({ replacedMs: nowMs })
+    .set({ revokedMs: nowMs, replacedMs: nowMs })
     .where('nodeId', '=', peer.nodeId)
     .where('serial', '<>', peer.serial)
     .where('createdMs', '<=', own)
-    .where('replacedMs', 'is', null)
+    .where('revokedMs', 'is', null)
     .execute();
 }
 

@@ -66,6 +66,8 @@ export async function joinNode(
     .where('nodeId', '=', nodeId)
     .where('revokedMs', 'is', null)
     .execute();
+  // Whoever joins anew may have lost the former ones to somebody: calls that run with any of them end.
+  await write.db.updateTable('nodeCertificates').set({ replacedMs: null }).where('nodeId', '=', nodeId).execute();
   const signed = await certify(services, write, { nodeId, requestPem: request.certificateRequest });
   await record(write, services.clock, {
     type: 'node.joined',

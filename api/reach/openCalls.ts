@@ -80,6 +80,7 @@ export class OpenCalls {
         'nodeCertificates.serial',
         'nodeCertificates.nodeId',
         'nodeCertificates.revokedMs',
+        'nodeCertificates.replacedMs',
         'nodes.fencedMs',
         'nodes.decommissionedMs',
       ])
@@ -90,6 +91,7 @@ export class OpenCalls {
 
 interface Standing extends NodeCertificate {
   revokedMs: number | null;
+  replacedMs: number | null;
   fencedMs: number | null;
   decommissionedMs: number | null;
 }
@@ -97,6 +99,7 @@ interface Standing extends NodeCertificate {
 /** A certificate that a newer one replaced, or that expired, is good for the calls that began with it. */
 function mayGoOn(call: OpenCall, now: Standing | undefined): boolean {
   if (now === undefined || now.nodeId !== call.nodeId) return false;
-  if (now.revokedMs !== null || now.decommissionedMs !== null) return false;
+  const isRevoked = now.revokedMs !== null && now.replacedMs === null;
+  if (isRevoked || now.decommissionedMs !== null) return false;
   return now.fencedMs === null || now.fencedMs === call.fencedMs;
 }

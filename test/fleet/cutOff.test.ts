@@ -61,6 +61,17 @@ function closedBy(port: number): Promise<void> {
   });
 }
 
+/** As hostd renews its certificate, and uses the new one. */
+async function renew({ identity, node, guestAddress }: RemoteNode): Promise<void> {
+  const tls = { ca: identity.authority, cert: identity.certificate, key: identity.privateKey };
+  const { requestPem, keyPem } = await newRequest();
+  const answer = await askTls(api, '/node/v1/certificate', { tls, body: { certificateRequest: requestPem } });
+  const { certificate } = (await answer.json()) as { certificate: string };
+  const newer = { ...tls, cert: certificate, key: keyPem };
+  const body = helloBody(identity.nodeName, { guestAddress, epoch: node.epoch });
+  expect((await askTls(api, '/node/v1/hello', { tls: newer, body })).status).toBe(200);
+}
+
 const takeOuts: Record<string, (remote: RemoteNode) => Promise<unknown>> = {
   decommissioned: (remote) => act(remote, 'decommission', { force: true }),
   fenced: async (remote) => {
@@ -69,6 +80,10 @@ const takeOuts: Record<string, (remote: RemoteNode) => Promise<unknown>> = {
     await act(remote, 'fence');
   },
   'joined anew': async (remote) => joinOverTls(api, remote.identity.nodeName, await tokenFor(remote)),
+  'joined anew after a renewal': async (remote) => {
+    await renew(remote);
+    await joinOverTls(api, remote.identity.nodeName, await tokenFor(remote));
+  },
 };
 const tokenFor = (remote: RemoteNode) => newToken(api, { nodeId: remote.node.nodeId });
 
@@ -82,12 +97,13 @@ describe.concurrent.each(['address', 'tunnel'] as const)('a node that is reached
     await takeOuts[how]!(remote);
     const beganMs = performance.now();
     const { status } = await call.answer;
-    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    // One to two seconds, and more on a machine under load; a call may take ten minutes.
+    expect(performance.now() - beganMs).toBeLessThan(6_000);
     expect(status).toBe(504);
     const seen = remote.node.guest.seen.length;
     const next = await exec(remote);
     // Of the other two the desktop is known to be away, so nobody is called.
-    if (how === 'joined anew') expect(await next.json()).toMatchObject({ status: 503, code: 'node_unreachable' });
+    if (how.startsWith('joined')) expect(await next.json()).toMatchObject({ status: 503, code: 'node_unreachable' });
     else expect(next.status).toBe(409);
     expect(remote.node.guest.seen.length).toBe(seen);
     call.leave();
@@ -96,13 +112,7 @@ describe.concurrent.each(['address', 'tunnel'] as const)('a node that is reached
   test('a call that runs goes on when the node renews its certificate, and after an uncordon', async () => {
     const remote = await remoteBy(way);
     const call = await hangingCall(remote);
-    const tls = { ca: remote.identity.authority, cert: remote.identity.certificate, key: remote.identity.privateKey };
-    const { requestPem, keyPem } = await newRequest();
-    const answer = await askTls(api, '/node/v1/certificate', { tls, body: { certificateRequest: requestPem } });
-    const { certificate } = (await answer.json()) as { certificate: string };
-    const newer = { ...tls, cert: certificate, key: keyPem };
-    const body = helloBody(remote.identity.nodeName, { guestAddress: remote.guestAddress, epoch: remote.node.epoch });
-    expect((await askTls(api, '/node/v1/hello', { tls: newer, body })).status).toBe(200);
+    await renew(remote);
     await act(remote, 'uncordon');
     const seen = remote.node.guest.seen.length;
     expect((await exec(remote)).status, 'no connection is made with the certificate that was replaced').toBe(503);

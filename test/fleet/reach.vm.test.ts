@@ -162,6 +162,6 @@ describe('a node without an address', () => {
     await apis[1]!.expect('decommissionNode', 200, { method: 'POST', path, body: { force: true } });
     const beganMs = performance.now();
     expect((await answers).map(({ status }) => status)).toEqual([504, 504]);
-    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    expect(performance.now() - beganMs).toBeLessThan(6_000);
   });
 });
