@@ -99,7 +99,7 @@ export class Caretaker {
       this.guest.identified = false;
       this.guest.runningSinceMs = this.parts.clock.monotonicMs();
     }
-    if (this.order.desktopId === null && order.desktopId !== null) this.claimed();
+    if (this.order.desktopId === null && order.desktopId !== null) this.noteClaim();
     this.order = order;
     if (!changed) return;
     this.trouble = undefined;
@@ -108,7 +108,7 @@ export class Caretaker {
     this.wake();
   }
 
-  private claimed(): void {
+  private noteClaim(): void {
     this.claimedAtMs = this.parts.clock.monotonicMs();
     this.guest.silent = false;
     this.health.reset();
