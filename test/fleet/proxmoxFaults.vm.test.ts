@@ -8,9 +8,11 @@ import { newToken } from '../../api/testing/joiner.ts';
 import { type TestPostgres, startTestPostgres } from '../../api/testing/postgres.ts';
 import { type TestApi, startTestApi } from '../../api/testing/testApi.ts';
 import { findReference } from '../pve/api/reference.ts';
+import type { DoubleOptions } from '../pve/double.ts';
 import { openDriverWorld, type DriverWorld } from '../pve/driverWorld.ts';
 import { haltWhenFull } from '../pve/vm/room.ts';
 import type { VmState } from '../pve/world/state.ts';
+import { freePort } from '../freePort.ts';
 import { ProxmoxNode } from './proxmoxNode.ts';
 
 /** What a Proxmox VE node can do to a desktop while it lives, seen through the API on Postgres: told as what it is, and over when it is over. */
@@ -53,8 +55,8 @@ describe.skipIf(findReference() === undefined)('faults of Proxmox VE (need share
     node: number;
   }
   /** @param skews clocks that are wrong by so many milliseconds; then hostd joins over TLS */
-  async function open(skews?: Skews, pool?: PoolSettings): Promise<void> {
-    world = await openDriverWorld({ version: '9.2', bootMs: 0 });
+  async function open(skews?: Skews, pool?: PoolSettings, cluster: Partial<DoubleOptions> = {}): Promise<void> {
+    world = await openDriverWorld({ version: '9.2', bootMs: 0, ...cluster });
     world.double.state.nodes.pve1!.clockSkewMs = skews?.node ?? 0;
     writeFileSync(tokenFile, world.settings.token);
     const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + (skews?.api ?? 0) };
@@ -185,6 +187,24 @@ describe.skipIf(findReference() === undefined)('faults of Proxmox VE (need share
     await until(next.id, ready);
     await post(id, 'restart');
     await until(id, ready);
+  });
+
+  test('a node that loses power in the middle of a clone costs an id, and no desktop is there twice', async () => {
+    const cluster = { file: join(folder, 'cluster.json'), port: await freePort(), pace: 0.5 };
+    await open(undefined, undefined, cluster);
+    const { id } = await create();
+    await expect.poll(() => world.vms()[0]?.config.lock, { interval: 5 }).toBe('clone');
+    await world.double.kill();
+    world = await openDriverWorld({ version: '9.2', bootMs: 0, ...cluster, pace: 0.002 });
+    const [cut] = world.vms();
+    expect(cut!.config.lock, 'nobody takes it off').toBe('clone');
+    await until(id, ready);
+    const others = world.vms().filter((vm) => vm.vmid !== cut!.vmid);
+    expect(others).toHaveLength(1);
+    expect(cut!.run).toBeNull();
+    await api.ask('DELETE', `/v1/desktops/${id}`);
+    await until(id, { status: 'destroyed' });
+    expect(world.vms()).toEqual([cut]);
   });
 
   /** The name of the machine that waits and can be had. */
