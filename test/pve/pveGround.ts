@@ -165,7 +165,7 @@ class PveGround implements Ground {
       endpoint: { url: 'http://localhost:8006' },
       token: this.#token,
       node,
-      importStorage: 'local',
+      importStorage: 'lebureau',
       bridge: 'vmbr0',
       pool: 'desks',
       vmids: range,
