@@ -10,7 +10,11 @@ export interface ApiConfig {
   home: string;
   listen: { hostname: string; port: number };
   /** Where nodes connect: a Unix socket for this machine, TLS for others, or both. */
-  nodeListen: { socket?: string; tls?: { hostname: string; port: number } };
+  nodeListen: {
+    socket?: string;
+    /** How long a handshake may take is set by tests only. */
+    tls?: { hostname: string; port: number; handshakeTimeoutMs?: number };
+  };
   /** How nodes and other replicas reach our TLS listener, `https://host:port`; undefined: as it listens. */
   nodeAddress: string | undefined;
   /** Under which the keys of the node authorities lie in the database; undefined: in the home folder. */

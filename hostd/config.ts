@@ -83,7 +83,13 @@ export function readHostdConfig(environment: Record<string, string | undefined> 
     guestAddress: values.LEBUREAU_GUEST_ADDRESS,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     driver: values.LEBUREAU_DRIVER,
-    proxmox: values.LEBUREAU_DRIVER === 'proxmox' ? readProxmoxSettings(values, values.LEBUREAU_RESOLVER) : undefined,
+    proxmox:
+      values.LEBUREAU_DRIVER === 'proxmox'
+        ? readProxmoxSettings(values, {
+            resolver: values.LEBUREAU_RESOLVER,
+            tokenFile: environment['LEBUREAU_PVE_TOKEN_FILE'],
+          })
+        : undefined,
     reclaim: values.LEBUREAU_RECLAIM,
     effectsMax: values.LEBUREAU_EFFECTS_MAX,
     bootTimeoutMs: values.LEBUREAU_BOOT_TIMEOUT_SECONDS * 1000,

@@ -11,7 +11,7 @@ import { Reporter } from './reporter.ts';
 import { Warmer, type WarmSize } from './warm.ts';
 import { inTime, pollOrders, pollWaitSeconds } from './sync.ts';
 
-export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'confirm' | 'coldStarted'> {
+export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'healthSlots' | 'tell' | 'confirm' | 'coldStarted'> {
   desk: OrderDesk;
   nodeName: string;
   version: string;
@@ -34,6 +34,7 @@ const ordersFreshMs = 60_000;
 const strangersEveryMs = 30_000;
 const listLimitMs = 30_000;
 const reportDrainMs = 1_000;
+const healthAsksMax = 3;
 
 /** One run of hostd: takes orders, looks after their VMs, reports. Desktops outlive it. */
 export class Hostd {
@@ -43,6 +44,7 @@ export class Hostd {
   /** Ends reports, a little later. */
   private readonly silence = new AbortController();
   private readonly slots: Slots;
+  private readonly healthSlots = new Slots(healthAsksMax);
   private readonly reporter: Reporter;
   private readonly caretakers = new Map<string, Caretaker>();
   private readonly leaving = new Map<string, Promise<void>>();
@@ -243,7 +245,14 @@ export class Hostd {
   private caretakerParts(): CaretakerParts {
     const tell = this.reporter.tell.bind(this.reporter);
     const confirm = this.reporter.confirm.bind(this.reporter);
-    return { ...this.parts, slots: this.slots, tell, confirm, coldStarted: (order) => this.wantWarm(order) };
+    return {
+      ...this.parts,
+      slots: this.slots,
+      healthSlots: this.healthSlots,
+      tell,
+      confirm,
+      coldStarted: (order) => this.wantWarm(order),
+    };
   }
 
   private async watchStrangers(): Promise<void> {

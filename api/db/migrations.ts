@@ -292,4 +292,11 @@ const fleetRest: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest];
+const replacedCertificates: Migration = {
+  name: '0005-replaced-certificates',
+  async up(db) {
+    await db.schema.alterTable('nodeCertificates').addColumn('replacedMs', int).execute();
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates];

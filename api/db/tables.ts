@@ -135,7 +135,10 @@ export interface NodeCertificateRow {
   nodeId: string;
   createdMs: number;
   expiresMs: number;
+  /** No call begins with it any more, and those that run are cut. */
   revokedMs: number | null;
+  /** It was revoked because a newer one of the same node was used: the calls that run come to their end. */
+  replacedMs: number | null;
   /** Of the authority that signed it. */
   generation: number;
 }

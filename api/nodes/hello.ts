@@ -88,7 +88,7 @@ async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string
   const own = db.selectFrom('nodeCertificates').select('createdMs').where('serial', '=', peer.serial);
   const { numUpdatedRows } = await db
     .updateTable('nodeCertificates')
-    .set({ revokedMs: nowMs })
+    .set({ revokedMs: nowMs, replacedMs: nowMs })
     .where('nodeId', '=', peer.nodeId)
     .where('serial', '<>', peer.serial)
     .where('createdMs', '<=', own)

@@ -67,6 +67,8 @@ export async function joinNode(
     .where('nodeId', '=', nodeId)
     .where('revokedMs', 'is', null)
     .execute();
+  // Whoever joins anew may have lost the former ones to somebody: calls that run with any of them end.
+  await write.db.updateTable('nodeCertificates').set({ replacedMs: null }).where('nodeId', '=', nodeId).execute();
   const signed = await certify(services, write, { nodeId, requestPem: request.certificateRequest });
   await record(write, services.clock, {
     type: 'node.joined',
@@ -140,7 +142,7 @@ async function certify(
   const createdMs = services.clock.nowMs();
   await db
     .insertInto('nodeCertificates')
-    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null, generation })
+    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null, replacedMs: null, generation })
     .execute();
   return signed;
 }

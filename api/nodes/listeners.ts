@@ -30,7 +30,11 @@ export async function listenNodes(
   };
 }
 
-async function openTls(services: Services, answer: NodeAnswerer, at: { hostname: string; port: number; reach: Reach }) {
+async function openTls(
+  services: Services,
+  answer: NodeAnswerer,
+  at: NonNullable<ApiConfig['nodeListen']['tls']> & { reach: Reach },
+) {
   const { listenTls } = await import('./tlsListener.ts');
   const { clock, log } = services;
   const { reach } = at;

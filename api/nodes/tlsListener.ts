@@ -23,6 +23,8 @@ export interface TlsListenerOptions {
   /** Takes over a connection by which another replica wants to reach a node. */
   onRelay: (socket: TLSSocket) => void;
   log: Log;
+  /** How long a handshake may take; ten seconds when left out. */
+  handshakeTimeoutMs?: number;
 }
 
 export interface TlsListener {
@@ -33,7 +35,7 @@ export interface TlsListener {
 }
 
 const bodyMaxBytes = 8_388_608;
-const handshakeTimeoutMs = 10_000;
+const handshakeTimeoutMsDefault = 10_000;
 /** Above the longest wait of a long poll. */
 const silentTimeoutMs = 120_000;
 /** Whoever has no certificate can only join, and needs a moment for it. */
@@ -63,7 +65,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
       // One without a certificate may join and nothing else; one with a wrong certificate is cut off below.
       rejectUnauthorized: false,
       ALPNProtocols: Object.values(wordOf),
-      handshakeTimeout: handshakeTimeoutMs,
+      handshakeTimeout: options.handshakeTimeoutMs ?? handshakeTimeoutMsDefault,
     },
     (socket) => {
       open.add(socket);

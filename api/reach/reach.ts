@@ -4,6 +4,7 @@ import { runLoop } from '@lebureau/kit/loop';
 import { admitted, isAdmitted } from '../nodes/admission.ts';
 import type { Services } from '../services.ts';
 import { dialerOf, serveRelay } from './dial.ts';
+import { OpenCalls } from './openCalls.ts';
 import { type OwnReplica, openOwnReplica } from './ownReplica.ts';
 import { forgetTunnels, writeTunnels } from './tunnelRows.ts';
 import { Tunnels } from './tunnels.ts';
@@ -19,6 +20,8 @@ export interface Reach {
 }
 
 const tellEveryMs = 10_000;
+/** A node that is taken out is cut off from what runs within twice that. */
+const cutEveryMs = 1_000;
 
 /** @returns undefined where every node is on this machine */
 export async function openReach(services: Services, home: string): Promise<Reach | undefined> {
@@ -27,7 +30,8 @@ export async function openReach(services: Services, home: string): Promise<Reach
   const replica = await openOwnReplica(services, authority);
   const replicaId = replica.id;
   const tunnels = new Tunnels(clock);
-  const dialer = dialerOf({ services, tunnels, replicaId, replica: () => replica.current() });
+  const calls = new OpenCalls(services);
+  const dialer = dialerOf({ services, tunnels, calls, replicaId, replica: () => replica.current() });
   const ways = new RemoteWays({ home, dialer, log });
   const ending = new AbortController();
   const tell = (nodeIds: readonly string[]) => {
@@ -45,6 +49,11 @@ export async function openReach(services: Services, home: string): Promise<Reach
       if (!(await isAdmitted(services, nodeId, serial))) tunnels.dropSerial(serial);
     await tell(tunnels.nodeIds());
   });
+  const cutLoop = { ...loop, name: 'openCalls', intervalMs: cutEveryMs, backoffMaxMs: cutEveryMs };
+  const cutting = runLoop(cutLoop, async () => {
+    const cut = await calls.cutEnded();
+    if (cut > 0) log.warn('calls cut', { calls: cut });
+  });
   return {
     ways,
     onTunnel(nodeId, socket, serial) {
@@ -59,12 +68,12 @@ export async function openReach(services: Services, home: string): Promise<Reach
           socket.destroy();
         });
     },
-    onRelay: (socket) => void serveRelay(services, tunnels, socket),
+    onRelay: (socket) => void serveRelay(calls, tunnels, socket),
     replica,
     async close() {
       ending.abort();
       tunnels.close();
-      await telling;
+      await Promise.all([telling, cutting]);
       await ways.close();
       await replica.close();
       await forgetTunnels(database, replicaId).catch(() => {});

@@ -43,7 +43,10 @@ export interface Driver {
   /** Cuts the power. Resolves when the VM is off. Off already is success. */
   kill(vmRef: string): Promise<void>;
 
-  /** Removes the VM and everything of it. Absent already is success. @throws Fault `not_ours` when `owner` differs. */
+  /**
+   * Removes the VM and everything of it, also one that is not seen yet because its clone still runs. Absent already is
+   * success. @throws Fault `not_ours` when `owner` differs.
+   */
   delete(vmRef: string, owner: string): Promise<void>;
 
   /** Opens the channel to the resident init process. One open channel a VM; opening again closes the former. */

@@ -16,6 +16,7 @@ import {
 } from '../vm/config.ts';
 import { checkLock } from '../vm/lifecycle.ts';
 import { checkOptionRights } from '../vm/optionRights.ts';
+import { demandRoom } from '../vm/room.ts';
 import { refuseRootOnly } from '../vm/rootOnly.ts';
 import { checkImport } from '../vm/imports.ts';
 import { parseVolume, pathOf, storageOf } from '../vm/volumes.ts';
@@ -221,6 +222,7 @@ async function resize(call: Call, log: (text: string) => void): Promise<void> {
     const command = `/usr/bin/qemu-img resize${world.facts.resizePreallocation} -f qcow2 ${path} ${wanted}`;
     throw died(`command '${command}' failed: exit code 1`);
   }
+  demandRoom(world, vm, { volume, command: `/usr/bin/qemu-img resize -f qcow2 ${path} ${wanted}`, log });
   log('Image resized.');
   assertWritable(world, vm);
   vm.config[key] = [volume, ...options.filter((one) => !one.startsWith('size=')), `size=${sizeText(wanted)}`].join(',');
