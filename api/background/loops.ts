@@ -6,6 +6,7 @@ import { purgeEvents } from '../events/store.ts';
 import { keptMs } from '../http/idempotency.ts';
 import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
+import { rollUpMetrics } from '../metrics/rollUp.ts';
 import { drainNodes } from '../nodes/drainLoop.ts';
 import { purgeJoins } from '../nodes/join.ts';
 import { keepPool } from '../pool/keeper.ts';
@@ -33,6 +34,7 @@ export async function runLoops(services: Services, settings: LoopSettings): Prom
     runLoop({ ...common, name: 'drain', intervalMs: 2000 }, () => drainNodes(services)),
     pool && runLoop({ ...common, name: 'pool', intervalMs: 2000 }, () => keepPool(services, pool)),
     runLoop({ ...common, name: 'lastUsed', intervalMs: 15_000 }, () => writeLastUsed(services)),
+    runLoop({ ...common, name: 'metrics', intervalMs: 60_000 }, () => rollUpMetrics(services)),
     runLoop({ ...common, name: 'purge', intervalMs: 600_000 }, () => purge(services, settings.eventRetentionMs)),
   ]);
 }

@@ -2,6 +2,7 @@ import { Fault } from '@lebureau/kit/fault';
 import { sql } from 'kysely';
 import type { Write } from '../db/database.ts';
 import type { Static } from '../http/schema.ts';
+import { finest } from '../metrics/tiers.ts';
 import type { Services } from '../services.ts';
 import { type NodePeer, isOwn, refused } from './admission.ts';
 import { newNode, nextEpoch } from './newNode.ts';
@@ -19,10 +20,11 @@ export async function welcomeNode(
   const { peer, hello } = from;
   const protocol = chooseProtocol(hello.protocols);
   checkAddress(peer, hello.guestAddress);
-  const { id, epoch } =
+  const { id, epoch, metricsMs } =
     hello.epoch === undefined ? await begin(services, write, from) : await renew(services, write, from);
   if (peer.kind === 'node') await retireOlder(write, peer, services.clock.nowMs());
-  return { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol };
+  const metrics = metricsWish(services, metricsMs);
+  return { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol, ...metrics };
 }
 
 async function renew(services: Services, { db }: Write, from: { peer: NodePeer; hello: Hello }) {
@@ -33,12 +35,12 @@ async function renew(services: Services, { db }: Write, from: { peer: NodePeer; 
     .set(changeOf(hello, services.clock.nowMs()))
     .where('name', '=', hello.nodeName)
     .where('epoch', '=', epoch)
-    .returning(['id', 'joinedMs'])
+    .returning(['id', 'joinedMs', 'metricsMs'])
     .executeTakeFirst();
   if (row === undefined) throw superseded(epoch);
   // Thrown inside the transaction: what was just written is undone.
   if (!isOwn(peer, row)) throw refused(`The name ${hello.nodeName} belongs to another node.`);
-  return { id: row.id, epoch };
+  return { id: row.id, epoch, metricsMs: row.metricsMs };
 }
 
 async function begin(services: Services, write: Write, from: { peer: NodePeer; hello: Hello }) {
@@ -51,15 +53,17 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
       ? await write.db
           .insertInto('nodes')
           .values({ ...newNode(hello.nodeName, epoch, nowMs), ...change, diskMiB: hello.diskFreeMiB })
-          .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0 }))
-          .returning(['id', 'joinedMs'])
+          .onConflict((conflict) =>
+            conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0, metricsSeq: 0 }),
+          )
+          .returning(['id', 'joinedMs', 'metricsMs'])
           .executeTakeFirstOrThrow()
       : await write.db
           .updateTable('nodes')
-          .set({ ...change, epoch, lastSeq: 0 })
+          .set({ ...change, epoch, lastSeq: 0, metricsSeq: 0 })
           .where('id', '=', peer.nodeId)
           .where('name', '=', hello.nodeName)
-          .returning(['id', 'joinedMs'])
+          .returning(['id', 'joinedMs', 'metricsMs'])
           .executeTakeFirst();
   if (row === undefined || !isOwn(peer, row))
     throw refused(`This node is not called ${hello.nodeName} here, or that name belongs to another one.`);
@@ -70,7 +74,18 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
     driver: hello.driver,
     accelerator: hello.accelerator,
   });
-  return { id: row.id, epoch };
+  return { id: row.id, epoch, metricsMs: row.metricsMs };
+}
+
+/** So often they are wanted, and how long they were missing: a hypervisor that keeps a history can fill that. */
+function metricsWish(
+  { metrics, clock }: Services,
+  metricsMs: number | null,
+): Pick<Static<typeof NodeWelcome>, 'metricsEverySeconds' | 'metricsSilentSeconds'> {
+  if (!metrics) return {};
+  const everySeconds = { metricsEverySeconds: finest.stepSeconds };
+  if (metricsMs === null) return everySeconds;
+  return { ...everySeconds, metricsSilentSeconds: Math.max(0, Math.floor((clock.nowMs() - metricsMs) / 1000)) };
 }
 
 /** Once the newest certificate was used, a copy of an older one is worth nothing. */

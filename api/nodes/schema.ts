@@ -157,4 +157,10 @@ export const NodeWelcome = t.Object({
   }),
   reclaimAfterSeconds: seconds('How long a stranger is quarantined before it may be reclaimed.'),
   protocol: t.Optional(t.Integer({ minimum: 1, description: 'The version that is spoken from now on. Absent: 1.' })),
+  metricsEverySeconds: t.Optional(
+    t.Integer({ minimum: 1, maximum: 60, description: 'How often metrics are wanted. Absent: not at all.' }),
+  ),
+  metricsSilentSeconds: t.Optional(
+    t.Integer({ minimum: 0, description: 'How long ago metrics of this node came in. Absent: never, or not wanted.' }),
+  ),
 });
