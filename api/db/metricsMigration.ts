@@ -1,19 +1,18 @@
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
 
-/** Chunks of SQLite lie in the order of their key, so that each is stored once. */
 export const metrics: Migration = {
   name: '0004-metrics',
   async up(db, flavour) {
-    const [position, bytes, ordered] =
+    const [position, bytes] =
       flavour === 'sqlite'
-        ? [sql`integer primary key autoincrement`, sql`blob`, sql`without rowid`]
-        : [sql`bigserial primary key`, sql`bytea`, sql``];
+        ? [sql`integer primary key autoincrement`, sql`blob`]
+        : [sql`bigserial primary key`, sql`bytea`];
     await sql`create table "metricReports" ("position" ${position}, "nodeId" text not null, "part" bigint not null,
       "receivedMs" bigint not null, "data" ${bytes} not null)`.execute(db);
     await sql`create index "metricReportsOfNode" on "metricReports" ("nodeId", "part", "receivedMs")`.execute(db);
     await sql`create table "metricChunks" ("desktopId" text not null, "stepSeconds" bigint not null, "startMs" bigint not null,
-      "data" ${bytes} not null, primary key ("desktopId", "stepSeconds", "startMs")) ${ordered}`.execute(db);
+      "data" ${bytes} not null, primary key ("desktopId", "stepSeconds", "startMs"))`.execute(db);
     await sql`create index "metricChunksAge" on "metricChunks" ("stepSeconds", "startMs")`.execute(db);
     await sql`create index "desktopsDestroyed" on "desktops" ("destroyedMs")`.execute(db);
     await sql`alter table "nodes" add column "metricsSeq" bigint not null default 0`.execute(db);

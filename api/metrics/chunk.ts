@@ -14,7 +14,7 @@ export function packChunk(chunk: Chunk): Uint8Array {
   out.put(chunk.length);
   const points = chunk.filter((point) => point !== undefined);
   for (const point of chunk) out.put(point === undefined ? 0 : coveredMs(point));
-  for (const [at, { kind }] of measures.entries()) {
+  for (const [at, { kind, peak }] of measures.entries()) {
     for (const point of points) out.putSigned(coveredMs(point) - point[msAt(at)]!);
     const known = points.filter((point) => point[msAt(at)]! > 0);
     let last = 0;
@@ -24,7 +24,7 @@ export function packChunk(chunk: Chunk): Uint8Array {
       else out.putSigned(value - last);
       last = value;
     }
-    for (const point of known) out.putSigned(point[peakAt(at)]! - expectedPeak(point, at));
+    if (peak) for (const point of known) out.putSigned(point[peakAt(at)]! - expectedPeak(point, at));
   }
   const body = deflateRawSync(out.bytes());
   const bytes = new Uint8Array(body.length + 1);
@@ -46,12 +46,12 @@ export function unpackChunk(bytes: Uint8Array): Chunk {
     point[0] = ms;
     points.push((chunk[at] = point));
   }
-  for (const [at, { kind }] of measures.entries()) {
+  for (const [at, { kind, peak }] of measures.entries()) {
     for (const point of points) point[msAt(at)] = coveredMs(point) - read.takeSigned();
     const known = points.filter((point) => point[msAt(at)]! > 0);
     let last = 0;
     for (const point of known) last = point[valueAt(at)] = kind === 'sum' ? read.take() : last + read.takeSigned();
-    for (const point of known) point[peakAt(at)] = expectedPeak(point, at) + read.takeSigned();
+    if (peak) for (const point of known) point[peakAt(at)] = expectedPeak(point, at) + read.takeSigned();
   }
   return chunk;
 }

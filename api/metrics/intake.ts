@@ -17,6 +17,8 @@ type Member = Pick<AssignmentRow, 'id' | 'desktopId' | 'vcpus' | 'memoryMiB' | '
 /** What an emulator takes beside the processors and the memory of its guest. */
 const coresBeside = 4;
 const memoryBesideMiB = 1024;
+/** 100 GB/s, of disk or network. */
+const bytesPerMs = 100_000_000;
 /** Twice what a node sends until it is rolled up, and an hour that it kept while nobody listened. */
 const reportsMax = 600;
 
@@ -97,29 +99,22 @@ async function membersOf({ db }: Write, nodeId: string): Promise<Map<string, Mem
 /** What its hardware cannot do is left out, as if it were not known. */
 function believable(told: Told, member: Member, overMs: number): { values: Values; dropped: number } {
   const { assignmentId: _, ...values } = told;
-  const limits: Values = {
+  const limits: Required<Values> = {
     cpuMs: (member.vcpus + coresBeside) * overMs,
     memoryUsedKiB: (member.memoryMiB * 2 + memoryBesideMiB) * 1024,
     memoryHostKiB: (member.memoryMiB * 2 + memoryBesideMiB) * 1024,
     diskUsedKiB: member.diskGiB * 2 * 1_048_576,
+    diskReadBytes: bytesPerMs * overMs,
+    diskWrittenBytes: bytesPerMs * overMs,
+    networkReceivedBytes: bytesPerMs * overMs,
+    networkSentBytes: bytesPerMs * overMs,
   };
   const kept: Values = {};
   let dropped = 0;
   for (const [name, value] of Object.entries(values) as [keyof Values, number | undefined][]) {
-    if (value === undefined || !(name in knownNames)) continue;
-    if (value > (limits[name] ?? Number.POSITIVE_INFINITY)) dropped += 1;
+    if (value === undefined || !(name in limits)) continue;
+    if (value > limits[name]) dropped += 1;
     else kept[name] = value;
   }
   return { values: kept, dropped };
 }
-
-const knownNames: Record<keyof Values, true> = {
-  cpuMs: true,
-  memoryUsedKiB: true,
-  memoryHostKiB: true,
-  diskUsedKiB: true,
-  diskReadBytes: true,
-  diskWrittenBytes: true,
-  networkReceivedBytes: true,
-  networkSentBytes: true,
-};

@@ -267,9 +267,9 @@ describe('a node', () => {
       expect(await report([sample(used(), bad)], { seq: ++seq + 200 })).toMatchObject({ status: 400 });
     expect(known(await read())).toHaveLength(before);
     // One processor and 1 GiB cannot have used that.
-    const beyond = used({ cpuMs: 90_000, memoryUsedKiB: 2 ** 31, diskUsedKiB: 2 ** 32 });
+    const beyond = used({ cpuMs: 90_000, memoryUsedKiB: 2 ** 31, diskUsedKiB: 2 ** 32, networkSentBytes: 2 ** 43 });
     shiftMs += 60_000;
-    expect(await report([sample(beyond)], { seq: 400 })).toMatchObject({ status: 200, body: { dropped: 3 } });
+    expect(await report([sample(beyond)], { seq: 400 })).toMatchObject({ status: 200, body: { dropped: 4 } });
     expect(known(await read()).at(-1)).toMatchObject({ cpuCores: null, memoryUsedMiB: null, memoryHostMiB: 100 });
   });
 

@@ -68,12 +68,13 @@ test('what a sample says is shared out over the steps that it touches, and nothi
     const parts = spread(sample!, finestMs);
     const all = total(parts.map(([, point]) => point));
     expect(coveredMs(all)).toBe(sample!.overMs);
-    for (const [at, { name, kind }] of measures.entries()) {
-      const value = sample!.values[name];
+    for (const [at, { name, kind, grain, peak }] of measures.entries()) {
+      const told = sample!.values[name];
+      const value = told === undefined ? undefined : Math.round(told / grain);
       expect(all[msAt(at)]).toBe(value === undefined ? 0 : sample!.overMs);
       if (value !== undefined) expect(all[valueAt(at)]).toBe(value);
       if (value === undefined) expect(meanOf(all, at)).toBeUndefined();
-      if (value !== undefined && kind === 'level') expect(all[peakAt(at)]).toBe(value);
+      if (value !== undefined && kind === 'level' && peak) expect(all[peakAt(at)]).toBe(value);
     }
   }
 });
@@ -83,22 +84,23 @@ test('every tier says the same: sums to the last byte, means, peaks', () => {
     const samples = samplesFrom(seed, 150);
     const chunks = merge(samples);
     const finest = total(pointsIn(chunks, 10));
-    for (const [at, { name, kind }] of measures.entries()) {
+    for (const [at, { name, kind, grain, peak }] of measures.entries()) {
       const told = samples.filter((sample) => sample.values[name] !== undefined);
       const sum = told.reduce((all, sample) => all + sample.values[name]!, 0);
       if (kind === 'sum') expect(finest[valueAt(at)], name).toBe(sum);
       const highest = Math.max(
         ...told.map(({ values, overMs }) =>
-          kind === 'sum' ? Math.round((values[name]! / overMs) * 1000) : values[name]!,
+          kind === 'sum' ? Math.round((values[name]! / overMs) * 1000) : Math.round(values[name]! / grain),
         ),
       );
       for (const { stepSeconds } of tiers) {
         const all = total(pointsIn(chunks, stepSeconds));
         expect(all[msAt(at)]).toBe(finest[msAt(at)]);
-        expect(all[peakAt(at)]).toBe(highest);
+        expect(all[peakAt(at)]).toBe(peak ? highest : 0);
         if (kind === 'sum') expect(all[valueAt(at)]).toBe(sum);
-        const mean = told.reduce((some, { values, overMs }) => some + values[name]! * overMs, 0) / finest[msAt(at)]!;
-        // Each addition rounds by half a KiB at most.
+        const mean =
+          told.reduce((some, { values, overMs }) => some + (values[name]! / grain) * overMs, 0) / finest[msAt(at)]!;
+        // Each addition rounds by half a grain at most.
         if (kind === 'level') expect(Math.abs(all[valueAt(at)]! - mean)).toBeLessThan(samples.length);
       }
     }

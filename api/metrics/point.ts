@@ -9,17 +9,18 @@ export type Point = number[];
 
 /**
  * In the order in which they are kept. `sum`: what happened, added up (milliseconds of processor time, bytes).
- * `level`: what there is (KiB), as the mean over its time.
+ * `level`: what there is, as the mean over its time, in so many KiB (`grain`) as make a difference to anybody.
+ * `peak`: the highest that one sample told is kept, too.
  */
 export const measures = [
-  { name: 'cpuMs', kind: 'sum' },
-  { name: 'memoryUsedKiB', kind: 'level' },
-  { name: 'memoryHostKiB', kind: 'level' },
-  { name: 'diskUsedKiB', kind: 'level' },
-  { name: 'diskReadBytes', kind: 'sum' },
-  { name: 'diskWrittenBytes', kind: 'sum' },
-  { name: 'networkReceivedBytes', kind: 'sum' },
-  { name: 'networkSentBytes', kind: 'sum' },
+  { name: 'cpuMs', kind: 'sum', grain: 1, peak: true },
+  { name: 'memoryUsedKiB', kind: 'level', grain: 64, peak: true },
+  { name: 'memoryHostKiB', kind: 'level', grain: 64, peak: false },
+  { name: 'diskUsedKiB', kind: 'level', grain: 64, peak: false },
+  { name: 'diskReadBytes', kind: 'sum', grain: 1, peak: false },
+  { name: 'diskWrittenBytes', kind: 'sum', grain: 1, peak: false },
+  { name: 'networkReceivedBytes', kind: 'sum', grain: 1, peak: false },
+  { name: 'networkSentBytes', kind: 'sum', grain: 1, peak: false },
 ] as const;
 
 export type MeasureName = (typeof measures)[number]['name'];
@@ -28,7 +29,7 @@ export type Values = Partial<Record<MeasureName, number>>;
 const covered = 0;
 export const msAt = (measure: number) => 1 + 3 * measure;
 export const valueAt = (measure: number) => 2 + 3 * measure;
-/** The highest that one sample told: of a level as it is, of a sum a second. */
+/** Of a level as it is, of a sum a second; 0 where none is kept. */
 export const peakAt = (measure: number) => 3 + 3 * measure;
 export const pointLength = 1 + 3 * measures.length;
 
@@ -69,23 +70,30 @@ export function spread({ atMs, overMs, values }: Sample, stepMs: number): [step:
     const to = Math.min(overMs, (step + 1) * stepMs - beganMs);
     const point = emptyPoint();
     point[covered] = to - from;
-    for (const [at, { name, kind }] of measures.entries()) {
-      const value = values[name];
-      if (value === undefined) continue;
+    for (const [at, { name, kind, grain, peak }] of measures.entries()) {
+      const told = values[name];
+      if (told === undefined) continue;
+      const value = Math.round(told / grain);
       const upTo = (ms: number) => (ms >= overMs ? value : Math.floor(value * (ms / overMs)));
       point[msAt(at)] = to - from;
       point[valueAt(at)] = kind === 'sum' ? upTo(to) - upTo(from) : value;
-      point[peakAt(at)] = kind === 'sum' ? Math.round((value / overMs) * 1000) : value;
+      if (peak) point[peakAt(at)] = kind === 'sum' ? Math.round((value / overMs) * 1000) : value;
     }
     parts.push([step, point]);
   }
   return parts;
 }
 
-/** Mean a second of what happened, or mean level; undefined where it was not known. */
+/** Mean a second of what happened, or mean level in KiB; undefined where it was not known. */
 export function meanOf(point: Point, measure: number): number | undefined {
   const ms = point[msAt(measure)]!;
   if (ms === 0) return undefined;
-  const value = point[valueAt(measure)]!;
-  return measures[measure]!.kind === 'sum' ? (value / ms) * 1000 : value;
+  const { kind, grain } = measures[measure]!;
+  const value = point[valueAt(measure)]! * grain;
+  return kind === 'sum' ? (value / ms) * 1000 : value;
+}
+
+/** The highest of it, where that is kept and anything was known. */
+export function peakOf(point: Point, measure: number): number | undefined {
+  return point[msAt(measure)] === 0 ? undefined : point[peakAt(measure)]! * measures[measure]!.grain;
 }

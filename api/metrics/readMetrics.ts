@@ -15,7 +15,7 @@ import {
   emptyPoint,
   meanOf,
   measures,
-  peakAt,
+  peakOf,
   spread,
 } from './point.ts';
 import { type DesktopMetrics, type MetricsPoint, type MetricsQuery, pointsMax } from './schema.ts';
@@ -112,8 +112,10 @@ function toWire(atMs: number, point: Point | undefined): Static<typeof MetricsPo
     const value = point && meanOf(point, numberOf[name]);
     return value === undefined ? null : rounded(value / unit);
   };
-  const peak = (name: MeasureName, unit: number) =>
-    mean(name, unit) === null ? null : rounded(point![peakAt(numberOf[name])]! / unit);
+  const peak = (name: MeasureName, unit: number) => {
+    const value = point && peakOf(point, numberOf[name]);
+    return value === undefined ? null : rounded(value / unit);
+  };
   return {
     at: toRfc3339(atMs),
     measuredSeconds: point === undefined ? 0 : rounded(coveredMs(point) / 1000),

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import type { Figure } from './figure.ts';
+import { metricsDayFigures, metricsLiveFigures } from '../fleet/metricsFigures.ts';
 import { createsFigures, returnFigures, steadyFigures } from '../fleet/figures.ts';
 
 /** `npm run bench:fleet [-- names…]`: prints every figure of a fleet as JSON. A figure that is missed is printed as missed. */
@@ -19,6 +20,8 @@ const groups: Record<string, () => Promise<Figure[]>> = {
   creates: createsFigures,
   return: returnFigures,
   steady: steadyFigures,
+  metrics: metricsLiveFigures,
+  metricsDay: metricsDayFigures,
 };
 const wanted = process.argv.slice(2);
 const strange = wanted.filter((name) => !(name in groups));
