@@ -2,18 +2,24 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { type Point, coveredMs, emptyPoint, measures, msAt, peakAt, valueAt } from './point.ts';
 
 /**
- * Points of one desktop that stand beside each other, as the bytes that are kept: a version, the number of points, then
- * column by column, so that what changes little lies together; numbers in groups of seven bits, and all of it deflated.
+ * Points of one desktop that stand beside each other, as the bytes that are kept: a version, the length of a step and the
+ * number of points, then column by column, so that what changes little lies together; numbers in groups of seven bits, and all of it deflated.
  */
 export type Chunk = (Point | undefined)[];
 
 const version = 1;
+/** A step that was covered but for so little was covered: clocks and messages are that uneven. */
+const unevenShare = 0.01;
+const absent = 0;
+const full = 1;
 
-export function packChunk(chunk: Chunk): Uint8Array {
+/** @param stepMs the length of the step of each point. */
+export function packChunk(chunk: Chunk, stepMs: number): Uint8Array {
   const out = new Digits();
+  out.put(stepMs);
   out.put(chunk.length);
-  const points = chunk.filter((point) => point !== undefined);
-  for (const point of chunk) out.put(point === undefined ? 0 : coveredMs(point));
+  const points = chunk.filter((point): point is Point => coverOf(point, stepMs) !== absent);
+  for (const point of chunk) out.put(coverOf(point, stepMs));
   for (const [at, { kind, peak }] of measures.entries()) {
     for (const point of points) out.putSigned(coveredMs(point) - point[msAt(at)]!);
     const known = points.filter((point) => point[msAt(at)]! > 0);
@@ -33,17 +39,23 @@ export function packChunk(chunk: Chunk): Uint8Array {
   return bytes;
 }
 
+function coverOf(point: Point | undefined, stepMs: number): number {
+  if (point === undefined || coveredMs(point) === 0) return absent;
+  return Math.abs(coveredMs(point) - stepMs) <= stepMs * unevenShare ? full : coveredMs(point) + full;
+}
+
 /** @returns nothing of a chunk that a newer version wrote */
 export function unpackChunk(bytes: Uint8Array): Chunk {
   if (bytes[0] !== version) return [];
   const read = new DigitReader(inflateRawSync(bytes.subarray(1)));
+  const stepMs = read.take();
   const chunk: Chunk = Array.from({ length: read.take() }, () => undefined);
   const points: Point[] = [];
   for (const at of chunk.keys()) {
-    const ms = read.take();
-    if (ms === 0) continue;
+    const cover = read.take();
+    if (cover === absent) continue;
     const point = emptyPoint();
-    point[0] = ms;
+    point[0] = cover === full ? stepMs : cover - full;
     points.push((chunk[at] = point));
   }
   for (const [at, { kind, peak }] of measures.entries()) {

@@ -71,7 +71,11 @@ function merged(desktopId: string, samples: readonly ToldSample[], known: Readon
       return chunk;
     },
   );
-  return [...chunks.values()].map(({ key, chunk }) => ({ desktopId, ...key, data: packChunk(Array.from(chunk)) }));
+  return [...chunks.values()].map(({ key, chunk }) => ({
+    desktopId,
+    ...key,
+    data: packChunk(Array.from(chunk), key.stepSeconds * 1000),
+  }));
 }
 
 function nameOf(desktopId: string, key: ChunkKey): string {
