@@ -18,8 +18,9 @@ export function packChunk(chunk: Chunk, stepMs: number): Uint8Array {
   const out = new Digits();
   out.put(stepMs);
   out.put(chunk.length);
-  const points = chunk.filter((point): point is Point => coverOf(point, stepMs) !== absent);
-  for (const point of chunk) out.put(coverOf(point, stepMs));
+  const all = chunk.map((point) => (point === undefined || coveredMs(point) === 0 ? undefined : evened(point, stepMs)));
+  const points = all.filter((point) => point !== undefined);
+  for (const point of all) out.put(coverOf(point, stepMs));
   for (const [at, { kind, peak }] of measures.entries()) {
     for (const point of points) out.putSigned(coveredMs(point) - point[msAt(at)]!);
     const known = points.filter((point) => point[msAt(at)]! > 0);
@@ -40,8 +41,22 @@ export function packChunk(chunk: Chunk, stepMs: number): Uint8Array {
 }
 
 function coverOf(point: Point | undefined, stepMs: number): number {
-  if (point === undefined || coveredMs(point) === 0) return absent;
-  return Math.abs(coveredMs(point) - stepMs) <= stepMs * unevenShare ? full : coveredMs(point) + full;
+  if (point === undefined) return absent;
+  return coveredMs(point) === stepMs ? full : coveredMs(point) + full;
+}
+
+/** The point with its times as they are kept; a measure that was known for less than what is evened out is not known. */
+function evened(point: Point, stepMs: number): Point {
+  const byMs = stepMs - coveredMs(point);
+  if (byMs === 0 || Math.abs(byMs) > stepMs * unevenShare) return point;
+  const kept = [...point];
+  kept[0] = stepMs;
+  for (const at of measures.keys()) {
+    const ms = point[msAt(at)]! === 0 ? 0 : Math.max(0, point[msAt(at)]! + byMs);
+    kept[msAt(at)] = ms;
+    if (ms === 0) kept[valueAt(at)] = kept[peakAt(at)] = 0;
+  }
+  return kept;
 }
 
 /** @returns nothing of a chunk that a newer version wrote */

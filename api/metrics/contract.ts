@@ -11,7 +11,7 @@ export const getDesktopMetrics = operation({
   bucket: 'control',
   summary: 'What a desktop used: processor, memory, disk, network',
   description:
-    'Measured every ten seconds while it runs. Kept in steps of 10 s for an hour, of 60 s for a day, of 600 s for 31 days; a day longer than the desktop at most.',
+    'Measured every ten seconds while it runs. Kept in steps of 10 s for an hour, of 120 s for a day, of 600 s for 31 days; a day longer than the desktop at most.',
   capability: 'metrics:read',
   params: DesktopParams,
   query: MetricsQuery,

@@ -31,7 +31,7 @@ interface Span {
 
 const rangeDefaultMs = 3_600_000;
 const pointsDefault = 360;
-const steps = [10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400];
+const steps = [10, 30, 60, 120, 240, 600, 1200, 3600, 10_800, 21_600, 43_200, 86_400];
 /** Who asks for exactly the last hour, by another clock, still gets the finest. */
 const slackMs = 300_000;
 

@@ -12,7 +12,7 @@ export const MetricsQuery = t.Object({
       minimum: finest.stepSeconds,
       maximum: 86_400,
       multipleOf: finest.stepSeconds,
-      description: `Length of a step. Default: what makes at most 360 points. At most ${pointsMax} points are answered. Of what is older than an hour a step has at least 60 s, older than a day 600 s.`,
+      description: `Length of a step. Default: what makes at most 360 points. At most ${pointsMax} points are answered. Of what is older than an hour a step has at least 120 s, older than a day 600 s.`,
     }),
   ),
 });

@@ -11,7 +11,7 @@ const day = 24 * hour;
 /** Finest first; each step is a multiple of the one before. What is answered reaches back as far as `keptSeconds`. */
 export const tiers = [
   { stepSeconds: 10, chunkPoints: 60, keptSeconds: hour },
-  { stepSeconds: 60, chunkPoints: 60, keptSeconds: day },
+  { stepSeconds: 120, chunkPoints: 30, keptSeconds: day },
   { stepSeconds: 600, chunkPoints: 36, keptSeconds: 31 * day },
 ] as const satisfies readonly Tier[];
 

@@ -151,7 +151,7 @@ export interface paths {
         };
         /**
          * What a desktop used: processor, memory, disk, network
-         * @description Measured every ten seconds while it runs. Kept in steps of 10 s for an hour, of 60 s for a day, of 600 s for 31 days; a day longer than the desktop at most.
+         * @description Measured every ten seconds while it runs. Kept in steps of 10 s for an hour, of 120 s for a day, of 600 s for 31 days; a day longer than the desktop at most.
          *
          *     Needs the capability `metrics:read`.
          */
@@ -4051,7 +4051,7 @@ export interface operations {
                 from?: string;
                 /** @description Default: now. */
                 to?: string;
-                /** @description Length of a step. Default: what makes at most 360 points. At most 1000 points are answered. Of what is older than an hour a step has at least 60 s, older than a day 600 s. */
+                /** @description Length of a step. Default: what makes at most 360 points. At most 1000 points are answered. Of what is older than an hour a step has at least 120 s, older than a day 600 s. */
                 stepSeconds?: number;
             };
             header?: never;
