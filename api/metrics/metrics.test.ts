@@ -164,6 +164,7 @@ describe('metrics of a desktop', () => {
     shiftMs += 10_000;
     expect(await report([sample()], { epoch: welcome.epoch })).toMatchObject({ status: 200, body: { dropped: 0 } });
     const before = known(await read(span(1400, 60)));
+    expect(Date.parse(known(await read()).at(-1)!.at)).toBeGreaterThan(clock.nowMs() - 25_000);
     const other = await startTestApi({ clock, config: { databaseUrl: api.config.databaseUrl } });
     try {
       const path = `/v1/desktops/${desktopId}/metrics${span(1400, 60)}`;

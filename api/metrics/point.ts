@@ -74,7 +74,7 @@ export function spread({ atMs, overMs, values }: Sample, stepMs: number): [step:
       const told = values[name];
       if (told === undefined) continue;
       const value = Math.round(told / grain);
-      const upTo = (ms: number) => (ms >= overMs ? value : Math.floor(value * (ms / overMs)));
+      const upTo = (ms: number) => Math.floor(value * (ms / overMs));
       point[msAt(at)] = to - from;
       point[valueAt(at)] = kind === 'sum' ? upTo(to) - upTo(from) : value;
       if (peak) point[peakAt(at)] = kind === 'sum' ? Math.round((value / overMs) * 1000) : value;

@@ -47,20 +47,20 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
   const { peer, hello } = from;
   const nowMs = services.clock.nowMs();
   const epoch = await nextEpoch(write);
-  const change = changeOf(hello, nowMs);
+  const change = { ...changeOf(hello, nowMs), epoch, lastSeq: 0, metricsSeq: 0 };
   const row =
     peer.kind === 'local'
       ? await write.db
           .insertInto('nodes')
           .values({ ...newNode(hello.nodeName, epoch, nowMs), ...change, diskMiB: hello.diskFreeMiB })
           .onConflict((conflict) =>
-            conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0, metricsSeq: 0 }),
+            conflict.column('name').doUpdateSet(change),
           )
           .returning(['id', 'joinedMs', 'metricsMs'])
           .executeTakeFirstOrThrow()
       : await write.db
           .updateTable('nodes')
-          .set({ ...change, epoch, lastSeq: 0, metricsSeq: 0 })
+          .set(change)
           .where('id', '=', peer.nodeId)
           .where('name', '=', hello.nodeName)
           .returning(['id', 'joinedMs', 'metricsMs'])
