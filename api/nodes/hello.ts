@@ -53,9 +53,7 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
       ? await write.db
           .insertInto('nodes')
           .values({ ...newNode(hello.nodeName, epoch, nowMs), ...change, diskMiB: hello.diskFreeMiB })
-          .onConflict((conflict) =>
-            conflict.column('name').doUpdateSet(change),
-          )
+          .onConflict((conflict) => conflict.column('name').doUpdateSet(change))
           .returning(['id', 'joinedMs', 'metricsMs'])
           .executeTakeFirstOrThrow()
       : await write.db

@@ -145,7 +145,7 @@ async function dayFigures(name: string, store: Store): Promise<Figure[]> {
     const apiPercent = ((used.user + used.system) / 1e6 / daySeconds) * share * 100;
     const databasePercent = ((store.otherCpuSeconds() - other) / daySeconds) * share * 100;
     const grownBytes = (await store.bytes(api)) - before;
-    const detail = { database: name, simulated: few, times: share, dataBytes: await sizes(api) };
+    const detail = { database: name, simulated: few, times: share, grownBytes, dataBytes: await sizes(api) };
     return [
       figure(`metrics of 1,000 desktops, a day of them in ${name}: on the disk`, 'MB/day', {
         value: (grownBytes * share) / 1e6,
