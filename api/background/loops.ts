@@ -6,6 +6,7 @@ import { purgeEvents } from '../events/store.ts';
 import { keptMs } from '../http/idempotency.ts';
 import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
+import { forgetMetrics } from '../metrics/forget.ts';
 import { rollUpMetrics } from '../metrics/rollUp.ts';
 import { drainNodes } from '../nodes/drainLoop.ts';
 import { purgeJoins } from '../nodes/join.ts';
@@ -67,6 +68,7 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
       .where('createdMs', '<', nowMs - keptMs)
       .execute();
   });
+  await database.write((write) => forgetMetrics(write, nowMs));
   await database.write((write) => forgetDemand(write, nowMs - demandKeptMs));
   for (let round = 0; round < 100; round++) {
     if ((await database.write((write) => purgeEvents(write, database.flavour, nowMs - eventRetentionMs))) === 0) return;

@@ -9,7 +9,7 @@ export const metrics: Migration = {
         ? [sql`integer primary key autoincrement`, sql`blob`]
         : [sql`bigserial primary key`, sql`bytea`];
     await sql`create table "metricReports" ("position" ${position}, "nodeId" text not null, "part" bigint not null,
-      "receivedMs" bigint not null, "data" ${bytes} not null)`.execute(db);
+      "receivedMs" bigint not null, "samples" bigint not null, "data" ${bytes} not null)`.execute(db);
     await sql`create index "metricReportsOfNode" on "metricReports" ("nodeId", "part", "receivedMs")`.execute(db);
     await sql`create table "metricChunks" ("desktopId" text not null, "stepSeconds" bigint not null, "startMs" bigint not null,
       "data" ${bytes} not null, primary key ("desktopId", "stepSeconds", "startMs"))`.execute(db);

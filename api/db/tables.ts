@@ -239,6 +239,8 @@ export interface MetricReportRow {
   /** Which of the node's desktops are in it (`partOf`). */
   part: number;
   receivedMs: number;
+  /** How many are in it. */
+  samples: number;
   data: Uint8Array;
 }
 

@@ -8,7 +8,7 @@ import type { Services } from '../services.ts';
 import { packReport, partOf, partsFor, type ToldSample } from './journal.ts';
 import type { MetricsReceipt, MetricsReport, MetricsValues } from './nodeSchema.ts';
 import type { Values } from './point.ts';
-import { countReports, insertReports } from './store.ts';
+import { countSamples, insertReports } from './store.ts';
 
 type Report = Static<typeof MetricsReport>;
 type Told = Static<typeof MetricsValues>;
@@ -19,8 +19,8 @@ const coresBeside = 4;
 const memoryBesideMiB = 1024;
 /** 100 GB/s, of disk or network. */
 const bytesPerMs = 100_000_000;
-/** Twice what a node sends until it is rolled up, and an hour that it kept while nobody listened. */
-const reportsMax = 600;
+/** Of each desktop until they are rolled up: ten times what ten minutes make, and three times an hour that hostd kept. */
+const samplesMax = 1000;
 
 /** Writes down what a node measured of its own desktops. Rolled up later, all together. */
 export async function takeMetrics(
@@ -33,7 +33,7 @@ export async function takeMetrics(
   const members = await membersOf(write, node.id);
   const nowMs = services.clock.nowMs();
   const parts = partsFor(members.size);
-  if ((await countReports(write, node.id)) > reportsMax * parts)
+  if ((await countSamples(write, node.id)) > samplesMax * (members.size + 1))
     throw new Fault('rate_limited', 'This node sends more than is kept.');
   const byPart = new Map<number, ToldSample[]>();
   let dropped = 0;
@@ -56,6 +56,7 @@ export async function takeMetrics(
     nodeId: node.id,
     part,
     receivedMs: nowMs,
+    samples: samples.length,
     data: packReport(samples),
   }));
   await insertReports(write, rows);

@@ -4,8 +4,8 @@ import type { Services } from '../services.ts';
 import { type Chunk, packChunk, unpackChunk } from './chunk.ts';
 import { unpackReport, type ToldSample } from './journal.ts';
 import { type ChunkKey, chunkKeysOf, mergeSamples } from './mergeSamples.ts';
-import { chunksOf, dropChunks, dropOfDestroyed, partsToRoll, putChunks, takeReports } from './store.ts';
-import { droppedBeforeMs, tiers, windowMs } from './tiers.ts';
+import { chunksOf, partsToRoll, putChunks, takeReports } from './store.ts';
+import { windowMs } from './tiers.ts';
 
 /** What a sample over the end of the window needs to arrive. */
 const graceMs = 15_000;
@@ -13,12 +13,8 @@ const graceMs = 15_000;
 const reportsAtOnce = 120;
 const breathMs = 20;
 const lockNumber = 7_163_430;
-/** How long the metrics of a desktop outlive it, and how long the service may be off without forgetting that. */
-const outlivedMs = 24 * 3_600_000;
-const lookedBackMs = 3 * outlivedMs;
-
 /**
- * Rolls up what came in before the last ten minutes began, then removes what is too old. Each part of a node's report is
+ * Rolls up what came in before the last ten minutes began. Each part of a node's report is
  * a transaction of its own: what is taken out of the reports is in the chunks, or neither happened.
  */
 export async function rollUpMetrics(services: Services): Promise<void> {
@@ -33,7 +29,6 @@ export async function rollUpMetrics(services: Services): Promise<void> {
     // Others write in between.
     await clock.sleep(breathMs, ending);
   }
-  if (parts.length > 0) await database.write((write) => forget(write, nowMs));
 }
 
 /** @returns how many reports were rolled up */
@@ -80,9 +75,4 @@ function merged(desktopId: string, samples: readonly ToldSample[], known: Readon
 
 function nameOf(desktopId: string, key: ChunkKey): string {
   return `${desktopId} ${key.stepSeconds} ${key.startMs}`;
-}
-
-async function forget(write: Write, nowMs: number): Promise<void> {
-  for (const tier of tiers) await dropChunks(write, tier, droppedBeforeMs(tier, nowMs));
-  await dropOfDestroyed(write, { fromMs: nowMs - lookedBackMs, toMs: nowMs - outlivedMs });
 }

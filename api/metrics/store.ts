@@ -11,8 +11,9 @@ export async function insertReports({ db }: Write, rows: readonly Omit<MetricRep
       .execute();
 }
 
-export async function countReports(source: Selector, nodeId: string): Promise<number> {
-  const text = 'select count(*) as "count" from "metricReports" where "nodeId" = ?';
+/** How many of a node are not rolled up yet. */
+export async function countSamples(source: Selector, nodeId: string): Promise<number> {
+  const text = 'select coalesce(sum("samples"), 0) as "count" from "metricReports" where "nodeId" = ?';
   const [row] = await source.select<{ count: number }>({ text, parameters: [nodeId] });
   return Number(row!.count);
 }

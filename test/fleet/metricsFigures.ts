@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '@lebureau/kit/clock';
 import { newId } from '@lebureau/kit/id';
 import { silentLog } from '@lebureau/kit/log';
+import { purge } from '../../api/background/loops.ts';
 import { rollUpMetrics } from '../../api/metrics/rollUp.ts';
 import { type RunningApi, startApi } from '../../api/start.ts';
 import { startTestPostgres } from '../../api/testing/postgres.ts';
@@ -139,6 +140,7 @@ async function dayFigures(name: string, store: Store): Promise<Figure[]> {
       for (const node of nodes) await tell(api, node, second / 10);
       if (second % 600 !== 30) continue;
       await rollUpMetrics(api.services);
+      await purge(api.services, config.eventRetentionMs);
       await store.tidy(api);
     }
     const used = process.cpuUsage(cpu);
