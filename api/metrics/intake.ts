@@ -89,7 +89,7 @@ async function acceptReport(
 async function membersOf({ db }: Write, nodeId: string): Promise<Map<string, Member>> {
   const rows = await db
     .selectFrom('assignments as a')
-    .innerJoin('desktops as d', 'd.assignmentId', 'a.id')
+    .innerJoin('desktops as d', (join) => join.onRef('d.id', '=', 'a.desktopId').onRef('d.assignmentId', '=', 'a.id'))
     .select(['a.id', 'a.desktopId', 'a.vcpus', 'a.memoryMiB', 'a.diskGiB', 'd.createdMs'])
     .where('a.nodeId', '=', nodeId)
     .where('a.closedMs', 'is', null)

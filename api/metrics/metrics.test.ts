@@ -253,6 +253,17 @@ describe('whoever asks', () => {
   });
 });
 
+test('a service that wants no metrics asks for none', async () => {
+  const silent = await startTestApi({ config: { metrics: false } });
+  try {
+    const quiet = await silent.node();
+    const hello = await quiet.call('/node/v1/hello', { ...(await lastHello()), epoch: undefined });
+    expect(Object.keys((await hello.json()) as object).filter((name) => name.startsWith('metrics'))).toEqual([]);
+  } finally {
+    await silent.stop();
+  }
+});
+
 describe('a node', () => {
   test('that is hostile writes into no desktop of another, nor a number that cannot be', async () => {
     shiftMs = 60_000;
