@@ -30,6 +30,7 @@ export interface ApiConfig {
   /** Undefined, for tests: nobody looks after the pool. */
   pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
+  metrics: boolean;
   sourceUrl: string;
 }
 
@@ -87,6 +88,11 @@ function schema(home: string) {
       // What is reclaimed is gone: there must be time to notice that the API lost its orders.
       parse: integer(300, 31_536_000),
       fallback: 600,
+    },
+    LEBUREAU_METRICS: {
+      about: 'on, or off: nodes are not asked what their desktops use',
+      parse: oneOf(['on', 'off']),
+      fallback: 'on' as const,
     },
     LEBUREAU_SOURCE_URL: {
       about: 'where the source code of this version is',
@@ -169,6 +175,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     pool: { membersMax: values.LEBUREAU_POOL_MEMBERS_MAX, memoryPercent: values.LEBUREAU_POOL_MEMORY_PERCENT },
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
+    metrics: values.LEBUREAU_METRICS === 'on',
     sourceUrl: values.LEBUREAU_SOURCE_URL,
   };
 }

@@ -25,6 +25,7 @@ describe('on Postgres', async () => {
   await import('./nodes/skew.test.ts');
   await import('./nodes/observations.test.ts');
   await import('./pool/pool.test.ts');
+  await import('./metrics/metrics.test.ts');
 });
 
 describe('two replicas on one database', () => {

@@ -13,6 +13,8 @@ export interface Services {
   authenticator: Authenticator;
   placement: Omit<PlacementPolicy, 'turn'>;
   reclaimAfterSeconds: number;
+  /** Whether nodes are asked to tell what their desktops use. */
+  metrics: boolean;
   /** Absent where nodes come by the Unix socket only. */
   authority: Authority | undefined;
   /** What was created of late, for the pool. */

@@ -32,12 +32,13 @@ export async function openServices(
 ): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
-  const { placement, reclaimAfterSeconds, sourceUrl } = config;
+  const { placement, reclaimAfterSeconds, sourceUrl, metrics } = config;
   const services: Services = {
     database,
     authenticator: new Authenticator(database, at.clock),
     placement,
     reclaimAfterSeconds,
+    metrics,
     sourceUrl,
     authority: await authorityFor(config, { database, clock: at.clock }),
     demand: new Demand(at.clock),

@@ -34,6 +34,7 @@ test('hostd says what the disks of ordered machines hold; before it has read ord
         return recorded.assignments.answer;
       },
       report: () => Promise.resolve({ refused: [] }),
+      metrics: () => Promise.reject(new Error('not asked for')),
     },
     driver: Object.assign(Object.create(driver) as typeof driver, { facts }),
     guests: world.guests(),

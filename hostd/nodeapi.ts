@@ -1,6 +1,6 @@
 import { Fault } from '@lebureau/kit/fault';
 import type { ApiAddresses } from './apiAddresses.ts';
-import type { AssignmentList, NodeWelcome, ObservationReceipt, OrderDesk } from './orders.ts';
+import type { AssignmentList, MetricsReceipt, NodeWelcome, ObservationReceipt, OrderDesk } from './orders.ts';
 
 export interface NodeApiOptions {
   /** Each `unix:/path` or `https://…`. */
@@ -19,6 +19,7 @@ export function connectNodeApi(options: NodeApiOptions): OrderDesk {
   return {
     hello: (hello, signal) => call<NodeWelcome>('/node/v1/hello', signal, hello),
     report: (report, signal) => call<ObservationReceipt>('/node/v1/observations', signal, report),
+    metrics: (report, signal) => call<MetricsReceipt>('/node/v1/metrics', signal, report),
     assignments: (ask, signal) => {
       const query = new URLSearchParams({ epoch: String(ask.epoch), waitSeconds: String(ask.waitSeconds) });
       if (ask.after !== undefined) query.set('after', ask.after);

@@ -142,6 +142,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desktops/{desktopId}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a desktop used: processor, memory, disk, network
+         * @description Measured every ten seconds while it runs. Kept in steps of 10 s for an hour, of 120 s for a day, of 600 s for 31 days; a day longer than the desktop at most.
+         *
+         *     Needs the capability `metrics:read`.
+         */
+        get: operations["getDesktopMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desktops/{desktopId}/screenshot": {
         parameters: {
             query?: never;
@@ -1313,7 +1335,7 @@ export interface components {
             outputMaxBytes?: number;
         };
         /** @enum {string} */
-        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write";
+        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write" | "metrics:read";
         ClickBody: {
             /** @description Horizontal, in the space that `coordinates` names. */
             x?: number;
@@ -1491,6 +1513,22 @@ export interface components {
             data: components["schemas"]["Desktop"][];
             /** @description Null: this was the last page. A page may hold fewer than `limit` and still not be the last. */
             nextCursor: string | null;
+        };
+        DesktopMetrics: {
+            /**
+             * Format: date-time
+             * @description Begin of the first step.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the last step.
+             */
+            to: string;
+            /** @description As asked, or longer where nothing finer is kept. */
+            stepSeconds: number;
+            /** @description One a step, oldest first. What is not known is null: the desktop was off, its node not heard, or the hypervisor does not tell. */
+            points: components["schemas"]["MetricsPoint"][];
         };
         /**
          * @description `unknown`: the node has not been heard for 30 s. `error`: see `error`.
@@ -1747,6 +1785,34 @@ export interface components {
                     diskGiB: number;
                 };
             };
+        };
+        MetricsPoint: {
+            /**
+             * Format: date-time
+             * @description When the step begins.
+             */
+            at: string;
+            /** @description How much of the step was measured; 0: nothing is known of it. */
+            measuredSeconds: number;
+            /** @description Processors of the node kept busy, on average; emulation of its devices counts. */
+            cpuCores: number | null;
+            /** @description The highest of the ten-second averages. */
+            cpuCoresMax: number | null;
+            /** @description QEMU: what the guest touched since it was started and what its emulator takes (what the guest gives free stays counted). Proxmox VE: `mem`. */
+            memoryUsedMiB: number | null;
+            memoryUsedMiBMax: number | null;
+            /** @description What it takes of the memory of the node: without what it shares with its template. Proxmox VE: `memhost`, null before version 9. */
+            memoryHostMiB: number | null;
+            /** @description What its disk takes on the node, without its template. Null on Proxmox VE. */
+            diskUsedMiB: number | null;
+            /** @description By the guest. */
+            diskReadBytesPerSecond: number | null;
+            /** @description By the guest. */
+            diskWriteBytesPerSecond: number | null;
+            /** @description By the guest; what Le Bureau itself exchanges with it by SSH counts. */
+            networkReceiveBytesPerSecond: number | null;
+            /** @description By the guest; what Le Bureau itself exchanges with it by SSH counts. */
+            networkSendBytesPerSecond: number | null;
         };
         /**
          * @description Default left.
@@ -4065,6 +4131,168 @@ export interface operations {
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description `true`: this is the kept answer. */
                     "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDesktopMetrics: {
+        parameters: {
+            query?: {
+                /** @description Default: an hour before `to`. */
+                from?: string;
+                /** @description Default: now. */
+                to?: string;
+                /** @description Length of a step. Default: what makes at most 360 points. At most 1000 points are answered. Of what is older than an hour a step has at least 120 s, older than a day 600 s. */
+                stepSeconds?: number;
+            };
+            header?: never;
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One point a step. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "from": "2026-11-20T10:00:00.000Z",
+                     *       "to": "2026-11-20T10:01:00.000Z",
+                     *       "stepSeconds": 60,
+                     *       "points": [
+                     *         {
+                     *           "at": "2026-11-20T10:00:00.000Z",
+                     *           "measuredSeconds": 60,
+                     *           "cpuCores": 0.048,
+                     *           "cpuCoresMax": 0.31,
+                     *           "memoryUsedMiB": 640,
+                     *           "memoryUsedMiBMax": 641.5,
+                     *           "memoryHostMiB": 128,
+                     *           "diskUsedMiB": 200,
+                     *           "diskReadBytesPerSecond": 0,
+                     *           "diskWriteBytesPerSecond": 4096,
+                     *           "networkReceiveBytesPerSecond": 120,
+                     *           "networkSendBytesPerSecond": 90
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DesktopMetrics"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {

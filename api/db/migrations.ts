@@ -1,11 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Flavour } from './database.ts';
-
-/** Forward only, and the same on both databases. A migration that was released is never edited: add another. */
-export interface Migration {
-  name: string;
-  up(db: Kysely<unknown>, flavour: Flavour): Promise<void>;
-}
+import { metrics } from './metricsMigration.ts';
+import type { Migration } from './migration.ts';
 
 type ColumnType = 'text' | 'bigint';
 const text = 'text';
@@ -299,4 +295,4 @@ const replacedCertificates: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates];
+export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates, metrics];

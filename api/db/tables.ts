@@ -16,6 +16,8 @@ export interface Tables {
   nodeCertificates: NodeCertificateRow;
   tunnels: TunnelRow;
   replicas: ReplicaRow;
+  metricReports: MetricReportRow;
+  metricChunks: MetricChunkRow;
   migrations: { name: string; appliedMs: number };
 }
 
@@ -85,6 +87,9 @@ export interface NodeRow {
   fencedMs: number | null;
   /** When it was taken out of service for good. */
   decommissionedMs: number | null;
+  /** Of the last report of metrics within this epoch, and when that or an earlier one came; null: never. */
+  metricsSeq: number;
+  metricsMs: number | null;
 }
 
 /** A certificate authority of ours, shared by all replicas. */
@@ -263,4 +268,24 @@ export interface IdempotencyRow {
   status: number | null;
   bodyText: string | null;
   createdMs: number;
+}
+
+/** Metrics of several desktops as their node told them, until they are rolled up. */
+export interface MetricReportRow {
+  position: number;
+  nodeId: string;
+  /** Which of the node's desktops are in it (`partOf`). */
+  part: number;
+  receivedMs: number;
+  /** How many are in it. */
+  samples: number;
+  data: Uint8Array;
+}
+
+/** Points of one desktop that stand beside each other (`packChunk`). */
+export interface MetricChunkRow {
+  desktopId: string;
+  stepSeconds: number;
+  startMs: number;
+  data: Uint8Array;
 }

@@ -1,6 +1,7 @@
 import { Fault } from '@lebureau/kit/fault';
 import type { Write } from '../db/database.ts';
 import type { Static } from '../http/schema.ts';
+import { finest } from '../metrics/tiers.ts';
 import type { Services } from '../services.ts';
 import { type NodePeer, isOwn, refused } from './admission.ts';
 import { trustFor } from './trustFor.ts';
@@ -21,9 +22,10 @@ export async function welcomeNode(
   const { peer, hello } = from;
   const protocol = chooseProtocol(hello.protocols);
   checkAddress(peer, hello.guestAddress);
-  const { id, epoch } =
+  const { id, epoch, metricsMs } =
     hello.epoch === undefined ? await begin(services, write, from) : await renew(services, write, from);
-  const welcome = { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol };
+  const metrics = metricsWish(services, metricsMs);
+  const welcome = { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol, ...metrics };
   if (peer.kind === 'local') return welcome;
   const isRetired = await retireOlder(write, peer, services.clock.nowMs());
   // Where the authorities are being replaced somebody may have waited for just that.
@@ -39,19 +41,19 @@ async function renew(services: Services, { db }: Write, from: { peer: NodePeer; 
     .set(changeOf(hello, services.clock.nowMs()))
     .where('name', '=', hello.nodeName)
     .where('epoch', '=', epoch)
-    .returning(['id', 'joinedMs'])
+    .returning(['id', 'joinedMs', 'metricsMs'])
     .executeTakeFirst();
   if (row === undefined) throw superseded(epoch);
   // Thrown inside the transaction: what was just written is undone.
   if (!isOwn(peer, row)) throw refused(`The name ${hello.nodeName} belongs to another node.`);
-  return { id: row.id, epoch };
+  return { id: row.id, epoch, metricsMs: row.metricsMs };
 }
 
 async function begin(services: Services, write: Write, from: { peer: NodePeer; hello: Hello }) {
   const { peer, hello } = from;
   const nowMs = services.clock.nowMs();
   const epoch = await nextEpoch(write);
-  const change = changeOf(hello, nowMs);
+  const change = { ...changeOf(hello, nowMs), epoch, lastSeq: 0, metricsSeq: 0 };
   const row =
     peer.kind === 'local'
       ? await write.db
@@ -61,15 +63,15 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
             ...change,
             diskMiB: hello.diskFreeMiB + (hello.diskHeldMiB ?? 0),
           })
-          .onConflict((conflict) => conflict.column('name').doUpdateSet({ ...change, epoch, lastSeq: 0 }))
-          .returning(['id', 'joinedMs'])
+          .onConflict((conflict) => conflict.column('name').doUpdateSet(change))
+          .returning(['id', 'joinedMs', 'metricsMs'])
           .executeTakeFirstOrThrow()
       : await write.db
           .updateTable('nodes')
-          .set({ ...change, epoch, lastSeq: 0 })
+          .set(change)
           .where('id', '=', peer.nodeId)
           .where('name', '=', hello.nodeName)
-          .returning(['id', 'joinedMs'])
+          .returning(['id', 'joinedMs', 'metricsMs'])
           .executeTakeFirst();
   if (row === undefined || !isOwn(peer, row))
     throw refused(`This node is not called ${hello.nodeName} here, or that name belongs to another one.`);
@@ -80,7 +82,18 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
     driver: hello.driver,
     accelerator: hello.accelerator,
   });
-  return { id: row.id, epoch };
+  return { id: row.id, epoch, metricsMs: row.metricsMs };
+}
+
+/** So often they are wanted, and how long they were missing: a hypervisor that keeps a history can fill that. */
+function metricsWish(
+  { metrics, clock }: Services,
+  metricsMs: number | null,
+): Pick<Static<typeof NodeWelcome>, 'metricsEverySeconds' | 'metricsSilentSeconds'> {
+  if (!metrics) return {};
+  const everySeconds = { metricsEverySeconds: finest.stepSeconds };
+  if (metricsMs === null) return everySeconds;
+  return { ...everySeconds, metricsSilentSeconds: Math.max(0, Math.floor((clock.nowMs() - metricsMs) / 1000)) };
 }
 
 /** Once the newest certificate was used, a copy of an older one is worth nothing. @returns whether there was one */

@@ -95,6 +95,11 @@ test('a node cannot take the name or the epoch of another', async () => {
     403,
     'node_refused',
   ]);
+  const metrics = { epoch, seq: 1, samples: [] };
+  const tell = (tls: object) => askTls(api, '/node/v1/metrics', { tls, body: metrics });
+  expect(await codeOf(await tell(two.tls))).toEqual([403, 'node_refused']);
+  expect((await tell(one.tls)).status).toBe(200);
+  expect(await codeOf(await tell(two.tls))).toEqual([403, 'node_refused']);
   expect((await askTls(api, `/node/v1/assignments?epoch=${epoch}`, { tls: one.tls })).status).toBe(200);
 });
 

@@ -201,4 +201,10 @@ export const NodeWelcome = t.Object({
   renewCertificate: t.Optional(
     t.Boolean({ description: 'The certificate of this node is of an authority that will be dropped: renew it now.' }),
   ),
+  metricsEverySeconds: t.Optional(
+    t.Integer({ minimum: 1, maximum: 60, description: 'How often metrics are wanted. Absent: not at all.' }),
+  ),
+  metricsSilentSeconds: t.Optional(
+    t.Integer({ minimum: 0, description: 'How long ago metrics of this node came in. Absent: never, or not wanted.' }),
+  ),
 });

@@ -34,6 +34,7 @@ export const nodeExamples: Record<string, Example> = {
       reclaimAfterSeconds: 600,
       protocol: 1,
       apiAddresses: ['https://api.example.org:7443'],
+      metricsEverySeconds: 10,
     },
   },
   getTrustAnchor: { response: { authority: pemExample } },
@@ -77,6 +78,32 @@ export const nodeExamples: Record<string, Example> = {
         },
       ],
     },
+  },
+  reportMetrics: {
+    request: {
+      epoch: 3,
+      seq: 7,
+      samples: [
+        {
+          ageMs: 3,
+          overMs: 10_004,
+          values: [
+            {
+              assignmentId,
+              cpuMs: 480,
+              memoryUsedKiB: 655_360,
+              memoryHostKiB: 131_072,
+              diskUsedKiB: 204_800,
+              diskReadBytes: 0,
+              diskWrittenBytes: 40_960,
+              networkReceivedBytes: 1200,
+              networkSentBytes: 900,
+            },
+          ],
+        },
+      ],
+    },
+    response: { dropped: 0 },
   },
   reportObservations: {
     request: {

@@ -101,6 +101,29 @@ export const publicExamples: Record<string, Example> = {
   listDesktops: { response: { data: [desktop], nextCursor: null } },
   createDesktop: { request: { name: 'research', size: 'nano', labels: { team: 'lab' } }, response: pending },
   getDesktop: { response: desktop },
+  getDesktopMetrics: {
+    response: {
+      from: at,
+      to: '2026-11-20T10:01:00.000Z',
+      stepSeconds: 60,
+      points: [
+        {
+          at,
+          measuredSeconds: 60,
+          cpuCores: 0.048,
+          cpuCoresMax: 0.31,
+          memoryUsedMiB: 640,
+          memoryUsedMiBMax: 641.5,
+          memoryHostMiB: 128,
+          diskUsedMiB: 200,
+          diskReadBytesPerSecond: 0,
+          diskWriteBytesPerSecond: 4096,
+          networkReceiveBytesPerSecond: 120,
+          networkSendBytesPerSecond: 90,
+        },
+      ],
+    },
+  },
   updateDesktop: { request: { name: 'research', labels: { team: 'lab' } }, response: desktop },
   deleteDesktop: {
     response: { ...desktop, status: 'destroying', ready: false, agentReady: false, allowedActions: [] },

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import type { Figure } from './figure.ts';
+import { metricsDayFigures, metricsLiveFigures } from '../fleet/metricsFigures.ts';
 import { createsFigures, returnFigures, steadyCreatedFigures, steadyFigures } from '../fleet/figures.ts';
 
 /** `npm run bench:fleet [-- names…]`: prints every figure of a fleet as JSON. A figure that is missed is printed as missed. */
@@ -20,6 +21,8 @@ const groups: Record<string, () => Promise<Figure[]>> = {
   return: returnFigures,
   steady: steadyFigures,
   'steady-created': steadyCreatedFigures,
+  metrics: metricsLiveFigures,
+  metricsDay: metricsDayFigures,
 };
 /** Measured only when it is named. */
 const seldom = new Set(['steady-created']);

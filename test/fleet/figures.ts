@@ -9,16 +9,22 @@ import { cpuSeconds, residentMiB } from '../bench/processes.ts';
 
 const endLimitMs = 100_000;
 
-interface Crowd {
+export interface Crowd {
   fleet: Fleet;
   nodes: SimulatedNode[];
 }
 
-async function withCrowd(
-  size: { nodes: number; onOrder?: (order: Assignment) => void; waiting?: boolean },
+/** @param size.waiting nodes that joined and do not run yet. */
+export async function withCrowd(
+  size: {
+    nodes: number;
+    onOrder?: (order: Assignment) => void;
+    waiting?: boolean;
+    environment?: Record<string, string>;
+  },
   measure: (crowd: Crowd) => Promise<Figure[]>,
 ): Promise<Figure[]> {
-  const fleet = await startFleet();
+  const fleet = await startFleet(size.environment);
   const nodes: SimulatedNode[] = [];
   try {
     for (let at = 0; at < size.nodes; at++) {
@@ -37,7 +43,7 @@ async function withCrowd(
   }
 }
 
-async function untilUp(fleet: Fleet, wanted: number): Promise<void> {
+export async function untilUp(fleet: Fleet, wanted: number): Promise<void> {
   const endMs = performance.now() + endLimitMs;
   while (performance.now() < endMs) {
     if ((await listNodes(fleet)).filter((node) => node.status === 'up').length === wanted) return;
@@ -111,7 +117,7 @@ async function countReady(fleet: Fleet): Promise<number> {
   }
 }
 
-async function untilReady(fleet: Fleet, wanted: number): Promise<number> {
+export async function untilReady(fleet: Fleet, wanted: number): Promise<number> {
   const endMs = performance.now() + endLimitMs;
   let ready = 0;
   while (performance.now() < endMs && (ready = await countReady(fleet)) < wanted) await Bun.sleep(250);
@@ -246,7 +252,7 @@ function steady(fillWith: (crowd: Crowd, count: number) => Promise<void>): Promi
 }
 
 /** One is created as ever; the others are put in place as they stand once they are ready, rows and machines. */
-async function fill({ fleet, nodes }: Crowd, count: number): Promise<void> {
+export async function fill({ fleet, nodes }: Crowd, count: number): Promise<void> {
   const { id } = await create(fleet, 0);
   await untilReady(fleet, 1);
   const postgres = new Bun.SQL(fleet.databaseUrl);

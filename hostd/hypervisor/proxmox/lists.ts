@@ -17,9 +17,28 @@ export interface ListedVm extends VmPlace {
   /** Size of the disk it boots from, where a list told it. */
   diskMiB?: number;
   tags: readonly string[];
+  /** Only of one that runs, in the list of the own node. */
+  use?: ListedUse;
 }
 
-interface Row {
+/** What a VM uses, as the list says it: bytes, of disk and network since it was started. */
+export interface ListedUse {
+  pid?: number;
+  /** Seconds. */
+  uptime?: number;
+  /** Share of `cpus`. */
+  cpu?: number;
+  cpus?: number;
+  mem?: number;
+  /** Since Proxmox VE 9. */
+  memhost?: number;
+  diskread?: number;
+  diskwrite?: number;
+  netin?: number;
+  netout?: number;
+}
+
+interface Row extends ListedUse {
   type?: string;
   vmid?: number;
   node?: string;
@@ -50,7 +69,7 @@ export class VmLists {
     this.#node = new SharedCall(
       async () => {
         const rows = (await api.nodes.$(node).qemu.$get({ full: true })) as Row[];
-        return rows.map((row) => listed({ ...row, node })).filter(inRange);
+        return rows.map((row) => ({ ...listed({ ...row, node }), use: useOf(row) })).filter(inRange);
       },
       clock,
       goodMs,
@@ -86,6 +105,12 @@ export class VmLists {
   freshOfCluster(): Promise<ListedVm[]> {
     return this.#cluster.fresh();
   }
+}
+
+function useOf(row: Row): ListedUse | undefined {
+  if (row.status !== 'running') return undefined;
+  const { pid, uptime, cpu, cpus, mem, memhost, diskread, diskwrite, netin, netout } = row;
+  return { pid, uptime, cpu, cpus, mem, memhost, diskread, diskwrite, netin, netout };
 }
 
 function listed(row: Row): ListedVm {
