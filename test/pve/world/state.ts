@@ -114,7 +114,8 @@ export interface FirewallState {
   options: Record<string, string | number>;
   rules: Record<string, string | number>[];
   ipsets: Record<string, { comment?: string; entries: Record<string, string | number>[] }>;
-  aliases: Record<string, { cidr: string; comment?: string }>;
+  /** By their names in small letters. */
+  aliases: Record<string, { name?: string; cidr: string; comment?: string }>;
   groups: Record<string, { comment?: string; rules: Record<string, string | number>[] }>;
 }
 
