@@ -53,7 +53,23 @@ async function change(call: Call): Promise<Json> {
   return null;
 }
 
-function changeInTask(call: Call): Json | Promise<Json> {
+async function changeInTask(call: Call): Promise<Json> {
+  const upid = await startChange(call);
+  return call.given.background_delay === undefined ? upid : waited(call, upid);
+}
+
+/** Who asks for it waits for the task: nothing is told when it ended well, its UPID when it has not ended. */
+async function waited({ world, given }: Call, upid: string): Promise<Json> {
+  const ended = () => world.state.tasks[upid]?.exitstatus;
+  for (let tries = Number(given.background_delay) * 10; ended() === undefined && tries > 0; tries--) {
+    await world.pace.wait(100);
+  }
+  const status = ended();
+  if (status === undefined || status === 'OK') return status === undefined ? upid : null;
+  throw died(`failed to update VM ${String(given.vmid)}: ${status}`);
+}
+
+function startChange(call: Call): string | Promise<string> {
   const { world, given } = call;
   const wanted = changeOf(call);
   const vmid = Number(given.vmid);

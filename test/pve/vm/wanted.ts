@@ -117,7 +117,7 @@ export function checkSshKeys(keys: string | undefined): void {
   if (keys === undefined) return;
   const lines = unescaped(keys)
     .split('\n')
-    .filter((line) => line.trim() !== '' && !line.startsWith('#'));
+    .filter((line) => line.trim() !== '');
   const form = /^(?:\S+ )?(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]{16,}(?: .*)?$/;
   if (!lines.every((line) => form.test(line.trim()))) throw died('SSH public key validation error');
 }
