@@ -94,7 +94,9 @@ export const firewallFormats: Record<string, (value: string) => string | undefin
   'pve-fw-sport-spec': (value) => wrongPorts(value, false),
   'pve-fw-protocol-spec': wrongProtocol,
   'pve-fw-icmp-type-spec': (value) =>
-    value === '' || icmpTypes[4].has(value) || icmpTypes[6].has(value) ? undefined : `invalid icmp-type value '${value}'`,
+    value === '' || icmpTypes[4].has(value) || icmpTypes[6].has(value)
+      ? undefined
+      : `invalid icmp-type value '${value}'`,
   IPorCIDR: wrongCidr,
   IPorCIDRorAlias: (value) => (aliasForm.test(value) ? undefined : wrongCidr(value)),
 };

@@ -74,13 +74,16 @@ export class Permissions {
       if (options[at] === 'require_param' && given[String(options[at + 1])] === undefined) throw forbidden();
     }
     const path = normal(template.replace(/\{([^}]+)\}/g, (_, name: string) => String(given[name] ?? '')));
-    const privileges = this.translate(names);
+    const privileges = this.translate(names, path);
     if (options.includes('any')) this.checkAny(caller, path, privileges);
     else this.check(caller, path, privileges);
   }
 
-  private translate(names: string[]): string[] {
+  /** Version 8 has one privilege for the agent and for QEMU's monitor. */
+  private translate(names: string[], path: string): string[] {
     const { agentPrivilege } = versionFacts[this.state.version];
+    if (agentPrivilege !== undefined && path.startsWith('/vms/') && names.includes('Sys.Audit'))
+      return [agentPrivilege];
     if (agentPrivilege === undefined || !names.some((name) => name.startsWith('VM.GuestAgent.'))) return names;
     const others = names.filter((name) => !name.startsWith('VM.GuestAgent.'));
     return [...others, agentPrivilege];

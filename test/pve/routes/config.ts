@@ -3,16 +3,7 @@ import type { Json } from '../api/reference.ts';
 import type { VmState } from '../world/state.ts';
 import type { Call, Routes } from '../world/world.ts';
 import { applyChange, checkBalloon, type Change } from '../vm/changes.ts';
-import {
-  digestOf,
-  diskKey,
-  driveSize,
-  isCdrom,
-  isCloudInit,
-  parseDrive,
-  sizeBytes,
-  sizeText,
-} from '../vm/config.ts';
+import { digestOf, diskKey, driveSize, isCdrom, isCloudInit, parseDrive, sizeBytes, sizeText } from '../vm/config.ts';
 import { checkLock } from '../vm/lifecycle.ts';
 import { checkBridges, checkDeviceRights } from '../vm/optionRights.ts';
 import { refuseRootOnly } from '../vm/rootOnly.ts';

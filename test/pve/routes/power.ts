@@ -52,9 +52,7 @@ export const powerRoutes: Routes = {
       const storage = String(call.given.statestorage ?? stateStorage(call.world, vm));
       call.world.permissions.check(call.caller, `/vms/${vm.vmid}`, ['VM.Config.Disk']);
       call.world.permissions.check(call.caller, `/storage/${storage}`, ['Datastore.AllocateSpace']);
-      return call.world.task(call, 'qmsuspend', (running) =>
-        hibernate(call.world, vm, { running, storage }),
-      );
+      return call.world.task(call, 'qmsuspend', (running) => hibernate(call.world, vm, { running, storage }));
     }
     return call.world.task(call, 'qmpause', (running) => locked(call, running, () => pause(call.world, vm)));
   },

@@ -131,9 +131,7 @@ function recent(call: Call): Json {
   const { world } = call;
   const all = world.state.taskOrder.slice(0, 25).flatMap((upid) => world.state.tasks[upid] ?? []);
   const mine = all.filter(
-    (task) =>
-      owns(call.caller, task.who) ||
-      world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
+    (task) => owns(call.caller, task.who) || world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
   );
   const running = mine.filter((task) => task.exitstatus === undefined);
   const ended = mine.filter((task) => task.exitstatus !== undefined);

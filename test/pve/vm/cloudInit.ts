@@ -13,7 +13,16 @@ export function dumpCloudInit(vm: VmState, type: string): string {
   return `instance-id: ${id}\n`;
 }
 
-const cloudInitOptions = ['cicustom', 'cipassword', 'citype', 'ciuser', 'ciupgrade', 'nameserver', 'searchdomain', 'sshkeys'];
+const cloudInitOptions = [
+  'cicustom',
+  'cipassword',
+  'citype',
+  'ciuser',
+  'ciupgrade',
+  'nameserver',
+  'searchdomain',
+  'sshkeys',
+];
 
 /** What the guest's cloud-init drive says, and what the next one will say. */
 export function cloudInitPending(vm: VmState): JsonObject[] {

@@ -117,6 +117,7 @@ function needDrive(world: World, who: Changing, value: string): void {
 export function checkHook(world: World, volume: string | undefined): void {
   if (volume === undefined) return;
   const known = world.state.volumes[volume];
-  if (!volume.includes(':snippets/')) throw badParameters({ hookscript: `'${volume}' is not in the snippets directory\n` });
+  if (!volume.includes(':snippets/'))
+    throw badParameters({ hookscript: `'${volume}' is not in the snippets directory\n` });
   if (known === undefined) throw badParameters({ hookscript: `script '${volume}' does not exist\n` });
 }

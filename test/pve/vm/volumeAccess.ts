@@ -8,7 +8,13 @@ interface Volume {
   owner?: number;
 }
 
-const folders: Record<string, string> = { iso: 'iso', vztmpl: 'vztmpl', backup: 'backup', snippets: 'snippets', import: 'import' };
+const folders: Record<string, string> = {
+  iso: 'iso',
+  vztmpl: 'vztmpl',
+  backup: 'backup',
+  snippets: 'snippets',
+  import: 'import',
+};
 const image = /^[^/\s]+\.(?:raw|qcow2|vmdk|subvol)$/;
 
 /** parse_volname of the storage plugins: what a volume's name says of it. */

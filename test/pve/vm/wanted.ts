@@ -20,7 +20,15 @@ const notOptions = new Set([
 const numberedOption =
   /^(?:(?:net|ipconfig)(?:[12]?\d|3[01])|serial[0-3]|usb(?:\d|1[0-3])|hostpci(?:\d|1[0-5])|numa[0-7]|parallel[0-2]|virtiofs\d)$/;
 /** Options that stand in a config and that no caller sets. */
-const inner = new Set(['vmstate', 'parent', 'snaptime', 'runningmachine', 'runningcpu', 'meta', 'running-nets-host-mtu']);
+const inner = new Set([
+  'vmstate',
+  'parent',
+  'snaptime',
+  'runningmachine',
+  'runningcpu',
+  'meta',
+  'running-nets-host-mtu',
+]);
 
 /** Everything that is checked before the config is read, in the order of `$update_vm_api` in API2/Qemu.pm. */
 export function changeOf(call: Call): Change {

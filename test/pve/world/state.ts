@@ -8,7 +8,7 @@ export interface State {
   nodes: Record<string, NodeState>;
   storages: Record<string, StorageState>;
   bridges: string[];
-  pools: Record<string, { comment?: string; members: number[] }>;
+  pools: Record<string, { comment?: string; members: number[]; storages?: string[] }>;
   roles: Record<string, string[]>;
   users: string[];
   tokens: Record<string, TokenState>;
