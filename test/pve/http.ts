@@ -3,7 +3,6 @@ import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Reply, Request } from './api/dispatch.ts';
-import type { Json } from './api/reference.ts';
 import { acceptHeaders, overWebSocket } from './api/webSocket.ts';
 import type { Parameters } from './api/verify.ts';
 
@@ -124,7 +123,7 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
   const params: Parameters = {};
   addForm(params, query);
   const type = incoming.headers['content-type'] ?? '';
-  if (body.length > 0 && type.includes('json')) Object.assign(params, jsonValues(body.toString()));
+  if (body.length > 0 && type.includes('json')) Object.assign(params, JSON.parse(body.toString()) as Parameters);
   else if (body.length > 0) addForm(params, body.toString());
   return {
     method: incoming.method ?? 'GET',
@@ -132,14 +131,6 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
     params,
     authorization: incoming.headers.authorization,
   };
-}
-
-function jsonValues(text: string): Parameters {
-  const values: Parameters = {};
-  for (const [name, value] of Object.entries(JSON.parse(text) as Record<string, Json>)) {
-    values[name] = typeof value === 'boolean' ? (value ? 1 : 0) : value;
-  }
-  return values;
 }
 
 function addForm(params: Parameters, text: string): void {

@@ -78,6 +78,9 @@ export function checkStorageAccess(
 export function checkDrive(world: World, [key, raw]: [string, string]): void {
   const { volume, options } = parseDrive(raw);
   const { storage, rest } = parseVolume(volume);
+  if (volume.startsWith('/') && !volume.startsWith('/dev/')) {
+    throw badParameters({ [key]: `unable to associate path '${volume}' to any storage` });
+  }
   if (options.some((one) => one.startsWith('import-from=')) && !/^0(?:\.0+)?$/.test(rest)) {
     const text = "'import-from' requires special syntax - use <storage ID>:0,import-from=<source>";
     throw badParameters({ [key]: text });
