@@ -172,9 +172,11 @@ function notImplemented(request: Request): Refusal {
 }
 
 function refusalReply(refusal: Refusal): Reply {
-  const { status, reason, details } = refusal;
+  const { status, details } = refusal;
+  // A status line is one line, whatever there is more to say.
+  const [reason = ''] = refusal.reason.split('\n');
   if (details.body === 'none') return { status, reason, contentType: null, body: null };
-  const body: Record<string, Json> = { data: null, message: details.message ?? `${reason}\n` };
+  const body: Record<string, Json> = { data: null, message: details.message ?? `${refusal.reason}\n` };
   if (details.errors) body.errors = details.errors;
   return { status, reason, contentType: jsonType, body };
 }
