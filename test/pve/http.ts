@@ -4,7 +4,6 @@ import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Reply, Request } from './api/dispatch.ts';
-import type { Json } from './api/reference.ts';
 import { isUpload, takeUpload } from './api/upload.ts';
 import { Refusal } from './api/refusal.ts';
 import { acceptHeaders, overWebSocket } from './api/webSocket.ts';
