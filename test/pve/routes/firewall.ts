@@ -51,6 +51,7 @@ function routesBelow(base: string): Routes {
     [`PUT ${base}/aliases/{name}`]: changeAlias,
     [`DELETE ${base}/aliases/{name}`]: (call) => {
       delete wallOf(call).aliases[String(call.given.name).toLowerCase()];
+      call.world.save();
       return null;
     },
     [`GET ${base}/refs`]: refs,
@@ -196,6 +197,7 @@ function changeRule(call: Call, rules: Rule[]): Json {
   if (call.given.moveto !== undefined) {
     rules.splice(Number(call.given.pos), 1);
     rules.splice(Math.min(Number(call.given.moveto), rules.length), 0, rule);
+    call.world.save();
     return null;
   }
   const changed = { ...rule, ...givenRule(call) };
@@ -239,6 +241,7 @@ function addEntry(call: Call): Json {
   if (entries.some((one) => one.cidr === cidr)) throw badParameters({ cidr: `address '${cidr}' already exists` });
   entries.push({ cidr, ...commentOf(call), ...(call.given.nomatch === 1 ? { nomatch: 1 } : {}) });
   call.world.save();
+  call.world.save();
   return null;
 }
 
@@ -254,6 +257,7 @@ function changeEntry(call: Call): Json {
     commentOf(call),
     call.given.nomatch === undefined ? {} : { nomatch: call.given.nomatch },
   );
+  call.world.save();
   return null;
 }
 
@@ -299,6 +303,7 @@ function addAlias(call: Call): Json {
   if (aliases[name]) throw badParameters({ name: `alias '${name}' already exists` });
   aliases[name] = { cidr: String(call.given.cidr), ...commentOf(call) };
   call.world.save();
+  call.world.save();
   return null;
 }
 
@@ -310,6 +315,7 @@ function changeAlias(call: Call): Json {
   const renamed = call.given.rename === undefined ? name : String(call.given.rename).toLowerCase();
   delete aliases[name];
   aliases[renamed] = { cidr: String(call.given.cidr), ...commentOf(call) };
+  call.world.save();
   call.world.save();
   return null;
 }
