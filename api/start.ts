@@ -8,11 +8,13 @@ import { ensureFirstKey, ensureOwnerLink, ensureWorkspace } from './bootstrap.ts
 import type { ApiConfig } from './config.ts';
 import { openDatabase } from './db/open.ts';
 import { Assertions } from './keys/assertion.ts';
+import { Demand } from './pool/demand.ts';
 import { Authenticator } from './keys/auth.ts';
 import { gatewayKeys } from './keys/gatewayKey.ts';
 import { type NodeListeners, listenNodes } from './nodes/listeners.ts';
-import { readSealKey } from './nodes/sealKey.ts';
+import { readSealKeys } from './nodes/sealKey.ts';
 import { openReach, waysOf } from './reach/reach.ts';
+import { Replicas } from './reach/replicas.ts';
 import type { Services } from './services.ts';
 
 export interface RunningApi {
@@ -32,16 +34,19 @@ export async function openServices(
 ): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
-  const { placement, reclaimAfterSeconds, sourceUrl, signInDomains } = config;
+  const { placement, reclaimAfterSeconds, sourceUrl, metrics, signInDomains } = config;
   const assertions = new Assertions(gatewayKeys(config.home, config.gatewayPublicKey), at.clock);
   const services: Services = {
     database,
     authenticator: new Authenticator(database, at.clock, assertions),
     placement,
     reclaimAfterSeconds,
+    metrics,
     sourceUrl,
     signInDomains,
     authority: await authorityFor(config, { database, clock: at.clock }),
+    demand: new Demand(at.clock),
+    replicas: new Replicas(database, at.clock),
     nodeAddress: nodeAddressOf(config),
     ending: at.ending ?? new AbortController().signal,
     clock: at.clock,
@@ -55,7 +60,7 @@ export async function openServices(
 async function authorityFor(config: ApiConfig, at: Pick<Services, 'database' | 'clock'>) {
   if (config.nodeListen.tls === undefined) return undefined;
   const { openAuthority } = await import('./nodes/authority.ts');
-  return openAuthority({ ...at, sealKey: readSealKey(config.home, config.nodeCaKey) });
+  return openAuthority({ ...at, sealKeys: readSealKeys(config.home, config) });
 }
 
 function nodeAddressOf({ nodeAddress, nodeListen }: ApiConfig): string | undefined {

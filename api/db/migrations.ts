@@ -1,39 +1,12 @@
 import { type Kysely, sql } from 'kysely';
+import { createTable, index } from './createTable.ts';
 import type { Flavour } from './database.ts';
+import { metrics } from './metricsMigration.ts';
+import type { Migration } from './migration.ts';
+import { people } from './peopleMigration.ts';
 
-/** Forward only, and the same on both databases. A migration that was released is never edited: add another. */
-export interface Migration {
-  name: string;
-  up(db: Kysely<unknown>, flavour: Flavour): Promise<void>;
-}
-
-type ColumnType = 'text' | 'bigint';
 const text = 'text';
 const int = 'bigint';
-
-/** Column names with their type; a trailing `?` allows null. */
-type Columns = Record<string, ColumnType>;
-
-async function createTable(db: Kysely<unknown>, table: string, columns: Columns): Promise<void> {
-  let builder = db.schema.createTable(table);
-  for (const [name, type] of Object.entries(columns)) {
-    const optional = name.endsWith('?');
-    builder = builder.addColumn(optional ? name.slice(0, -1) : name, type, (column) => {
-      const typed = optional ? column : column.notNull();
-      return name === 'id' ? typed.primaryKey() : typed;
-    });
-  }
-  await builder.execute();
-}
-
-async function index(
-  db: Kysely<unknown>,
-  name: string,
-  on: { table: string; columns: string[]; unique?: boolean },
-): Promise<void> {
-  const builder = db.schema.createIndex(name).on(on.table).columns(on.columns);
-  await (on.unique ? builder.unique() : builder).execute();
-}
 
 const first: Migration = {
   name: '0001-first-light',
@@ -251,47 +224,52 @@ const fleet: Migration = {
   },
 };
 
-const people: Migration = {
-  name: '0004-people',
+const fleetRest: Migration = {
+  name: '0004-fleet-rest',
   async up(db) {
-    await createTable(db, 'users', { id: text, name: text, 'email?': text, createdMs: int, 'lastSignInMs?': int });
-    await index(db, 'usersEmail', { table: 'users', columns: ['email'], unique: true });
-    await createTable(db, 'identities', { issuer: text, subject: text, userId: text, createdMs: int });
-    await index(db, 'identitiesSubject', { table: 'identities', columns: ['issuer', 'subject'], unique: true });
-    await createTable(db, 'members', { workspaceId: text, userId: text, role: text, createdMs: int });
-    await index(db, 'membersOfWorkspace', { table: 'members', columns: ['workspaceId', 'userId'], unique: true });
-    await index(db, 'membersOfUser', { table: 'members', columns: ['userId'] });
-    await createTable(db, 'sessions', {
+    await db.schema
+      .alterTable('desktops')
+      .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
+      .execute();
+    await createTable(db, 'replicas', {
       id: text,
-      userId: text,
-      hash: text,
-      userAgent: text,
-      ipAddress: text,
-      createdMs: int,
-      lastUsedMs: int,
-      'revokedMs?': int,
+      address: text,
+      generation: int,
+      shownGeneration: int,
+      heardMs: int,
     });
-    await index(db, 'sessionsHash', { table: 'sessions', columns: ['hash'], unique: true });
-    await index(db, 'sessionsOfUser', { table: 'sessions', columns: ['userId'] });
-    await createTable(db, 'signInLinks', {
-      id: text,
-      workspaceId: text,
-      hash: text,
-      'userId?': text,
-      role: text,
-      name: text,
-      'email?': text,
-      'createdBy?': text,
-      createdMs: int,
-      expiresMs: int,
-      'usedMs?': int,
+    for (const table of ['authorities', 'nodeCertificates', 'joinTokens'])
+      await db.schema
+        .alterTable(table)
+        .addColumn('generation', int, (column) => column.notNull().defaultTo(1))
+        .execute();
+    await db.schema.dropIndex('authoritiesName').execute();
+    await index(db, 'authoritiesOfGeneration', {
+      table: 'authorities',
+      columns: ['name', 'generation'],
+      unique: true,
     });
-    await index(db, 'signInLinksHash', { table: 'signInLinks', columns: ['hash'], unique: true });
-    await index(db, 'apiKeysCreatedBy', { table: 'apiKeys', columns: ['createdBy'] });
-    // The first key may do everything, also what is new.
-    await sql`update "apiKeys" set "capabilitiesJson" = replace("capabilitiesJson", '"nodes:write"]', '"nodes:write","users:read","users:write"]')
-      where "createdBy" is null and "restrictionJson" is null`.execute(db);
+    await createTable(db, 'authorityGenerations', {
+      generation: int,
+      createdMs: int,
+      'deadlineMs?': int,
+      'signsMs?': int,
+      'shownMs?': int,
+      'droppedMs?': int,
+    });
+    await index(db, 'authorityGenerationsNumber', {
+      table: 'authorityGenerations',
+      columns: ['generation'],
+      unique: true,
+    });
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet, people];
+const replacedCertificates: Migration = {
+  name: '0005-replaced-certificates',
+  async up(db) {
+    await db.schema.alterTable('nodeCertificates').addColumn('replacedMs', int).execute();
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates, metrics, people];
