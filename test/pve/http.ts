@@ -52,7 +52,10 @@ async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response
     send(response, request ?? { status: 404, reason: 'no such file', contentType: null, body: null });
     return;
   }
-  const { faults, pace } = dispatcher.world;
+  const { faults, pace, state } = dispatcher.world;
+  // The clock of the daemon that is asked.
+  const [asked] = Object.keys(state.nodes);
+  response.setHeader('date', new Date(dispatcher.world.nowS(asked) * 1000).toUTCString());
   const name = dispatcher.nameOf(request);
   if (faults.meets('lostRequest', name)) return void incoming.socket.destroy();
   const instead = faults.meets('answer', name);

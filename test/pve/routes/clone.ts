@@ -196,9 +196,17 @@ async function makeDisks(plan: Plan, made: VmState, running: Running): Promise<v
   if (running.signal.aborted) throw new Error('interrupted by signal');
   const disks: Config = {};
   for (const [key, raw] of realDisks(plan.config)) {
+    demandSource(plan, parseDrive(raw).volume);
     disks[key] = plan.full ? fullDisk(plan, [key, raw], log) : linkedDisk(plan, [key, raw], log);
     Object.assign(made.config, disks);
   }
+}
+
+/** Nobody keeps root from taking files away while a clone reads them. */
+function demandSource({ world, source }: Plan, volume: string): void {
+  if (world.state.vms[source.vmid] === source) return;
+  const path = pathOf(world, volume);
+  throw new Error(`unable to create image: qemu-img: ${path}: Could not open '${path}': No such file or directory`);
 }
 
 function cloudInitDrive(plan: Plan, raw: string, log: (text: string) => void): string {

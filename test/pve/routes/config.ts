@@ -5,6 +5,7 @@ import type { Call, Routes } from '../world/world.ts';
 import { applyChange, checkBalloon, type Change } from '../vm/changes.ts';
 import { digestOf, diskKey, driveSize, isCdrom, isCloudInit, parseDrive, sizeBytes, sizeText } from '../vm/config.ts';
 import { checkLock } from '../vm/lifecycle.ts';
+import { demandRoom } from '../vm/room.ts';
 import { checkBridges, checkDeviceRights } from '../vm/optionRights.ts';
 import { refuseRootOnly } from '../vm/rootOnly.ts';
 import { parseVolume, pathOf } from '../vm/volumes.ts';
@@ -165,6 +166,7 @@ async function resize(call: Call, log: (text: string) => void): Promise<void> {
     const command = `/usr/bin/qemu-img resize${world.facts.resizePreallocation} -f qcow2 ${path} ${wanted}`;
     throw died(`command '${command}' failed: exit code 1`);
   }
+  demandRoom(world, vm, { volume, command: `/usr/bin/qemu-img resize -f qcow2 ${path} ${wanted}`, log });
   if (!vm.run) log('Image resized.');
   assertWritable(world, vm);
   vm.config[key] = [volume, ...options.filter((one) => !one.startsWith('size=')), `size=${sizeText(wanted)}`].join(',');

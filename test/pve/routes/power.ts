@@ -5,6 +5,7 @@ import type { Call, Routes, World } from '../world/world.ts';
 import { agentEnabled } from '../vm/config.ts';
 import { checkLock, startVm, waitForEnd } from '../vm/lifecycle.ts';
 import { hibernate, stateStorage } from '../vm/hibernate.ts';
+import { resumeHalted } from '../vm/room.ts';
 import { refuseRootOnly } from '../vm/rootOnly.ts';
 import { assertQuorum } from '../vm/writable.ts';
 
@@ -198,4 +199,5 @@ async function resume(world: World, vm: VmState, running: Running): Promise<void
   await world.pace.wait(world.facts.resumeMs);
   await world.machines.resume(vm.vmid);
   vm.run.paused = false;
+  await resumeHalted(world, vm);
 }

@@ -3,6 +3,7 @@ import type { Config, VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
 import { agentEnabled, bridgeOf, driveSize, isCloudInit, macOf, realDisks } from './config.ts';
 import type { MachineSpec } from './machines.ts';
+import { demandRoomToStart } from './room.ts';
 import { volumeExists } from './volumes.ts';
 
 export function newVm(vmid: number, node: string, config: Config): VmState {
@@ -26,6 +27,7 @@ export async function startVm(world: World, vm: VmState, log: (text: string) => 
   }
   world.applyPending(vm);
   if (Object.values(vm.config).some((raw) => isCloudInit(raw))) log('generating cloud-init ISO');
+  demandRoomToStart(world, vm, log);
   if (suspended) log('Resuming suspended VM');
   const state = suspended ? vm.config.vmstate : undefined;
   await world.pace.wait(150);

@@ -85,6 +85,8 @@ export interface RunState {
   pid: number;
   startedAtMs: number;
   paused: boolean;
+  /** It halted because its storage had no room for what it wrote. */
+  ioError?: boolean;
   /** The configuration QEMU was started with: what changed since is pending. */
   startConfig: Config;
 }
