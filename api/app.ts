@@ -17,6 +17,7 @@ import { meRoutes } from './me/routes.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import type { Peer } from './nodes/peer.ts';
 import { joinTokenRoutes } from './nodes/joinRoutes.ts';
+import { authorityRoutes } from './nodes/rotateAuthority.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { syncRoutes } from './nodes/syncRoutes.ts';
 import type { Ways } from './reach/ways.ts';
@@ -59,6 +60,7 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
     ...templateRoutes(services),
     ...nodeRoutes(services),
     ...joinTokenRoutes(services),
+    ...authorityRoutes(services),
     ...keyRoutes(services),
     ...eventRoutes(services),
     ...aboutRoutes(services),

@@ -12,7 +12,7 @@ import { Reporter } from './reporter.ts';
 import { Warmer, type WarmSize } from './warm.ts';
 import { inTime, pollOrders, pollWaitSeconds } from './sync.ts';
 
-export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'confirm' | 'coldStarted'> {
+export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'healthSlots' | 'tell' | 'confirm' | 'coldStarted'> {
   desk: OrderDesk;
   nodeName: string;
   version: string;
@@ -35,6 +35,7 @@ const ordersFreshMs = 60_000;
 const strangersEveryMs = 30_000;
 const listLimitMs = 30_000;
 const reportDrainMs = 1_000;
+const healthAsksMax = 3;
 
 /** One run of hostd: takes orders, looks after their VMs, reports. Desktops outlive it. */
 export class Hostd {
@@ -44,6 +45,7 @@ export class Hostd {
   /** Ends reports, a little later. */
   private readonly silence = new AbortController();
   private readonly slots: Slots;
+  private readonly healthSlots = new Slots(healthAsksMax);
   private readonly reporter: Reporter;
   private readonly meter: Meter;
   private readonly caretakers = new Map<string, Caretaker>();
@@ -143,7 +145,7 @@ export class Hostd {
   private async hello(epoch: number | undefined): Promise<NodeWelcome> {
     const { driver, clock } = this.parts;
     const limit = { clock, limitMs: callLimitMs, code: 'hypervisor_failed', doing: 'ask the hypervisor what it is' };
-    const facts = await within(driver.facts(), limit);
+    const { diskHeldMiB, ...facts } = await within(driver.facts(), limit);
     this.warmSizes = new Map(facts.templates.map((template) => [template.id, template.warmSizes]));
     const hello: NodeHello = {
       nodeName: this.parts.nodeName,
@@ -152,6 +154,7 @@ export class Hostd {
       guestAddress: this.parts.guestAddress,
       driver: driver.capabilities.name,
       ...facts,
+      diskHeldMiB: this.sumHeld(diskHeldMiB, epoch),
       acceleratorReason: facts.acceleratorReason.slice(0, 500),
       networkReason: facts.networkReason.slice(0, 500),
       ...(epoch === undefined ? {} : { epoch }),
@@ -160,6 +163,13 @@ export class Hostd {
     const welcome = await inTime(patience, callLimitMs, (signal) => this.parts.desk.hello(hello, signal));
     checkProtocol(welcome.protocol);
     return welcome;
+  }
+
+  /** A machine that nobody ordered holds its disk from others; before orders were read nobody knows which those are. */
+  private sumHeld(held: Readonly<Record<string, number>>, epoch: number | undefined): number {
+    const ordered = new Set([...this.caretakers.values()].map((one) => one.vmRef));
+    const counted = Object.entries(held).filter(([vmRef]) => epoch === undefined || ordered.has(vmRef));
+    return counted.reduce((sum, [, heldMiB]) => sum + heldMiB, 0);
   }
 
   private async renew(): Promise<void> {
@@ -235,7 +245,14 @@ export class Hostd {
   private caretakerParts(): CaretakerParts {
     const tell = this.reporter.tell.bind(this.reporter);
     const confirm = this.reporter.confirm.bind(this.reporter);
-    return { ...this.parts, slots: this.slots, tell, confirm, coldStarted: (order) => this.wantWarm(order) };
+    return {
+      ...this.parts,
+      slots: this.slots,
+      healthSlots: this.healthSlots,
+      tell,
+      confirm,
+      coldStarted: (order) => this.wantWarm(order),
+    };
   }
 
   /** The assignments of VMs that run and are theirs, by name. */

@@ -8,6 +8,7 @@ import { afterEach, expect, test } from 'vitest';
 import { nobody } from './crashmatrix/world.ts';
 import { Hostd } from './hostd.ts';
 import { FakeHypervisor } from './hypervisor/fake.ts';
+import { ApiAddresses } from './apiAddresses.ts';
 import { connectNodeApi } from './nodeapi.ts';
 
 /** What API 0.1.0 answers, recorded, to this hostd; and what one of tomorrow may answer. */
@@ -53,7 +54,7 @@ function start(address: string, log: Log = silentLog) {
   const world = new FakeHypervisor({ clock: systemClock });
   const stop = new AbortController();
   const hostd = new Hostd({
-    desk: connectNodeApi({ address }),
+    desk: connectNodeApi({ addresses: new ApiAddresses({ configured: [address] }) }),
     driver: world.driver(),
     guests: world.guests(),
     clock: systemClock,

@@ -987,6 +987,8 @@ export interface components {
             certificate: string;
             /** @description When the certificate ends; renew it before two thirds of its life. */
             expiresAtMs: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
         };
         /** @description Either `key` or `keys`. */
         KeyBody: {
@@ -1074,10 +1076,18 @@ export interface components {
             vcpus: number;
             memoryMiB: number;
             diskFreeMiB: number;
+            /** @description What the disks of ordered machines hold by now. With `diskFreeMiB` it is all that there is for them. */
+            diskHeldMiB?: number;
             /** @enum {string} */
             network: "isolated" | "none";
             networkReason: string;
             templates: components["schemas"]["NodeTemplate"][];
+            /** @description By which certificates this node knows the API, each as its SHA-256. Absent: it cannot learn others. */
+            authority?: {
+                /** @description As the API said; 0: it has not said it yet. */
+                generation: number;
+                fingerprints: string[];
+            };
         };
         NodeTemplate: {
             id: string;
@@ -1094,6 +1104,15 @@ export interface components {
             reclaimAfterSeconds: number;
             /** @description The version that is spoken from now on. Absent: 1. */
             protocol?: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
+            /** @description Said when the node trusts others: from now on it knows the API by exactly these certificates (PEM), unless it was told of a greater generation. */
+            authority?: {
+                generation: number;
+                certificates: string[];
+            };
+            /** @description The certificate of this node is of an authority that will be dropped: renew it now. */
+            renewCertificate?: boolean;
             /** @description How often metrics are wanted. Absent: not at all. */
             metricsEverySeconds?: number;
             /** @description How long ago metrics of this node came in. Absent: never, or not wanted. */
@@ -1406,6 +1425,7 @@ export interface operations {
                  *       "vcpus": 8,
                  *       "memoryMiB": 32768,
                  *       "diskFreeMiB": 400000,
+                 *       "diskHeldMiB": 100000,
                  *       "network": "isolated",
                  *       "networkReason": "Network namespaces and nft work.",
                  *       "templates": [
@@ -1438,6 +1458,9 @@ export interface operations {
                      *       "epoch": 3,
                      *       "reclaimAfterSeconds": 600,
                      *       "protocol": 1,
+                     *       "apiAddresses": [
+                     *         "https://api.example.org:7443"
+                     *       ],
                      *       "metricsEverySeconds": 10
                      *     }
                      */

@@ -750,6 +750,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read by which authority nodes and API know each other
+         * @description Needs the capability `nodes:read`.
+         */
+        get: operations["getNodeAuthority"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/authority/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the authorities of nodes and API
+         * @description Makes new ones beside the old. Nodes learn of them from the API and renew; when all did, or at the deadline, the old ones are dropped. `authority.rotated` says when.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["rotateNodeAuthority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{nodeId}/cordon": {
         parameters: {
             query?: never;
@@ -1349,7 +1391,7 @@ export interface components {
              * @enum {string}
              */
             network?: "internet" | "none";
-            /** @description Labels that its node must have. */
+            /** @description Labels that its node must have, whenever it is placed. */
             nodeSelector?: {
                 [key: string]: string;
             };
@@ -1420,6 +1462,10 @@ export interface components {
                 name: string;
             };
             labels: {
+                [key: string]: string;
+            };
+            /** @description Labels that its node must have, whenever it is placed. */
+            nodeSelector: {
                 [key: string]: string;
             };
             /** @enum {string} */
@@ -1541,7 +1587,7 @@ export interface components {
         Event: {
             id: string;
             /** @enum {string} */
-            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned";
+            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned" | "authority.rotating" | "authority.rotated";
             /** Format: date-time */
             createdAt: string;
             desktopId: string | null;
@@ -1824,11 +1870,17 @@ export interface components {
             capacity: {
                 vcpus: number;
                 memoryMiB: number;
-                /** @description What it has for desktops in all. */
+                /** @description What it has for desktops in all, as it is now: what is free and what they hold already. */
                 diskMiB: number;
                 diskFreeMiB: number;
             };
             reserved: {
+                vcpus: number;
+                memoryMiB: number;
+                diskGiB: number;
+            };
+            /** @description How much more is reserved than may be promised of it, overcommit included: it has become smaller since. 0: nothing. Such a node gets no new desktops. */
+            overBooked: {
                 vcpus: number;
                 memoryMiB: number;
                 diskGiB: number;
@@ -1838,6 +1890,37 @@ export interface components {
             strangers: number;
             /** Format: date-time */
             lastHeardAt: string | null;
+        };
+        NodeAuthority: {
+            generation: number;
+            /** @description SHA-256 of the certificate by which nodes know the API; join tokens carry it. */
+            fingerprint: string;
+            /** @description Set while it is replaced. */
+            rotation: {
+                /** @description The one that takes its place. */
+                generation: number;
+                /** Format: date-time */
+                startedAt: string;
+                /**
+                 * Format: date-time
+                 * @description When nodes that have not renewed are left behind.
+                 */
+                deadlineAt: string;
+                /**
+                 * @description `spreading`: replicas read it. `renewing`: nodes learn to trust it and get certificates of it. `switching`: replicas show certificates of it.
+                 * @enum {string}
+                 */
+                step: "spreading" | "renewing" | "switching";
+                /** @description What this step waits for. */
+                waitsFor: {
+                    replicas: number;
+                    /** @description Unused and not expired; they name the old one. */
+                    joinTokens: number;
+                    nodes: number;
+                    /** @description The first hundred of these nodes. */
+                    nodeIds: string[];
+                };
+            } | null;
         };
         NodeList: {
             /** @description By name. */
@@ -1977,6 +2060,10 @@ export interface components {
             y: number;
             width: number;
             height: number;
+        };
+        RotateNodeAuthority: {
+            /** @description A node that has not renewed by then needs a join token with its `nodeId`. Default 604800, a week. */
+            deadlineSeconds?: number;
         };
         Screenshot: {
             frame: components["schemas"]["Frame"];
@@ -2313,6 +2400,7 @@ export interface operations {
                      *           "labels": {
                      *             "team": "lab"
                      *           },
+                     *           "nodeSelector": {},
                      *           "network": "internet",
                      *           "timeZone": "Etc/UTC",
                      *           "ipAddress": "10.0.2.15",
@@ -2498,6 +2586,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -2763,6 +2852,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -2942,6 +3032,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3163,6 +3254,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3405,6 +3497,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -3636,6 +3729,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3867,6 +3961,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -11104,6 +11199,11 @@ export interface operations {
                      *             "memoryMiB": 1024,
                      *             "diskGiB": 8
                      *           },
+                     *           "overBooked": {
+                     *             "vcpus": 0,
+                     *             "memoryMiB": 0,
+                     *             "diskGiB": 0
+                     *           },
                      *           "templateIds": [
                      *             "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *           ],
@@ -11259,6 +11359,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -11437,6 +11542,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -11836,6 +11946,369 @@ export interface operations {
             };
         };
     };
+    getNodeAuthority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The authority, and how far its replacement is. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "generation": 1,
+                     *       "fingerprint": "0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "rotation": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NodeAuthority"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateNodeAuthority: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "deadlineSeconds": 604800
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateNodeAuthority"];
+            };
+        };
+        responses: {
+            /** @description It is under way. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "generation": 1,
+                     *       "fingerprint": "0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "rotation": {
+                     *         "generation": 2,
+                     *         "startedAt": "2026-11-20T10:00:00.000Z",
+                     *         "deadlineAt": "2026-11-27T10:00:00.000Z",
+                     *         "step": "spreading",
+                     *         "waitsFor": {
+                     *           "replicas": 2,
+                     *           "joinTokens": 0,
+                     *           "nodes": 0,
+                     *           "nodeIds": []
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NodeAuthority"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cordonNode: {
         parameters: {
             query?: never;
@@ -11891,6 +12364,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -12111,6 +12589,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -12344,6 +12827,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -12597,6 +13085,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -12825,6 +13318,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
 
 export const metrics: Migration = {
-  name: '0004-metrics',
+  name: '0006-metrics',
   async up(db, flavour) {
     const [position, bytes] =
       flavour === 'sqlite'

@@ -1,10 +1,12 @@
 import { Fault } from '@lebureau/kit/fault';
-import { sql } from 'kysely';
 import type { Write } from '../db/database.ts';
 import type { Static } from '../http/schema.ts';
 import { finest } from '../metrics/tiers.ts';
 import type { Services } from '../services.ts';
 import { type NodePeer, isOwn, refused } from './admission.ts';
+import { trustFor } from './trustFor.ts';
+import { diskCapacity } from './diskCapacity.ts';
+import { authorityTopic } from './authorityRows.ts';
 import { newNode, nextEpoch } from './newNode.ts';
 import { chooseProtocol } from './protocol.ts';
 import type { NodeHello, NodeWelcome } from './schema.ts';
@@ -22,9 +24,13 @@ export async function welcomeNode(
   checkAddress(peer, hello.guestAddress);
   const { id, epoch, metricsMs } =
     hello.epoch === undefined ? await begin(services, write, from) : await renew(services, write, from);
-  if (peer.kind === 'node') await retireOlder(write, peer, services.clock.nowMs());
   const metrics = metricsWish(services, metricsMs);
-  return { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol, ...metrics };
+  const welcome = { nodeId: id, epoch, reclaimAfterSeconds: services.reclaimAfterSeconds, protocol, ...metrics };
+  if (peer.kind === 'local') return welcome;
+  const isRetired = await retireOlder(write, peer, services.clock.nowMs());
+  // Where the authorities are being replaced somebody may have waited for just that.
+  if (isRetired) write.wake(authorityTopic);
+  return { ...welcome, apiAddresses: services.replicas.addresses, ...(await trustFor(services, write, from)) };
 }
 
 async function renew(services: Services, { db }: Write, from: { peer: NodePeer; hello: Hello }) {
@@ -52,7 +58,11 @@ async function begin(services: Services, write: Write, from: { peer: NodePeer; h
     peer.kind === 'local'
       ? await write.db
           .insertInto('nodes')
-          .values({ ...newNode(hello.nodeName, epoch, nowMs), ...change, diskMiB: hello.diskFreeMiB })
+          .values({
+            ...newNode(hello.nodeName, epoch, nowMs),
+            ...change,
+            diskMiB: hello.diskFreeMiB + (hello.diskHeldMiB ?? 0),
+          })
           .onConflict((conflict) => conflict.column('name').doUpdateSet(change))
           .returning(['id', 'joinedMs', 'metricsMs'])
           .executeTakeFirstOrThrow()
@@ -86,17 +96,18 @@ function metricsWish(
   return { ...everySeconds, metricsSilentSeconds: Math.max(0, Math.floor((clock.nowMs() - metricsMs) / 1000)) };
 }
 
-/** Once the newest certificate was used, a copy of an older one is worth nothing. */
-async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string }, nowMs: number): Promise<void> {
+/** Once the newest certificate was used, a copy of an older one is worth nothing. @returns whether there was one */
+async function retireOlder({ db }: Write, peer: { nodeId: string; serial: string }, nowMs: number): Promise<boolean> {
   const own = db.selectFrom('nodeCertificates').select('createdMs').where('serial', '=', peer.serial);
-  await db
+  const { numUpdatedRows } = await db
     .updateTable('nodeCertificates')
-    .set({ revokedMs: nowMs })
+    .set({ revokedMs: nowMs, replacedMs: nowMs })
     .where('nodeId', '=', peer.nodeId)
     .where('serial', '<>', peer.serial)
     .where('createdMs', '<=', own)
     .where('revokedMs', 'is', null)
-    .execute();
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 function changeOf(hello: Hello, nowMs: number) {
@@ -107,7 +118,7 @@ function changeOf(hello: Hello, nowMs: number) {
     vcpus: facts.vcpus,
     memoryMiB: facts.memoryMiB,
     diskFreeMiB: facts.diskFreeMiB,
-    diskMiB: sql<number>`case when "nodes"."diskMiB" < ${facts.diskFreeMiB} then ${facts.diskFreeMiB} else "nodes"."diskMiB" end`,
+    diskMiB: diskCapacity(hello),
     helloJson: JSON.stringify(facts),
   };
 }

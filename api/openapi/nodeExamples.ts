@@ -21,6 +21,7 @@ export const nodeExamples: Record<string, Example> = {
       vcpus: 8,
       memoryMiB: 32_768,
       diskFreeMiB: 400_000,
+      diskHeldMiB: 100_000,
       network: 'isolated',
       networkReason: 'Network namespaces and nft work.',
       templates: [
@@ -32,6 +33,7 @@ export const nodeExamples: Record<string, Example> = {
       epoch: 3,
       reclaimAfterSeconds: 600,
       protocol: 1,
+      apiAddresses: ['https://api.example.org:7443'],
       metricsEverySeconds: 10,
     },
   },

@@ -9,6 +9,7 @@ import { Problem } from '../http/problemSchema.ts';
 import { keyOperations } from '../keys/contract.ts';
 import * as keys from '../keys/schema.ts';
 import * as me from '../me/contract.ts';
+import * as authority from '../nodes/authorityContract.ts';
 import { metricsOperations } from '../metrics/contract.ts';
 import * as metrics from '../metrics/schema.ts';
 import * as joining from '../nodes/joinSchema.ts';
@@ -72,6 +73,8 @@ export function publicContract(version: string): Contract {
       CreateJoinToken: joining.CreateJoinToken,
       CreatedJoinToken: joining.CreatedJoinToken,
       JoinToken: joining.JoinToken,
+      NodeAuthority: authority.NodeAuthority,
+      RotateNodeAuthority: authority.RotateNodeAuthority,
     },
     tags: {
       me: 'The calling key.',

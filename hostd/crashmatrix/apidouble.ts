@@ -49,6 +49,7 @@ export class ApiDouble {
       const { generation, identityVersion } = row.order;
       row.order = {
         ...row.order,
+        desktopId: 'dsk_01k9x3v6m8e9t2q4r6s8v0w2y4',
         generation: generation + 1,
         identityVersion: identityVersion + 1,
         hostName: 'claimed',

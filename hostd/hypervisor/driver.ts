@@ -43,7 +43,10 @@ export interface Driver {
   /** Cuts the power. Resolves when the VM is off. Off already is success. */
   kill(vmRef: string): Promise<void>;
 
-  /** Removes the VM and everything of it. Absent already is success. @throws Fault `not_ours` when `owner` differs. */
+  /**
+   * Removes the VM and everything of it, also one that is not seen yet because its clone still runs. Absent already is
+   * success. @throws Fault `not_ours` when `owner` differs.
+   */
   delete(vmRef: string, owner: string): Promise<void>;
 
   /**
@@ -84,6 +87,8 @@ export interface NodeFacts {
   vcpus: number;
   memoryMiB: number;
   diskFreeMiB: number;
+  /** What the VMs in our range hold of the disk by now, each by its name; what it might still grow by does not count. */
+  diskHeldMiB: Readonly<Record<string, number>>;
   /** `isolated`: each guest has its own network namespace with internet; `none`: guests have no network, and why. */
   network: 'isolated' | 'none';
   networkReason: string;

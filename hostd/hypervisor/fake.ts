@@ -113,6 +113,7 @@ class FakeDriver implements Driver {
       vcpus: 64,
       memoryMiB: 262_144,
       diskFreeMiB: 10_000_000,
+      diskHeldMiB: {},
       network: 'none',
       networkReason: 'The fake hypervisor has no network.',
       templates: this.world.templates,

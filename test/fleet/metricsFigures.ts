@@ -323,6 +323,7 @@ const desktopRow = {
   size: 'nano',
   templateName: 'fake',
   labelsJson: '{}',
+  nodeSelectorJson: '{}',
   timeZone: 'Etc/UTC',
   ephemeral: 0,
   ttlSeconds: null,

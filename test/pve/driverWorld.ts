@@ -4,6 +4,7 @@ import { writeTemplateMarker } from '@lebureau/hostd/hypervisor/proxmox/marker';
 import type { ProxmoxSettings } from '@lebureau/hostd/hypervisor/proxmox/settings';
 import { systemClock, type Clock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
+import { addImportStorage } from './addImportStorage.ts';
 import { emptyFirewall, type Version, type VmState } from './world/state.ts';
 import { openPveDouble, type DoubleOptions, type PveDouble } from './double.ts';
 
@@ -43,6 +44,7 @@ export async function openDriverWorld(options: Partial<DoubleOptions> & { versio
   const double = await openPveDouble({ plain: true, pace: 0.002, ...options });
   const template = double.state.vms[double.templateId]!;
   template.config.description = writeTemplateMarker({ templateId, name: 'desktop', diskMiB: 1024, builtAtMs: 1 });
+  addImportStorage(double.state);
   double.state.firewalls['/'] ??= emptyFirewall();
   double.state.firewalls['/'].options.enable = 1;
   double.state.acl.push({ path: '/', who: 'desk@pve', role: 'DeskAudit', propagate: false });
@@ -51,6 +53,7 @@ export async function openDriverWorld(options: Partial<DoubleOptions> & { versio
     endpoint: { url: double.url, ...(options.plain === false ? { ca: double.ca } : {}) },
     token: double.token,
     node: double.node,
+    importStorage: 'lebureau',
     bridge: 'vmbr0',
     pool: 'desks',
     vmids: { first: 100_000, last: 160_000 },

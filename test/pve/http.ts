@@ -1,13 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Reply, Request } from './api/dispatch.ts';
-import type { Json } from './api/reference.ts';
+import { isUpload, takeUpload } from './api/upload.ts';
+import { Refusal } from './api/refusal.ts';
 import { acceptHeaders, overWebSocket } from './api/webSocket.ts';
 import type { Parameters } from './api/verify.ts';
 
 const prefix = '/api2/json';
+/** What the real daemons take for a request, median of the recordings. */
+const requestMs = 50;
 /** What pveproxy takes of a body at most. */
 const bodyMaxBytes = 512 * 1024;
 
@@ -20,7 +24,7 @@ export interface Listener {
 export async function listen(
   dispatcher: Dispatcher,
   tls: { key: string; cert: string } | undefined,
-  port = 0,
+  at: { port?: number; hostname?: string } | { path: string } = {},
 ): Promise<Listener> {
   const onRequest = (request: IncomingMessage, response: ServerResponse) => void serve(dispatcher, request, response);
   const server: Server = tls ? createSecure(tls, onRequest) : createPlain(onRequest);
@@ -32,7 +36,7 @@ export async function listen(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen({ port: 0, hostname: '127.0.0.1', ...at }, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,
@@ -45,13 +49,15 @@ export async function listen(
 }
 
 async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = await bodyOf(incoming);
-  if (body === undefined)
-    return send(response, { status: 501, reason: 'for data too large', contentType: null, body: null });
-  const request = parse(incoming, body);
-  if (request === undefined)
-    return send(response, { status: 404, reason: 'no such file', contentType: null, body: null });
-  const { faults, pace } = dispatcher.world;
+  const request = await requestOf(dispatcher, incoming);
+  if (request === undefined || !('method' in request)) {
+    send(response, request ?? { status: 404, reason: 'no such file', contentType: null, body: null });
+    return;
+  }
+  const { faults, pace, state } = dispatcher.world;
+  // The clock of the daemon that is asked.
+  const [asked] = Object.keys(state.nodes);
+  response.setHeader('date', new Date(dispatcher.world.nowS(asked) * 1000).toUTCString());
   const name = dispatcher.nameOf(request);
   if (faults.meets('lostRequest', name)) return void incoming.socket.destroy();
   const instead = faults.meets('answer', name);
@@ -65,7 +71,7 @@ async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response
   const slow = faults.meets('slow', name);
   if (slow) await dispatcher.world.clock.sleep(slow.ms);
   if (faults.meets('lostAnswer', name)) return void incoming.socket.destroy();
-  await pace.wait(0);
+  await pace.wait(requestMs);
   send(response, reply);
 }
 
@@ -106,6 +112,31 @@ function send(response: ServerResponse, reply: Reply): void {
   response.end(bytes);
 }
 
+/** The request, or the answer where its body is refused already. */
+async function requestOf(dispatcher: Dispatcher, incoming: IncomingMessage): Promise<Request | Reply | undefined> {
+  if (isUpload(incoming)) return uploadOf(dispatcher, incoming);
+  const body = await bodyOf(incoming);
+  if (body === undefined) return { status: 501, reason: 'for data too large', contentType: null, body: null };
+  return parse(incoming, body);
+}
+
+/** The file lies in /var/tmp of the daemon that is asked until the call takes it. */
+async function uploadOf(dispatcher: Dispatcher, incoming: IncomingMessage): Promise<Request | Reply | undefined> {
+  const { state, uploads } = dispatcher.world;
+  const [node] = Object.values(state.nodes);
+  try {
+    const { params, upload } = await takeUpload(incoming, node?.tmpFreeBytes ?? Number.POSITIVE_INFINITY);
+    const tmpfilename = `/var/tmp/pveupload-${randomBytes(16).toString('hex')}`;
+    uploads.set(tmpfilename, upload);
+    const request = parse(incoming, Buffer.alloc(0));
+    return request && { ...request, params: { ...params, tmpfilename } };
+  } catch (error) {
+    if (error instanceof Refusal) return { status: error.status, reason: error.reason, contentType: null, body: null };
+    // The client went away in the middle.
+    return { status: 501, reason: 'upload failed', contentType: null, body: null };
+  }
+}
+
 async function bodyOf(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const parts: Buffer[] = [];
   let size = 0;
@@ -124,7 +155,7 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
   const params: Parameters = {};
   addForm(params, query);
   const type = incoming.headers['content-type'] ?? '';
-  if (body.length > 0 && type.includes('json')) Object.assign(params, jsonValues(body.toString()));
+  if (body.length > 0 && type.includes('json')) Object.assign(params, JSON.parse(body.toString()) as Parameters);
   else if (body.length > 0) addForm(params, body.toString());
   return {
     method: incoming.method ?? 'GET',
@@ -132,14 +163,6 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
     params,
     authorization: incoming.headers.authorization,
   };
-}
-
-function jsonValues(text: string): Parameters {
-  const values: Parameters = {};
-  for (const [name, value] of Object.entries(JSON.parse(text) as Record<string, Json>)) {
-    values[name] = typeof value === 'boolean' ? (value ? 1 : 0) : value;
-  }
-  return values;
 }
 
 function addForm(params: Parameters, text: string): void {

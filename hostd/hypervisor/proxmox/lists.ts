@@ -14,6 +14,8 @@ export interface ListedVm extends VmPlace {
   qmpStatus?: string;
   lock?: string;
   isTemplate: boolean;
+  /** Size of the disk it boots from, where a list told it. */
+  diskMiB?: number;
   tags: readonly string[];
   /** Only of one that runs, in the list of the own node. */
   use?: ListedUse;
@@ -46,6 +48,7 @@ interface Row extends ListedUse {
   lock?: string;
   template?: boolean | number;
   tags?: string;
+  maxdisk?: number;
 }
 
 /** Two calls serve every look at every VM; each is made at most once a second. */
@@ -119,6 +122,7 @@ function listed(row: Row): ListedVm {
     qmpStatus: row.qmpstatus,
     lock: row.lock,
     isTemplate: Number(row.template ?? 0) === 1,
+    diskMiB: row.maxdisk === undefined ? undefined : Math.floor(row.maxdisk / 2 ** 20),
     tags: row.tags?.split(/[;, ]/).filter((tag) => tag !== '') ?? [],
   };
 }

@@ -28,6 +28,16 @@ export function storageOf(world: World, storage: string): StorageState {
   return one;
 }
 
+/** storage_check_enabled of Storage.pm. */
+export function enabledStorage(world: World, name: string, node: string): StorageState {
+  const storage = storageOf(world, name);
+  if (storage.disabled) throw died(`storage '${name}' is disabled`);
+  if (storage.nodes !== undefined && !storage.nodes.includes(node)) {
+    throw died(`storage '${name}' is not available on node '${node}'`);
+  }
+  return storage;
+}
+
 /** Files of `dir` and the like have a format in their name; block storages have not. */
 export function isFileStorage(storage: StorageState): boolean {
   return ['dir', 'nfs', 'cifs', 'btrfs', 'cephfs', 'glusterfs'].includes(storage.type);
@@ -83,10 +93,18 @@ export function volumeExists(world: World, volume: string): boolean {
   );
 }
 
+/** Where `state.files` keeps what was uploaded. */
+export function fileKey(world: World, volume: string, node: string): string {
+  return `${storageOf(world, parseVolume(volume).storage).shared ? '*' : node} ${volume}`;
+}
+
 /** What is used on this node: everything else, and a share of each volume. A full clone takes all of its size, a linked one little. */
 export function usedBytes(world: World, name: string, node: string): number {
   const storage = storageOf(world, name);
   let used = storage.otherBytes;
+  for (const [key, file] of Object.entries(world.state.files)) {
+    if (parseVolume(file.volume).storage === name && key === fileKey(world, file.volume, node)) used += file.sizeBytes;
+  }
   for (const vm of Object.values(world.state.vms)) {
     if (!storage.shared && vm.node !== node) continue;
     for (const [, raw] of drives(vm.config)) {

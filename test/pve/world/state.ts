@@ -8,7 +8,7 @@ export interface State {
   nodes: Record<string, NodeState>;
   storages: Record<string, StorageState>;
   bridges: string[];
-  pools: Record<string, { comment?: string; members: number[] }>;
+  pools: Record<string, { comment?: string; members: number[]; storages?: string[] }>;
   roles: Record<string, string[]>;
   users: string[];
   tokens: Record<string, TokenState>;
@@ -16,6 +16,8 @@ export interface State {
   vms: Record<string, VmState>;
   /** Volumes without a VM's config line: snippets, left-over disks. */
   volumes: Record<string, VolumeState>;
+  /** What was uploaded, by `NODE VOLUME`; of a shared storage by `* VOLUME`. */
+  files: Record<string, FileState>;
   tasks: Record<string, TaskState>;
   taskOrder: string[];
   firewalls: Record<string, FirewallState>;
@@ -33,6 +35,8 @@ export interface NodeState {
   cpus: number;
   memoryBytes: number;
   memoryUsedBytes: number;
+  /** What /var/tmp takes of an upload; no limit by default. */
+  tmpFreeBytes?: number;
   /** The node's clock is this far from ours. */
   clockSkewMs: number;
 }
@@ -81,6 +85,8 @@ export interface RunState {
   pid: number;
   startedAtMs: number;
   paused: boolean;
+  /** It halted because its storage had no room for what it wrote. */
+  ioError?: boolean;
   /** The configuration QEMU was started with: what changed since is pending. */
   startConfig: Config;
 }
@@ -92,6 +98,16 @@ export interface VolumeState {
   parent: string | null;
   vmid: number;
   content: string;
+  ctime: number;
+}
+
+export interface FileState {
+  volume: string;
+  content: string;
+  format: string;
+  sizeBytes: number;
+  /** Of the disk in it. */
+  virtualBytes: number;
   ctime: number;
 }
 
@@ -114,7 +130,8 @@ export interface FirewallState {
   options: Record<string, string | number>;
   rules: Record<string, string | number>[];
   ipsets: Record<string, { comment?: string; entries: Record<string, string | number>[] }>;
-  aliases: Record<string, { cidr: string; comment?: string }>;
+  /** By their names in small letters. */
+  aliases: Record<string, { name?: string; cidr: string; comment?: string }>;
   groups: Record<string, { comment?: string; rules: Record<string, string | number>[] }>;
 }
 
