@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -124,6 +125,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     async close() {
       if (service.apiKey !== '') await deleteEverything(service).catch(() => undefined);
       for (const name of ['mcp', 'hostd', 'api'] as const) await service.stop(name);
+      endMachines(home);
       rmSync(home, { recursive: true, force: true });
     },
   };
@@ -140,6 +142,18 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   } catch (error) {
     await service.close();
     throw error;
+  }
+}
+
+/** Machines that wait in the pool outlive the service; those of this one end with it. */
+function endMachines(home: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (command.startsWith('qemu-system') && command.includes(`${home}/`)) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }
 
