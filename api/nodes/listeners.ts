@@ -41,17 +41,18 @@ async function openTls(
   const listener = await listenTls({
     ...at,
     authority: services.authority!,
-    replica: reach.replica(),
+    replica: reach.replica.current(),
     answer,
     onTunnel: (...call) => reach.onTunnel(...call),
     onRelay: (socket) => reach.onRelay(socket),
     log,
   });
+  reach.replica.follow(() => listener.renew(reach.replica.current()));
   const ending = new AbortController();
   const loop = { name: 'replicaCertificate', clock, log, signal: ending.signal, intervalMs: renewEveryMs };
   const renewing = clock
     .sleep(renewEveryMs, ending.signal)
-    .then(() => runLoop({ ...loop, backoffMaxMs: 60_000 }, async () => listener.renew(await reach.renew())));
+    .then(() => runLoop({ ...loop, backoffMaxMs: 60_000 }, () => reach.replica.renew()));
   return {
     port: listener.port,
     async close() {

@@ -1,5 +1,6 @@
 import { type Route, route, writeRoute } from '../http/route.ts';
 import type { Services } from '../services.ts';
+import { metricsOfNodes } from '../metrics/routes.ts';
 import { type Admit, admitted } from './admission.ts';
 import { listAssignments } from './assignments.ts';
 import * as sync from './contract.ts';
@@ -27,6 +28,7 @@ export function syncRoutes(services: Services): Route[] {
       status: 200,
       body: await takeReport(services, write, { peer: await admit(write.db, peer), report: body }),
     })),
+    ...metricsOfNodes(services, admit),
     ...joinRoutes(services, admit),
   ];
 }

@@ -3,7 +3,6 @@ import { type TestPostgres, startTestPostgres } from '../testing/postgres.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { dropMember } from './giveBack.ts';
 import { keepPool } from './keeper.ts';
-import { noteDemand } from './store.ts';
 
 /** Claims and drops of the same machines at the same time, by two replicas with real transactions between them. */
 
@@ -39,11 +38,9 @@ async function fill(): Promise<void> {
   const one = (await rows()).find((row) => row.desktopId === id)!;
   const kind = { ...one, network: one.network as 'internet' };
   const { templateId, vcpus, memoryMiB, diskGiB, network } = kind;
-  const { database, clock } = apis[0]!.api.services;
-  for (let count = 0; count < membersCount * 5; count++)
-    await database.write((write) =>
-      noteDemand(write, { templateId, vcpus, memoryMiB, diskGiB, network }, clock.nowMs()),
-    );
+  const { database, demand } = apis[0]!.api.services;
+  demand.note({ templateId, vcpus, memoryMiB, diskGiB, network }, membersCount * 5);
+  await demand.writeDown(database);
   const ready = async () => {
     await keepPool(apis[0]!.api.services, settings);
     return (await waiting()).filter((row) => row.ready === 1).length;

@@ -34,7 +34,7 @@ export function dialerOf(at: {
   return {
     async dial(nodeId, guestAddress) {
       if (guestAddress !== 'tunnel:') {
-        const to = { ...hostOf(guestAddress), ca: authority.nodesPem, ...ours() };
+        const to = { ...hostOf(guestAddress), ca: authority.nodesPems, ...ours() };
         const node = await connectTls({ ...to, checkServerIdentity: mustBe(nodeId) }, connectLimitMs);
         return demandAdmitted(calls, nodeId, node);
       }
@@ -43,9 +43,14 @@ export function dialerOf(at: {
       const address = await replicaFor(services.database, wish);
       // A tunnel that broke just now is made again within moments.
       if (address === undefined) return tunnels.take(nodeId, calls);
-      const to = { ...hostOf(address), servername: replicaName, ca: authority.replicasPem, ...ours() };
-      const socket = await connectTls({ ...to, ALPNProtocols: [relayWord] }, connectLimitMs);
-      return askRelay(socket, nodeId);
+      const to = { ...hostOf(address), servername: replicaName, ca: authority.replicasPems, ...ours() };
+      try {
+        const socket = await connectTls({ ...to, ALPNProtocols: [relayWord] }, connectLimitMs);
+        return await askRelay(socket, nodeId);
+      } catch {
+        // That replica has just died or lost the tunnel; within moments the node may be here.
+        return tunnels.take(nodeId, calls);
+      }
     },
   };
 }

@@ -1,12 +1,11 @@
 import type { TLSSocket } from 'node:tls';
 import { describeError } from '@lebureau/kit/fault';
-import { newId } from '@lebureau/kit/id';
 import { runLoop } from '@lebureau/kit/loop';
-import type { KeyAndCertificate } from '../nodes/certificates.ts';
 import { admitted, isAdmitted } from '../nodes/admission.ts';
 import type { Services } from '../services.ts';
 import { dialerOf, serveRelay } from './dial.ts';
 import { OpenCalls } from './openCalls.ts';
+import { type OwnReplica, openOwnReplica } from './ownReplica.ts';
 import { forgetTunnels, writeTunnels } from './tunnelRows.ts';
 import { Tunnels } from './tunnels.ts';
 import { RemoteWays, type Ways, localWays } from './ways.ts';
@@ -16,9 +15,7 @@ export interface Reach {
   ways: Ways;
   onTunnel(nodeId: string, socket: TLSSocket, serial: string): void;
   onRelay(socket: TLSSocket): void;
-  /** Key and certificate that this replica shows now. */
-  replica(): KeyAndCertificate;
-  renew(): Promise<KeyAndCertificate>;
+  replica: OwnReplica;
   close(): Promise<void>;
 }
 
@@ -30,11 +27,11 @@ const cutEveryMs = 1_000;
 export async function openReach(services: Services, home: string): Promise<Reach | undefined> {
   const { authority, clock, database, log } = services;
   if (authority === undefined) return undefined;
-  const replicaId = newId('rep', clock.nowMs());
+  const replica = await openOwnReplica(services, authority);
+  const replicaId = replica.id;
   const tunnels = new Tunnels(clock);
-  let replica = await authority.newReplica();
   const calls = new OpenCalls(services);
-  const dialer = dialerOf({ services, tunnels, calls, replicaId, replica: () => replica });
+  const dialer = dialerOf({ services, tunnels, calls, replicaId, replica: () => replica.current() });
   const ways = new RemoteWays({ home, dialer, log });
   const ending = new AbortController();
   const tell = (nodeIds: readonly string[]) => {
@@ -72,16 +69,13 @@ export async function openReach(services: Services, home: string): Promise<Reach
         });
     },
     onRelay: (socket) => void serveRelay(calls, tunnels, socket),
-    replica: () => replica,
-    async renew() {
-      replica = await authority.newReplica();
-      return replica;
-    },
+    replica,
     async close() {
       ending.abort();
       tunnels.close();
       await Promise.all([telling, cutting]);
       await ways.close();
+      await replica.close();
       await forgetTunnels(database, replicaId).catch(() => {});
     },
   };

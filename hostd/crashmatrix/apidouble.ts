@@ -77,6 +77,7 @@ export class ApiDouble {
     return {
       hello: (hello) => this.travel(at, 'hello', () => this.hello(hello)),
       assignments: (ask) => this.travel(at, 'orders', () => this.list(ask)),
+      metrics: () => Promise.resolve({ dropped: 0 }),
       report: (report) => this.travel(at, 'report', () => this.accept(report)),
     };
   }

@@ -4,7 +4,6 @@ import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Reply, Request } from './api/dispatch.ts';
-import type { Json } from './api/reference.ts';
 import { isUpload, takeUpload } from './api/upload.ts';
 import { Refusal } from './api/refusal.ts';
 import { acceptHeaders, overWebSocket } from './api/webSocket.ts';
@@ -154,7 +153,7 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
   const params: Parameters = {};
   addForm(params, query);
   const type = incoming.headers['content-type'] ?? '';
-  if (body.length > 0 && type.includes('json')) Object.assign(params, jsonValues(body.toString()));
+  if (body.length > 0 && type.includes('json')) Object.assign(params, JSON.parse(body.toString()) as Parameters);
   else if (body.length > 0) addForm(params, body.toString());
   return {
     method: incoming.method ?? 'GET',
@@ -162,14 +161,6 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
     params,
     authorization: incoming.headers.authorization,
   };
-}
-
-function jsonValues(text: string): Parameters {
-  const values: Parameters = {};
-  for (const [name, value] of Object.entries(JSON.parse(text) as Record<string, Json>)) {
-    values[name] = typeof value === 'boolean' ? (value ? 1 : 0) : value;
-  }
-  return values;
 }
 
 function addForm(params: Parameters, text: string): void {

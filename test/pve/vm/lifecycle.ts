@@ -31,6 +31,7 @@ export async function startVm(world: World, vm: VmState, log: (text: string) => 
   if (suspended) log('Resuming suspended VM');
   const state = suspended ? vm.config.vmstate : undefined;
   await world.pace.wait(150);
+  checkCpus(world, vm);
   checkBridges(world, vm, log);
   await world.pace.wait(suspended ? 850 : 1100);
   checkMemory(world, vm, log);
@@ -83,6 +84,13 @@ function specOf(vm: VmState): MachineSpec {
 function snippetMissing(world: World, cicustom: string | undefined): string | undefined {
   const volumes = (cicustom ?? '').split(',').flatMap((part) => part.split('=')[1] ?? []);
   return volumes.find((volume) => !volumeExists(world, volume));
+}
+
+/** A VM may have no more CPUs than its node. */
+function checkCpus(world: World, vm: VmState): void {
+  const allowed = world.state.nodes[vm.node]?.cpus ?? Number.POSITIVE_INFINITY;
+  const wanted = Number(vm.config.cores ?? 1) * Number(vm.config.sockets ?? 1);
+  if (wanted > allowed) throw died(`MAX ${allowed} vcpus allowed per VM on this node`);
 }
 
 function checkBridges(world: World, vm: VmState, log: (text: string) => void): void {

@@ -61,7 +61,9 @@ export function currentStatus(world: World, vm: VmState): JsonObject {
   const status = vmStatus(world, vm, { full: true });
   status.ha = { managed: 0 };
   if (agentEnabled(vm.config)) status.agent = 1;
-  if (vm.config.vga !== undefined) status.clipboard = null;
+  const { vga } = vm.config;
+  if (vga !== undefined) status.clipboard = /(?:^|,)clipboard=vnc(?:,|$)/.test(vga) ? 'vnc' : null;
+  if (/^(?:type=)?(?:qxl|virtio)/.test(vga ?? '')) status.spice = 1;
   return status;
 }
 
