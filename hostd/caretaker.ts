@@ -32,6 +32,7 @@ const retryMaxMs: Record<Effect['kind'], number> = {
   requestStop: 2_000,
   kill: 5_000,
   delete: 30_000,
+  move: 60_000,
 };
 const operatorRetryMs = 60_000;
 
@@ -276,6 +277,7 @@ export class Caretaker {
           this.cut = true;
         });
       case 'delete':
+      case 'move':
         return this.inSlot(() => act(this.parts, order, effect));
     }
   }
@@ -306,6 +308,7 @@ export class Caretaker {
         order,
         boot: guest.boot,
         lacks,
+        kept: this.seen?.kind === 'vm' ? this.seen.vm.identity : undefined,
         mayBeIdentified,
         signal: probing.signal,
         gained,

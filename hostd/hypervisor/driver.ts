@@ -46,6 +46,13 @@ export interface Driver {
   /** Removes the VM and everything of it. Absent already is success. @throws Fault `not_ours` when `owner` differs. */
   delete(vmRef: string, owner: string): Promise<void>;
 
+  /**
+   * Moves a VM with its disks to another member of the cluster, running or off, and marks it durably as looked after by
+   * the hostd there: that mark is the last effect. There already is success; a move that runs is waited for, never begun
+   * twice. Only where `capabilities.migration`. @throws Fault `move_refused` when no retry helps.
+   */
+  migrate?(move: MoveSpec): Promise<void>;
+
   /** Opens the channel to the resident init process. One open channel a VM; opening again closes the former. */
   openInit(vmRef: string): Promise<Duplex>;
 
@@ -72,6 +79,8 @@ export interface NodeFacts {
   vcpus: number;
   memoryMiB: number;
   diskFreeMiB: number;
+  /** Which cluster it is a member of, and under which name; only where its VMs can be moved within. */
+  cluster?: { id: string; member: string };
   /** `isolated`: each guest has its own network namespace with internet; `none`: guests have no network, and why. */
   network: 'isolated' | 'none';
   networkReason: string;
@@ -106,6 +115,21 @@ export interface StartOptions {
   mac: string;
 }
 
+export interface MoveSpec {
+  vmRef: string;
+  /** The assignment's id. */
+  owner: string;
+  /** Member of the cluster. */
+  to: string;
+  /** What its new node cannot derive and the guest is to keep. */
+  identity: KeptIdentity;
+}
+
+export interface KeptIdentity {
+  mac: string;
+  machineId: string;
+}
+
 export interface VmSeen {
   vmRef: string;
   /** The owner marker; undefined: something in our range that carries no marker. */
@@ -125,10 +149,19 @@ export interface VmSeen {
   address?: string;
   /** When power is `broken`: what is wrong, for people. When it is `paused`: the node lacks disk for it to go on. */
   trouble?: string;
+  /** The hypervisor is moving it, or was cut off while it did. */
+  moving?: boolean;
+  /** The member of the cluster to which our move brought it, and whose hostd is not marked as its own yet. */
+  arrivedAt?: string;
+  /** The member of the cluster whose hostd looks after it, when that is not this one. */
+  movedTo?: string;
+  /** What it keeps from the node it was moved from. */
+  identity?: KeptIdentity;
 }
 
 /**
  * not_ours: another owner's VM. · vm_missing: no such VM. · template_missing · list_incomplete
+ * move_refused: it cannot be moved as it is.
  * disk_full, memory_full: the node lacks room (retried with back-off, shown to the user).
  * hypervisor_failed: it refused or died; retried. · guest_unreachable: no channel yet or any more; retried.
  * needs_operator: no retry helps.
@@ -141,6 +174,7 @@ export type DriverFaultCode =
   | 'list_incomplete'
   | 'disk_full'
   | 'memory_full'
+  | 'move_refused'
   | 'hypervisor_failed'
   | 'guest_unreachable'
   | 'needs_operator';
