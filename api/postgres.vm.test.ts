@@ -19,6 +19,7 @@ describe('on Postgres', async () => {
   await import('./http/http.test.ts');
   await import('./nodes/join.test.ts');
   await import('./nodes/duty.test.ts');
+  await import('./nodes/move.test.ts');
   await import('./nodes/skew.test.ts');
   await import('./nodes/observations.test.ts');
   await import('./pool/pool.test.ts');

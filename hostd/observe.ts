@@ -37,10 +37,22 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
 }
 
 /** Its guest is met again by the hostd there. */
-function movedAway(base: Pick<Observation, 'assignmentId' | 'generation' | 'agentReady' | 'fault' | 'atMs'>, vm: VmSeen) {
+function movedAway(
+  base: Pick<Observation, 'assignmentId' | 'generation' | 'agentReady' | 'fault' | 'atMs'>,
+  vm: VmSeen,
+) {
   const { power, boot, startMode = null, movedTo } = vm;
   const told = power === 'broken' ? 'paused' : power;
-  return { ...base, movedTo, presence: 'present', power: told, boot, ready: false, startMode, ipAddress: null } as const;
+  return {
+    ...base,
+    movedTo,
+    presence: 'present',
+    power: told,
+    boot,
+    ready: false,
+    startMode,
+    ipAddress: null,
+  } as const;
 }
 
 /** `absent` is final for a deleted desktop, so it is said only of a name that nothing holds. */

@@ -251,4 +251,20 @@ const fleet: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet];
+const move: Migration = {
+  name: '0004-move',
+  async up(db) {
+    const nodes = db.schema.alterTable('nodes');
+    for (const name of ['drainMode', 'drainUnmoved'])
+      await nodes.addColumn(name, text, (column) => column.notNull().defaultTo('stop')).execute();
+    const assignments = db.schema.alterTable('assignments');
+    for (const name of ['moveTo', 'moveNodeId', 'moveFaultJson']) await assignments.addColumn(name, text).execute();
+    await assignments.addColumn('moveHolds', int, (column) => column.notNull().defaultTo(0)).execute();
+    await db.schema
+      .alterTable('desktops')
+      .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
+      .execute();
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool, fleet, move];

@@ -207,6 +207,7 @@ function newDesktop(wish: Wish, at: { workspaceId: string; nowMs: number }): Des
     size: wish.size,
     templateName: '',
     labelsJson: JSON.stringify(wish.labels),
+    nodeSelectorJson: JSON.stringify(wish.body.nodeSelector ?? {}),
     timeZone: wish.body.timeZone ?? 'Etc/UTC',
     ephemeral: wish.ttlSeconds === null ? 0 : 1,
     ttlSeconds: wish.ttlSeconds,

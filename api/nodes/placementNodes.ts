@@ -18,13 +18,14 @@ export async function placementNodes(db: Reader, nowMs: number, likeness?: Liken
   return rows.flatMap((row) => {
     const hello = helloOf(row);
     if (hello === undefined) return [];
-    const { network, templates } = hello;
+    const { network, templates, cluster } = hello;
     return {
       ...row,
       heard: nowMs - row.heardMs < nodeSilentMs,
       cordoned: row.cordoned === 1,
       network,
       templates,
+      cluster,
       labels: JSON.parse(row.labelsJson) as Record<string, string>,
       alike: alike?.get(row.id) ?? 0,
     };

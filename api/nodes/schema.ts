@@ -17,7 +17,11 @@ export const Hardware = t.Object({
   diskGiB: t.Integer({ minimum: 8, maximum: 4096 }),
 });
 
-const MemberName = t.String({ minLength: 1, maxLength: 63, description: 'Name of a node in its hypervisor’s cluster.' });
+const MemberName = t.String({
+  minLength: 1,
+  maxLength: 63,
+  description: 'Name of a node in its hypervisor’s cluster.',
+});
 
 /** One order: what the API wants of one VM. The list of them is the whole truth for a node; what is not in it is not wanted to run. */
 export const Assignment = t.Object({

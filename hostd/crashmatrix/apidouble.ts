@@ -41,8 +41,8 @@ export class ApiDouble {
     this.flaw = flaw;
   }
 
-  insert(order: Assignment): void {
-    this.rows.set(order.assignmentId, { order, node: 'node', gone: false });
+  insert(order: Assignment, node = 'node'): void {
+    this.rows.set(order.assignmentId, { order, node, gone: false });
     this.changed();
   }
 

@@ -144,7 +144,8 @@ class World {
     if (row.order.desired === 'deleted') return row.gone && vm === undefined;
     if (seen === undefined || seen.generation !== row.order.generation) return false;
     if (this.diskLost) return seen.fault?.code === 'vm_missing' && seen.fault.class === 'fail' && vm === undefined;
-    if (vm !== undefined && (row.order.move !== undefined || vm.home !== row.node || vm.node !== row.node)) return false;
+    if (vm !== undefined && (row.order.move !== undefined || vm.home !== row.node || vm.node !== row.node))
+      return false;
     if (row.order.desired === 'stopped')
       return seen.presence === 'present' && seen.power === 'off' && vm?.power === 'off';
     if (this.powerLost && seen.fault?.code === 'guest_crashed') return vm?.power === 'off';
