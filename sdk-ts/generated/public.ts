@@ -12091,6 +12091,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "mode": "move",
                  *       "graceSeconds": 300
                  *     }
                  */
@@ -12120,7 +12121,17 @@ export interface operations {
                      *       "drain": {
                      *         "stopsAt": "2026-11-20T10:00:00.000Z",
                      *         "drainedAt": null,
-                     *         "move": "unsupported"
+                     *         "mode": "move",
+                     *         "unmoved": "stop",
+                     *         "move": "supported",
+                     *         "desktops": [
+                     *           {
+                     *             "id": "dsk_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *             "state": "waiting",
+                     *             "toNodeId": null,
+                     *             "reason": null
+                     *           }
+                     *         ]
                      *       },
                      *       "version": "0.1.0",
                      *       "driver": "qemu",

@@ -41,8 +41,9 @@ export interface DriverWorld {
 
 export async function openDriverWorld(options: Partial<DoubleOptions> & { version: Version }): Promise<DriverWorld> {
   const double = await openPveDouble({ plain: true, pace: 0.002, ...options });
-  const template = double.state.vms[double.templateId]!;
-  template.config.description = writeTemplateMarker({ templateId, name: 'desktop', diskMiB: 1024, builtAtMs: 1 });
+  const description = writeTemplateMarker({ templateId, name: 'desktop', diskMiB: 1024, builtAtMs: 1 });
+  for (const vm of Object.values(double.state.vms)) if (vm.config.template === '1') vm.config.description = description;
+  double.state.roles.DeskPool!.push('VM.Migrate');
   double.state.firewalls['/'] ??= emptyFirewall();
   double.state.firewalls['/'].options.enable = 1;
   double.state.acl.push({ path: '/', who: 'desk@pve', role: 'DeskAudit', propagate: false });

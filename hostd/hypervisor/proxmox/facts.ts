@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describeError } from '@lebureau/kit/fault';
 import { within } from '../../limit.ts';
 import type { NodeFacts } from '../driver.ts';
@@ -16,6 +17,7 @@ interface NodeStatus {
 
 interface ClusterRow {
   type?: string;
+  name?: string;
   ip?: string;
 }
 
@@ -24,7 +26,8 @@ export class PveFacts {
   readonly #site: Site;
   readonly #version: SharedCall<string>;
   readonly #firewall: SharedCall<boolean>;
-  readonly #addresses: SharedCall<string[]>;
+  readonly #members: SharedCall<ClusterRow[]>;
+  readonly #cluster: SharedCall<string | undefined>;
   #diskFree = 0;
 
   constructor(site: Site) {
@@ -37,31 +40,39 @@ export class PveFacts {
       clock,
       slowGoodMs,
     );
-    this.#addresses = new SharedCall(
-      async () => {
-        const rows = (await api.cluster.status.$get()) as ClusterRow[];
-        return rows.flatMap((row) => (row.type === 'node' && row.ip !== undefined ? [row.ip] : []));
-      },
-      clock,
-      slowGoodMs,
-    );
+    this.#members = new SharedCall(async () => (await api.cluster.status.$get()) as ClusterRow[], clock, slowGoodMs);
+    this.#cluster = new SharedCall(() => this.#clusterId(), clock, slowGoodMs);
+  }
+
+  /**
+   * Names are not unique, so the certificates of all members belong to it: hostds that see the same ones see one cluster.
+   * Undefined on a node that stands alone.
+   */
+  async #clusterId(): Promise<string | undefined> {
+    const cluster = (await this.#members.get()).find((row) => row.type === 'cluster');
+    if (cluster === undefined) return undefined;
+    const nodes = (await this.#site.client.api.nodes.$get()) as unknown as { node: string; ssl_fingerprint?: string }[];
+    const members = nodes.map(({ node, ssl_fingerprint: print }) => `${node} ${print ?? ''}`).toSorted();
+    return `${cluster.name}:${createHash('sha256').update(members.join('\n')).digest('hex')}`;
   }
 
   /** The nodes' addresses and what the operator closed: IPv4, for the firewall has IPv6 closed anyway. */
   async blocked(): Promise<string[]> {
-    const nodes = (await this.#addresses.get()).filter((address) => !address.includes(':'));
+    const addresses = (await this.#members.get()).flatMap((row) => (row.type === 'node' ? (row.ip ?? []) : []));
+    const nodes = addresses.filter((address) => !address.includes(':'));
     return [...nodes, ...this.#site.settings.guestNetwork.blocked];
   }
 
   async read(): Promise<NodeFacts> {
     const { client, settings } = this.#site;
     const node = client.api.nodes.$(settings.node);
-    const [version, status, diskFreeMiB, isFirewallOn, templates] = await Promise.all([
+    const [version, status, diskFreeMiB, isFirewallOn, templates, cluster] = await Promise.all([
       this.#version.get(),
       node.status.$get() as unknown as Promise<NodeStatus>,
       this.#diskFreeInTime(),
       this.#firewall.get(),
       templateSeen(this.#site),
+      this.#cluster.get(),
     ]);
     return {
       ...acceleratorOf(status),
@@ -74,6 +85,7 @@ export class PveFacts {
         ? 'Each guest is closed in by the firewall of Proxmox VE.'
         : 'The firewall of the datacenter is off, so guests would not be closed in. Run `bun hostd/main.ts doctor`.',
       templates,
+      ...(cluster === undefined ? {} : { cluster: { id: cluster, member: settings.node } }),
     };
   }
 

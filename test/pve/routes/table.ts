@@ -6,6 +6,7 @@ import { clusterRoutes } from './cluster.ts';
 import { configRoutes } from './config.ts';
 import { destroyRoutes } from './destroy.ts';
 import { firewallRoutes } from './firewall.ts';
+import { migrateRoutes } from './migrate.ts';
 import { nodeRoutes } from './nodes.ts';
 import { poolRoutes } from './pools.ts';
 import { powerRoutes } from './power.ts';
@@ -24,6 +25,7 @@ export const routes: Routes = {
   ...configRoutes,
   ...destroyRoutes,
   ...firewallRoutes,
+  ...migrateRoutes,
   ...nodeRoutes,
   ...poolRoutes,
   ...powerRoutes,
