@@ -132,7 +132,8 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
           for (const mishap of mishaps) {
             // A read that was answered and one that was not are the same to the cluster.
             const isRead = calls[at]!.startsWith('GET ');
-            if (isRead && (mishap === 'lostAnswer' || version === '8.4' || stage.name !== 'clone')) continue;
+            if (isRead && (mishap === 'lostAnswer' || version === '8.4' || !['clone', 'move'].includes(stage.name)))
+              continue;
             await world.again().delete(vmRef, owner);
             await stage.before(world.again());
             const lift = befall(world, at, mishap);
