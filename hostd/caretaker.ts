@@ -166,7 +166,7 @@ export class Caretaker {
     if (vm !== undefined) this.cloneSeen = true;
     if (vm?.power !== 'running') this.stop = undefined;
     this.noteCut(vm === undefined || vm.power === 'off');
-    if (vm === undefined || vm.power === 'off') this.forgetGuest(vm?.boot ?? 0);
+    if (vm === undefined || vm.power === 'off' || vm.movedTo !== undefined) this.forgetGuest(vm?.boot ?? 0);
     else if (vm.boot !== this.guest.boot) this.forgetGuest(vm.boot);
     if (vm?.power === 'running') this.guest.runningSinceMs ??= this.parts.clock.monotonicMs();
   }

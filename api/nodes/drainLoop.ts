@@ -58,6 +58,7 @@ async function drainOne(services: Services, write: Write, seen: NodeRow): Promis
 
 /** Undefined when a person has ended the drain, or ordered another, since it was read. @param isQuiet nobody is woken */
 async function lockDrain(write: Write, seen: NodeRow, isQuiet: boolean): Promise<NodeRow | undefined> {
+  // Nothing changes but that its row is locked, as every writer of its orders has it.
   if (isQuiet)
     await write.db
       .updateTable('nodes')

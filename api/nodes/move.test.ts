@@ -246,6 +246,16 @@ test('a desktop goes only where it may be: labels, network, room', async () => {
   await until(async () => (await look(id)).nodeId, four.nodeId);
 });
 
+test('of two nodes that claim one name in the cluster neither gets anything', async () => {
+  const one = await member('one');
+  await create();
+  await member('two');
+  await member('false', { hello: { cluster: { id: 'lab', member: 'two' } } });
+  await drain(one, { graceSeconds: 3600 });
+  await round();
+  expect((await nodeOf(one)).drain.desktops[0]?.state).toBe('staying');
+});
+
 test('a node that desktops are on their way to is not taken out', async () => {
   const one = await member('one', { moves: false });
   await create();

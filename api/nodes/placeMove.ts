@@ -27,7 +27,11 @@ export function placeMove(
   nodes: readonly PlacementNode[],
   policy: PlacementPolicy,
 ): MovePlace[] | { none: string } {
-  const others = nodes.filter((node) => node.cluster?.id === wish.cluster && node.heard && !node.cordoned);
+  const members = nodes.filter((node) => node.cluster?.id === wish.cluster);
+  // Of two that claim one name nobody knows which is meant.
+  const isAlone = (node: PlacementNode) =>
+    members.every((other) => other === node || other.cluster?.member !== node.cluster?.member);
+  const others = members.filter((node) => node.heard && !node.cordoned && isAlone(node));
   if (others.length === 0) return { none: 'No other node of its cluster is up and takes desktops.' };
   const suitable = others.filter(
     (node) => hasLabels(node, wish.nodeSelector) && (wish.network !== 'internet' || node.network === 'isolated'),
