@@ -1,4 +1,4 @@
-import { badParameters, died, forbidden, noConfigFile } from '../api/refusal.ts';
+import { died, forbidden, noConfigFile } from '../api/refusal.ts';
 import type { Json, JsonObject } from '../api/reference.ts';
 import type { VmState } from '../world/state.ts';
 import type { Call, Routes, World } from '../world/world.ts';
@@ -6,7 +6,7 @@ import { digestOf, realDisks, parseDrive, shownConfig, typed } from '../vm/confi
 import { applyChange } from '../vm/changes.ts';
 import { assertQuorum } from '../vm/writable.ts';
 import { dumpCloudInit } from '../vm/cloudInit.ts';
-import { checkLock, newVm, startVm } from '../vm/lifecycle.ts';
+import { newVm, startVm } from '../vm/lifecycle.ts';
 import { currentStatus, vmStatus } from '../vm/status.ts';
 import { canLink, parseVolume, storageOf } from '../vm/volumes.ts';
 import { firstConfig } from './config.ts';
