@@ -32,6 +32,8 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       const [first, second] = [await one.facts(), await two.facts()];
       expect(first.cluster).toEqual({ id: expect.stringMatching(/^double:[0-9a-f]{64}$/), member: 'pve1' });
       expect(second.cluster).toEqual({ id: first.cluster!.id, member: 'pve2' });
+      const apart = world.again({ vmids: { first: 100_000, last: 150_000 } });
+      expect((await apart.facts()).cluster!.id).not.toBe(first.cluster!.id);
       const lone = await openDriverWorld({ version });
       expect((await lone.driver.facts()).cluster).toBeUndefined();
       await lone.close();

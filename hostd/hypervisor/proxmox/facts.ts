@@ -46,14 +46,20 @@ export class PveFacts {
 
   /**
    * Names are not unique, so the certificates of all members belong to it: hostds that see the same ones see one cluster.
-   * Undefined on a node that stands alone.
+   * And so does what they must have alike, or a VM of one would be nothing to the other. Undefined on a node that stands
+   * alone.
    */
   async #clusterId(): Promise<string | undefined> {
     const cluster = (await this.#members.get()).find((row) => row.type === 'cluster');
     if (cluster === undefined) return undefined;
     const nodes = (await this.#site.client.api.nodes.$get()) as unknown as { node: string; ssl_fingerprint?: string }[];
     const members = nodes.map(({ node, ssl_fingerprint: print }) => `${node} ${print ?? ''}`).toSorted();
-    return `${cluster.name}:${createHash('sha256').update(members.join('\n')).digest('hex')}`;
+    const { vmids, guestNetwork, bridge, pool } = this.#site.settings;
+    const alike = [vmids.first, vmids.last, guestNetwork.cidr, guestNetwork.gateway, bridge, pool];
+    const digest = createHash('sha256')
+      .update(JSON.stringify([members, alike]))
+      .digest('hex');
+    return `${cluster.name}:${digest}`;
   }
 
   /** The nodes' addresses and what the operator closed: IPv4, for the firewall has IPv6 closed anyway. */
