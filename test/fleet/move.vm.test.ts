@@ -101,7 +101,11 @@ test(
       const disk = [...guests.disks.values()].find((lines) => lines.includes(done[0]!));
       expect(done.filter((line) => !disk!.includes(line))).toEqual([]);
       expect(done.length).toBeGreaterThan(10);
-      for (const answer of refused) expect(answer).toMatchObject({ status: 503, body: { retryable: true } });
+      // 504: hostd was killed in the middle of that call.
+      for (const { status, body: problem } of refused) {
+        expect([503, 504]).toContain(status);
+        expect(problem.retryable).toBe(true);
+      }
     }
     await expect.poll(async () => (await stateOf(one)).drain.drainedAt, { timeout: 20_000 }).not.toBeNull();
     expect((await stateOf(one)).reserved).toEqual({ vcpus: 0, memoryMiB: 0, diskGiB: 0 });
