@@ -10,11 +10,17 @@ export interface ApiConfig {
   home: string;
   listen: { hostname: string; port: number };
   /** Where nodes connect: a Unix socket for this machine, TLS for others, or both. */
-  nodeListen: { socket?: string; tls?: { hostname: string; port: number } };
+  nodeListen: {
+    socket?: string;
+    /** How long a handshake may take is set by tests only. */
+    tls?: { hostname: string; port: number; handshakeTimeoutMs?: number };
+  };
   /** How nodes and other replicas reach our TLS listener, `https://host:port`; undefined: as it listens. */
   nodeAddress: string | undefined;
   /** Under which the keys of the node authorities lie in the database; undefined: in the home folder. */
   nodeCaKey: string | undefined;
+  /** The one that was replaced by it: what it sealed is sealed anew. */
+  nodeCaFormerKey: string | undefined;
   databaseUrl: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   rateLimits: RateLimits;
@@ -24,6 +30,7 @@ export interface ApiConfig {
   /** Undefined, for tests: nobody looks after the pool. */
   pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
+  metrics: boolean;
   sourceUrl: string;
 }
 
@@ -52,6 +59,12 @@ function schema(home: string) {
       fallback: undefined,
       file: true,
     },
+    LEBUREAU_NODE_CA_FORMER_KEY: {
+      about: 'what LEBUREAU_NODE_CA_KEY was before it was replaced; what it sealed is sealed anew',
+      parse: (text: string): string | undefined => text,
+      fallback: undefined,
+      file: true,
+    },
     LEBUREAU_DATABASE_URL: {
       about: 'sqlite:/path or postgres://…',
       parse: databaseUrl,
@@ -75,6 +88,11 @@ function schema(home: string) {
       // What is reclaimed is gone: there must be time to notice that the API lost its orders.
       parse: integer(300, 31_536_000),
       fallback: 600,
+    },
+    LEBUREAU_METRICS: {
+      about: 'on, or off: nodes are not asked what their desktops use',
+      parse: oneOf(['on', 'off']),
+      fallback: 'on' as const,
     },
     LEBUREAU_SOURCE_URL: {
       about: 'where the source code of this version is',
@@ -136,6 +154,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     nodeListen: values.LEBUREAU_NODE_LISTEN ?? { socket: join(home, 'run', 'api-node.sock') },
     nodeAddress: values.LEBUREAU_NODE_ADDRESS,
     nodeCaKey: values.LEBUREAU_NODE_CA_KEY,
+    nodeCaFormerKey: values.LEBUREAU_NODE_CA_FORMER_KEY,
     databaseUrl: values.LEBUREAU_DATABASE_URL ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     rateLimits: values.LEBUREAU_RATE_LIMITS,
@@ -156,6 +175,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     pool: { membersMax: values.LEBUREAU_POOL_MEMBERS_MAX, memoryPercent: values.LEBUREAU_POOL_MEMORY_PERCENT },
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
+    metrics: values.LEBUREAU_METRICS === 'on',
     sourceUrl: values.LEBUREAU_SOURCE_URL,
   };
 }

@@ -117,6 +117,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/node/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report what the desktops of this node used
+         * @description Every ten seconds, where the welcome asks for it. Accepted of the node that has the assignment only; values beyond its hardware are left out.
+         */
+        post: operations["reportMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guest/{assignmentId}/screenshot": {
         parameters: {
             query?: never;
@@ -972,6 +992,8 @@ export interface components {
             certificate: string;
             /** @description When the certificate ends; renew it before two thirds of its life. */
             expiresAtMs: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
         };
         /** @description Either `key` or `keys`. */
         KeyBody: {
@@ -992,6 +1014,43 @@ export interface components {
             };
             /** @description Default true: a webp of the whole screen. False: none. */
             screenshot?: boolean | components["schemas"]["ScreenshotWish"];
+        };
+        MetricsReceipt: {
+            /** @description Values that were not taken in: of no desktop of this node, or beyond belief. */
+            dropped: number;
+        };
+        MetricsReport: {
+            epoch: number;
+            /** @description Counts up within one epoch. One that was taken in already is answered and not counted again. */
+            seq: number;
+            samples: components["schemas"]["MetricsSample"][];
+        };
+        MetricsSample: {
+            /** @description How long before this report the sample ended; the clock of the node is not asked. */
+            ageMs: number;
+            /** @description How much time it is about. */
+            overMs: number;
+            values: components["schemas"]["MetricsValues"][];
+        };
+        MetricsValues: {
+            /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+            assignmentId: string;
+            /** @description Processor time that the machine took. */
+            cpuMs?: number;
+            /** @description See `memoryUsedMiB` of the public contract. */
+            memoryUsedKiB?: number;
+            /** @description See `memoryHostMiB` of the public contract. */
+            memoryHostKiB?: number;
+            /** @description What its disk takes on the node. */
+            diskUsedKiB?: number;
+            /** @description By the guest. */
+            diskReadBytes?: number;
+            /** @description By the guest. */
+            diskWrittenBytes?: number;
+            /** @description By the guest. */
+            networkReceivedBytes?: number;
+            /** @description By the guest. */
+            networkSentBytes?: number;
         };
         /**
          * @description Default left.
@@ -1022,6 +1081,8 @@ export interface components {
             vcpus: number;
             memoryMiB: number;
             diskFreeMiB: number;
+            /** @description What the disks of ordered machines hold by now. With `diskFreeMiB` it is all that there is for them. */
+            diskHeldMiB?: number;
             /** @enum {string} */
             network: "isolated" | "none";
             networkReason: string;
@@ -1031,6 +1092,12 @@ export interface components {
                 id: string;
                 /** @description Name of a node in its hypervisor’s cluster. */
                 member: string;
+            };
+            /** @description By which certificates this node knows the API, each as its SHA-256. Absent: it cannot learn others. */
+            authority?: {
+                /** @description As the API said; 0: it has not said it yet. */
+                generation: number;
+                fingerprints: string[];
             };
         };
         NodeTemplate: {
@@ -1048,6 +1115,19 @@ export interface components {
             reclaimAfterSeconds: number;
             /** @description The version that is spoken from now on. Absent: 1. */
             protocol?: number;
+            /** @description Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another. */
+            apiAddresses?: string[];
+            /** @description Said when the node trusts others: from now on it knows the API by exactly these certificates (PEM), unless it was told of a greater generation. */
+            authority?: {
+                generation: number;
+                certificates: string[];
+            };
+            /** @description The certificate of this node is of an authority that will be dropped: renew it now. */
+            renewCertificate?: boolean;
+            /** @description How often metrics are wanted. Absent: not at all. */
+            metricsEverySeconds?: number;
+            /** @description How long ago metrics of this node came in. Absent: never, or not wanted. */
+            metricsSilentSeconds?: number;
         };
         Observation: {
             /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
@@ -1368,6 +1448,7 @@ export interface operations {
                  *       "vcpus": 8,
                  *       "memoryMiB": 32768,
                  *       "diskFreeMiB": 400000,
+                 *       "diskHeldMiB": 100000,
                  *       "network": "isolated",
                  *       "networkReason": "Network namespaces and nft work.",
                  *       "templates": [
@@ -1399,7 +1480,11 @@ export interface operations {
                      *       "nodeId": "nod_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *       "epoch": 3,
                      *       "reclaimAfterSeconds": 600,
-                     *       "protocol": 1
+                     *       "protocol": 1,
+                     *       "apiAddresses": [
+                     *         "https://api.example.org:7443"
+                     *       ],
+                     *       "metricsEverySeconds": 10
                      *     }
                      */
                     "application/json": components["schemas"]["NodeWelcome"];
@@ -1944,6 +2029,147 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "epoch": 3,
+                 *       "seq": 7,
+                 *       "samples": [
+                 *         {
+                 *           "ageMs": 3,
+                 *           "overMs": 10004,
+                 *           "values": [
+                 *             {
+                 *               "assignmentId": "asg_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                 *               "cpuMs": 480,
+                 *               "memoryUsedKiB": 655360,
+                 *               "memoryHostKiB": 131072,
+                 *               "diskUsedKiB": 204800,
+                 *               "diskReadBytes": 0,
+                 *               "diskWrittenBytes": 40960,
+                 *               "networkReceivedBytes": 1200,
+                 *               "networkSentBytes": 900
+                 *             }
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["MetricsReport"];
+            };
+        };
+        responses: {
+            /** @description Taken in. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dropped": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MetricsReceipt"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `node_refused` The node may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `epoch_superseded` Another hostd has taken over this node. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

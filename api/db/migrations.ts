@@ -1,11 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Flavour } from './database.ts';
-
-/** Forward only, and the same on both databases. A migration that was released is never edited: add another. */
-export interface Migration {
-  name: string;
-  up(db: Kysely<unknown>, flavour: Flavour): Promise<void>;
-}
+import { metrics } from './metricsMigration.ts';
+import type { Migration } from './migration.ts';
 
 type ColumnType = 'text' | 'bigint';
 const text = 'text';
@@ -251,8 +247,56 @@ const fleet: Migration = {
   },
 };
 
+const fleetRest: Migration = {
+  name: '0004-fleet-rest',
+  async up(db) {
+    await db.schema
+      .alterTable('desktops')
+      .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
+      .execute();
+    await createTable(db, 'replicas', {
+      id: text,
+      address: text,
+      generation: int,
+      shownGeneration: int,
+      heardMs: int,
+    });
+    for (const table of ['authorities', 'nodeCertificates', 'joinTokens'])
+      await db.schema
+        .alterTable(table)
+        .addColumn('generation', int, (column) => column.notNull().defaultTo(1))
+        .execute();
+    await db.schema.dropIndex('authoritiesName').execute();
+    await index(db, 'authoritiesOfGeneration', {
+      table: 'authorities',
+      columns: ['name', 'generation'],
+      unique: true,
+    });
+    await createTable(db, 'authorityGenerations', {
+      generation: int,
+      createdMs: int,
+      'deadlineMs?': int,
+      'signsMs?': int,
+      'shownMs?': int,
+      'droppedMs?': int,
+    });
+    await index(db, 'authorityGenerationsNumber', {
+      table: 'authorityGenerations',
+      columns: ['generation'],
+      unique: true,
+    });
+  },
+};
+
+const replacedCertificates: Migration = {
+  name: '0005-replaced-certificates',
+  async up(db) {
+    await db.schema.alterTable('nodeCertificates').addColumn('replacedMs', int).execute();
+  },
+};
+
 const move: Migration = {
-  name: '0004-move',
+  name: '0007-move',
   async up(db) {
     const nodes = db.schema.alterTable('nodes');
     for (const name of ['drainMode', 'drainUnmoved'])
@@ -260,11 +304,7 @@ const move: Migration = {
     const assignments = db.schema.alterTable('assignments');
     for (const name of ['moveTo', 'moveNodeId', 'moveFaultJson']) await assignments.addColumn(name, text).execute();
     await assignments.addColumn('moveHolds', int, (column) => column.notNull().defaultTo(0)).execute();
-    await db.schema
-      .alterTable('desktops')
-      .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
-      .execute();
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet, move];
+export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates, metrics, move];

@@ -32,6 +32,8 @@ export function newNode(name: string, epoch: number, nowMs: number): NodeRow {
     drainUnmoved: 'stop',
     fencedMs: null,
     decommissionedMs: null,
+    metricsSeq: 0,
+    metricsMs: null,
   };
 }
 

@@ -54,6 +54,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     nodeListen: { socket: join(home, 'run', 'api-node.sock') },
     nodeAddress: undefined,
     nodeCaKey: undefined,
+    nodeCaFormerKey: undefined,
     databaseUrl: (await testDatabase.url?.()) ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: 'silent',
     rateLimits: noLimits,
@@ -62,6 +63,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     eventRetentionMs: 86_400_000,
     pool: undefined,
     reclaimAfterSeconds: 600,
+    metrics: true,
     sourceUrl: 'https://example.org/source',
     ...options.config,
   };

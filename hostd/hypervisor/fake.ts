@@ -10,6 +10,7 @@ import type {
   MoveSpec,
   NodeFacts,
   StartOptions,
+  VmMetrics,
   VmSeen,
   VmSpec,
 } from './driver.ts';
@@ -52,6 +53,8 @@ export interface FakeVm extends Omit<VmSeen, 'identity' | 'movedTo' | 'arrivedAt
   wedged?: boolean;
   /** Cutting its power succeeds and changes nothing. */
   unkillable?: boolean;
+  /** In the place of what it makes up. */
+  metrics?: Partial<VmMetrics>;
 }
 
 export class FakeHypervisor {
@@ -176,6 +179,7 @@ class FakeDriver implements Driver {
       vcpus: 64,
       memoryMiB: 262_144,
       diskFreeMiB: 10_000_000,
+      diskHeldMiB: {},
       network: 'none',
       networkReason: 'The fake hypervisor has no network.',
       templates: this.world.templates,
@@ -322,6 +326,27 @@ class FakeDriver implements Driver {
     Object.assign(vm, { home, kept: vm.kept ?? identity, movingTo: undefined });
     this.world.sync(vmRef);
     await this.at('move:settled', vmRef);
+  }
+
+  /** Every guest keeps a twentieth of a processor busy and writes a little. */
+  async metrics(): Promise<VmMetrics[]> {
+    const running = [...this.world.vms.values()].filter((vm) => vm.power === 'running');
+    return running.map((vm) => {
+      const upMs = Math.max(0, this.world.clock.monotonicMs() - vm.startedAtMs);
+      return {
+        vmRef: vm.vmRef,
+        life: `${vm.boot}:${vm.startedAtMs}`,
+        cpuMs: Math.floor(upMs / 20),
+        memoryUsedKiB: 614_400,
+        memoryHostKiB: 102_400,
+        diskUsedKiB: 204_800 + Math.floor(upMs / 1000),
+        diskReadBytes: Math.floor(upMs),
+        diskWrittenBytes: Math.floor(upMs * 4),
+        networkReceivedBytes: Math.floor(upMs / 2),
+        networkSentBytes: Math.floor(upMs / 4),
+        ...vm.metrics,
+      };
+    });
   }
 
   openInit(): Promise<never> {

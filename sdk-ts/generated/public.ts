@@ -142,6 +142,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desktops/{desktopId}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a desktop used: processor, memory, disk, network
+         * @description Measured every ten seconds while it runs. Kept in steps of 10 s for an hour, of 120 s for a day, of 600 s for 31 days; a day longer than the desktop at most.
+         *
+         *     Needs the capability `metrics:read`.
+         */
+        get: operations["getDesktopMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desktops/{desktopId}/screenshot": {
         parameters: {
             query?: never;
@@ -728,6 +750,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read by which authority nodes and API know each other
+         * @description Needs the capability `nodes:read`.
+         */
+        get: operations["getNodeAuthority"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/authority/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the authorities of nodes and API
+         * @description Makes new ones beside the old. Nodes learn of them from the API and renew; when all did, or at the deadline, the old ones are dropped. `authority.rotated` says when.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["rotateNodeAuthority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{nodeId}/cordon": {
         parameters: {
             query?: never;
@@ -1271,7 +1335,7 @@ export interface components {
             outputMaxBytes?: number;
         };
         /** @enum {string} */
-        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write";
+        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write" | "metrics:read";
         ClickBody: {
             /** @description Horizontal, in the space that `coordinates` names. */
             x?: number;
@@ -1327,7 +1391,7 @@ export interface components {
              * @enum {string}
              */
             network?: "internet" | "none";
-            /** @description Labels that its node must have. */
+            /** @description Labels that its node must have, whenever it is placed. */
             nodeSelector?: {
                 [key: string]: string;
             };
@@ -1400,6 +1464,10 @@ export interface components {
             labels: {
                 [key: string]: string;
             };
+            /** @description Labels that its node must have, whenever it is placed. */
+            nodeSelector: {
+                [key: string]: string;
+            };
             /** @enum {string} */
             network: "internet" | "none";
             timeZone: string;
@@ -1445,6 +1513,22 @@ export interface components {
             data: components["schemas"]["Desktop"][];
             /** @description Null: this was the last page. A page may hold fewer than `limit` and still not be the last. */
             nextCursor: string | null;
+        };
+        DesktopMetrics: {
+            /**
+             * Format: date-time
+             * @description Begin of the first step.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the last step.
+             */
+            to: string;
+            /** @description As asked, or longer where nothing finer is kept. */
+            stepSeconds: number;
+            /** @description One a step, oldest first. What is not known is null: the desktop was off, its node not heard, or the hypervisor does not tell. */
+            points: components["schemas"]["MetricsPoint"][];
         };
         /**
          * @description `unknown`: the node has not been heard for 30 s. `error`: see `error`.
@@ -1513,7 +1597,7 @@ export interface components {
         Event: {
             id: string;
             /** @enum {string} */
-            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.moving" | "desktop.moved" | "desktop.unmoved" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned";
+            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.moving" | "desktop.moved" | "desktop.unmoved" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned" | "authority.rotating" | "authority.rotated";
             /** Format: date-time */
             createdAt: string;
             desktopId: string | null;
@@ -1712,6 +1796,34 @@ export interface components {
                 };
             };
         };
+        MetricsPoint: {
+            /**
+             * Format: date-time
+             * @description When the step begins.
+             */
+            at: string;
+            /** @description How much of the step was measured; 0: nothing is known of it. */
+            measuredSeconds: number;
+            /** @description Processors of the node kept busy, on average; emulation of its devices counts. */
+            cpuCores: number | null;
+            /** @description The highest of the ten-second averages. */
+            cpuCoresMax: number | null;
+            /** @description QEMU: what the guest touched since it was started and what its emulator takes (what the guest gives free stays counted). Proxmox VE: `mem`. */
+            memoryUsedMiB: number | null;
+            memoryUsedMiBMax: number | null;
+            /** @description What it takes of the memory of the node: without what it shares with its template. Proxmox VE: `memhost`, null before version 9. */
+            memoryHostMiB: number | null;
+            /** @description What its disk takes on the node, without its template. Null on Proxmox VE. */
+            diskUsedMiB: number | null;
+            /** @description By the guest. */
+            diskReadBytesPerSecond: number | null;
+            /** @description By the guest. */
+            diskWriteBytesPerSecond: number | null;
+            /** @description By the guest; what Le Bureau itself exchanges with it by SSH counts. */
+            networkReceiveBytesPerSecond: number | null;
+            /** @description By the guest; what Le Bureau itself exchanges with it by SSH counts. */
+            networkSendBytesPerSecond: number | null;
+        };
         /**
          * @description Default left.
          * @enum {string}
@@ -1784,11 +1896,17 @@ export interface components {
             capacity: {
                 vcpus: number;
                 memoryMiB: number;
-                /** @description What it has for desktops in all. */
+                /** @description What it has for desktops in all, as it is now: what is free and what they hold already. */
                 diskMiB: number;
                 diskFreeMiB: number;
             };
             reserved: {
+                vcpus: number;
+                memoryMiB: number;
+                diskGiB: number;
+            };
+            /** @description How much more is reserved than may be promised of it, overcommit included: it has become smaller since. 0: nothing. Such a node gets no new desktops. */
+            overBooked: {
                 vcpus: number;
                 memoryMiB: number;
                 diskGiB: number;
@@ -1798,6 +1916,37 @@ export interface components {
             strangers: number;
             /** Format: date-time */
             lastHeardAt: string | null;
+        };
+        NodeAuthority: {
+            generation: number;
+            /** @description SHA-256 of the certificate by which nodes know the API; join tokens carry it. */
+            fingerprint: string;
+            /** @description Set while it is replaced. */
+            rotation: {
+                /** @description The one that takes its place. */
+                generation: number;
+                /** Format: date-time */
+                startedAt: string;
+                /**
+                 * Format: date-time
+                 * @description When nodes that have not renewed are left behind.
+                 */
+                deadlineAt: string;
+                /**
+                 * @description `spreading`: replicas read it. `renewing`: nodes learn to trust it and get certificates of it. `switching`: replicas show certificates of it.
+                 * @enum {string}
+                 */
+                step: "spreading" | "renewing" | "switching";
+                /** @description What this step waits for. */
+                waitsFor: {
+                    replicas: number;
+                    /** @description Unused and not expired; they name the old one. */
+                    joinTokens: number;
+                    nodes: number;
+                    /** @description The first hundred of these nodes. */
+                    nodeIds: string[];
+                };
+            } | null;
         };
         NodeList: {
             /** @description By name. */
@@ -1937,6 +2086,10 @@ export interface components {
             y: number;
             width: number;
             height: number;
+        };
+        RotateNodeAuthority: {
+            /** @description A node that has not renewed by then needs a join token with its `nodeId`. Default 604800, a week. */
+            deadlineSeconds?: number;
         };
         Screenshot: {
             frame: components["schemas"]["Frame"];
@@ -2273,6 +2426,7 @@ export interface operations {
                      *           "labels": {
                      *             "team": "lab"
                      *           },
+                     *           "nodeSelector": {},
                      *           "network": "internet",
                      *           "timeZone": "Etc/UTC",
                      *           "ipAddress": "10.0.2.15",
@@ -2458,6 +2612,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -2723,6 +2878,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -2902,6 +3058,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3123,6 +3280,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3365,6 +3523,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -3596,6 +3755,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3827,6 +3987,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3996,6 +4157,168 @@ export interface operations {
                     "X-Request-Id": components["headers"]["RequestId"];
                     /** @description `true`: this is the kept answer. */
                     "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDesktopMetrics: {
+        parameters: {
+            query?: {
+                /** @description Default: an hour before `to`. */
+                from?: string;
+                /** @description Default: now. */
+                to?: string;
+                /** @description Length of a step. Default: what makes at most 360 points. At most 1000 points are answered. Of what is older than an hour a step has at least 120 s, older than a day 600 s. */
+                stepSeconds?: number;
+            };
+            header?: never;
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One point a step. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "from": "2026-11-20T10:00:00.000Z",
+                     *       "to": "2026-11-20T10:01:00.000Z",
+                     *       "stepSeconds": 60,
+                     *       "points": [
+                     *         {
+                     *           "at": "2026-11-20T10:00:00.000Z",
+                     *           "measuredSeconds": 60,
+                     *           "cpuCores": 0.048,
+                     *           "cpuCoresMax": 0.31,
+                     *           "memoryUsedMiB": 640,
+                     *           "memoryUsedMiBMax": 641.5,
+                     *           "memoryHostMiB": 128,
+                     *           "diskUsedMiB": 200,
+                     *           "diskReadBytesPerSecond": 0,
+                     *           "diskWriteBytesPerSecond": 4096,
+                     *           "networkReceiveBytesPerSecond": 120,
+                     *           "networkSendBytesPerSecond": 90
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DesktopMetrics"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10902,6 +11225,11 @@ export interface operations {
                      *             "memoryMiB": 1024,
                      *             "diskGiB": 8
                      *           },
+                     *           "overBooked": {
+                     *             "vcpus": 0,
+                     *             "memoryMiB": 0,
+                     *             "diskGiB": 0
+                     *           },
                      *           "templateIds": [
                      *             "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *           ],
@@ -11057,6 +11385,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -11235,6 +11568,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -11634,6 +11972,369 @@ export interface operations {
             };
         };
     };
+    getNodeAuthority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The authority, and how far its replacement is. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "generation": 1,
+                     *       "fingerprint": "0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "rotation": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NodeAuthority"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateNodeAuthority: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "deadlineSeconds": 604800
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateNodeAuthority"];
+            };
+        };
+        responses: {
+            /** @description It is under way. */
+            200: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "generation": 1,
+                     *       "fingerprint": "0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "rotation": {
+                     *         "generation": 2,
+                     *         "startedAt": "2026-11-20T10:00:00.000Z",
+                     *         "deadlineAt": "2026-11-27T10:00:00.000Z",
+                     *         "step": "spreading",
+                     *         "waitsFor": {
+                     *           "replicas": 2,
+                     *           "joinTokens": 0,
+                     *           "nodes": 0,
+                     *           "nodeIds": []
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NodeAuthority"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+                    RateLimit?: string;
+                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+                    "RateLimit-Policy"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /** @description `true`: this is the kept answer. */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cordonNode: {
         parameters: {
             query?: never;
@@ -11689,6 +12390,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -11909,6 +12615,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -12153,6 +12864,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
@@ -12406,6 +13122,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -12634,6 +13355,11 @@ export interface operations {
                      *         "vcpus": 1,
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
+                     *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
                      *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"

@@ -1,7 +1,17 @@
 import type { Duplex } from 'node:stream';
 import { Fault, isFault } from '@lebureau/kit/fault';
 import { Slots } from '../../limit.ts';
-import type { Driver, DriverCapabilities, MoveSpec, NodeFacts, StartOptions, VmSeen, VmSpec } from '../driver.ts';
+import type {
+  Driver,
+  DriverCapabilities,
+  MoveSpec,
+  NodeFacts,
+  PastMetrics,
+  StartOptions,
+  VmMetrics,
+  VmSeen,
+  VmSpec,
+} from '../driver.ts';
 import { Turns } from '../turns.ts';
 import { GuestChannels, type RunningGuest } from './channels.ts';
 import { cloneVm } from './clone.ts';
@@ -12,6 +22,7 @@ import { HalfClones } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
 import { listVms, recordOf } from './listVms.ts';
 import { migrateVm } from './migrate.ts';
+import { PveMetrics } from './metrics.ts';
 import { powerSeen, seeVm } from './observe.ts';
 import { askToStop, cutPower, startVm } from './power.ts';
 import { removeVm } from './remove.ts';
@@ -39,6 +50,7 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   };
   readonly #site: Site;
   readonly #facts: PveFacts;
+  readonly #metrics: PveMetrics;
   readonly #channels: GuestChannels;
   readonly #turns = new Turns();
   readonly #halfClones = new HalfClones();
@@ -47,6 +59,7 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   constructor(site: Site) {
     this.#site = site;
     this.#facts = new PveFacts(site);
+    this.#metrics = new PveMetrics(site);
     this.#channels = new GuestChannels(site);
   }
 
@@ -117,6 +130,14 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
       await migrateVm(this.#site, move);
       this.#channels.forget(move.vmRef);
     });
+  }
+
+  metrics(): Promise<VmMetrics[]> {
+    return told(() => this.#metrics.read());
+  }
+
+  pastMetrics(vmRef: string): Promise<PastMetrics[]> {
+    return told(() => this.#metrics.past(vmRef));
   }
 
   openInit(vmRef: string): Promise<Duplex> {
