@@ -4,7 +4,7 @@ import { play, type Mishap, type Plan } from '@lebureau/hostd/crashmatrix/world'
 import { findReference } from './api/reference.ts';
 import { pveGround } from './pveGround.ts';
 
-/** A part of what `crashmatrix.vm.test.ts` plays in whole, and that it can fail. */
+/** A part of what `crashmatrix.vm.test.ts` plays in whole; that it can fail is shown there, too. */
 const life: Plan = { mishaps: new Map(), wishes: ['claimed', 'stopped', 'running', 'restart'] };
 const short: Plan = { mishaps: new Map(), wishes: [] };
 
@@ -50,15 +50,5 @@ describe.skipIf(findReference() === undefined)('the crash matrix on Proxmox VE (
     const outcome = await play({ mishaps: new Map(), wishes: ['stopped'], wedged: true }, pveGround('9.2'));
     expect(outcome.wrong).toEqual([]);
     expect(outcome.points).toContain('POST /nodes/{node}/qemu/{vmid}/status/stop:after');
-  });
-
-  test.each([
-    { what: 'a clone without its marker', flaw: 'markerAfterClone', complaint: 'never: ', every: 16 },
-    { what: 'an id that does not follow from the name', flaw: 'anyId', complaint: 'two VMs for one', every: 1 },
-    { what: 'an API that forgets clones', flaw: 'forgetsClones', complaint: 'cloned over a lost disk', every: 5 },
-  ])('the matrix catches $what', async ({ flaw, complaint, every }) => {
-    const plan: Plan = { ...short, losesDisk: flaw === 'forgetsClones', flaw };
-    const tally = await campaign(pveGround('9.2'), every).single(plan, ['crash']);
-    expect(tally.failures.join('\n')).toContain(complaint);
   });
 });
