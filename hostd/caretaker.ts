@@ -54,6 +54,10 @@ export class Caretaker {
   private startedBoot = 0;
   private confirmedAtMs: Facts['confirmedAtMs'];
   private justConfirmed = false;
+  /** A desktop got the machine, and its guest is to be told at once. */
+  private claimed = false;
+  /** When `seen` was seen; undefined once something was done to the VM since. */
+  private seenAtMs: number | undefined;
   private acting = false;
   private claimedAtMs: Facts['claimedAtMs'];
   private readonly health: MemberHealth;
@@ -98,6 +102,7 @@ export class Caretaker {
     if (order.identityVersion !== this.order.identityVersion) {
       this.guest.identified = false;
       this.guest.runningSinceMs = this.parts.clock.monotonicMs();
+      this.claimed = true;
     }
     if (this.order.desktopId === null && order.desktopId !== null) this.noteClaim();
     this.order = order;
@@ -135,8 +140,9 @@ export class Caretaker {
   private async tend(): Promise<void> {
     while (!this.over.signal.aborted) {
       this.woken = false;
-      const seen = this.justConfirmed ? this.seen : await this.look();
+      const seen = this.justConfirmed || this.isClaimedAwake() ? this.seen : await this.look();
       this.justConfirmed = false;
+      this.claimed = false;
       if (this.over.signal.aborted) return;
       if (seen === undefined) {
         await this.rest(this.parts.clock.monotonicMs() + backoffMs(this.lookFailures, 10_000));
@@ -167,6 +173,12 @@ export class Caretaker {
     return changed;
   }
 
+  /** Whoever got a machine that waits is not kept waiting by another look at it: if it is gone, it does not answer. */
+  private isClaimedAwake(): boolean {
+    if (!this.claimed || this.seen?.kind !== 'vm' || this.seen.vm.power !== 'running') return false;
+    return this.seenAtMs !== undefined && this.parts.clock.monotonicMs() - this.seenAtMs <= this.parts.lookEveryMs;
+  }
+
   private async look(): Promise<Seen | undefined> {
     const limit = {
       clock: this.parts.clock,
@@ -177,6 +189,7 @@ export class Caretaker {
     try {
       const vm = await within(this.parts.driver.look(this.order.vmRef), limit);
       this.lookFailures = 0;
+      this.seenAtMs = this.parts.clock.monotonicMs();
       this.note(vm === undefined ? { kind: 'absent' } : { kind: 'vm', vm });
       return this.seen;
     } catch (error) {
@@ -265,6 +278,7 @@ export class Caretaker {
     const generation = this.order.generation;
     const fields = { vmRef: this.order.vmRef, effect: effect.kind };
     this.acting = true;
+    this.seenAtMs = undefined;
     try {
       await this.effect(effect);
       // Whether a cut helped shows when it is looked at.
