@@ -4,6 +4,7 @@ import { writeTemplateMarker } from '@lebureau/hostd/hypervisor/proxmox/marker';
 import type { ProxmoxSettings } from '@lebureau/hostd/hypervisor/proxmox/settings';
 import { systemClock, type Clock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
+import { addImportStorage } from './addImportStorage.ts';
 import { emptyFirewall, type Version, type VmState } from './world/state.ts';
 import { openPveDouble, type DoubleOptions, type PveDouble } from './double.ts';
 
@@ -39,21 +40,11 @@ export interface DriverWorld {
   close(): Promise<void>;
 }
 
-/** What root sets up for uploads. */
-function addImportStorage({ state }: PveDouble): void {
-  const path = '/var/lib/lebureau-import';
-  const room = { totalBytes: 50 * 2 ** 30, otherBytes: 0 };
-  state.storages.lebureau ??= { type: 'dir', content: ['import'], path, shared: false, ...room };
-  state.roles.DeskImport = ['Datastore.Allocate', 'Datastore.AllocateTemplate', 'Datastore.Audit'];
-  for (const who of ['desk@pve', 'desk@pve!t1'])
-    state.acl.push({ path: '/storage/lebureau', who, role: 'DeskImport', propagate: true });
-}
-
 export async function openDriverWorld(options: Partial<DoubleOptions> & { version: Version }): Promise<DriverWorld> {
   const double = await openPveDouble({ plain: true, pace: 0.002, ...options });
   const template = double.state.vms[double.templateId]!;
   template.config.description = writeTemplateMarker({ templateId, name: 'desktop', diskMiB: 1024, builtAtMs: 1 });
-  addImportStorage(double);
+  addImportStorage(double.state);
   double.state.firewalls['/'] ??= emptyFirewall();
   double.state.firewalls['/'].options.enable = 1;
   double.state.acl.push({ path: '/', who: 'desk@pve', role: 'DeskAudit', propagate: false });
