@@ -36,6 +36,7 @@ const retryMaxMs: Record<Effect['kind'], number> = {
   requestStop: 2_000,
   kill: 5_000,
   delete: 30_000,
+  move: 60_000,
 };
 const operatorRetryMs = 60_000;
 
@@ -217,7 +218,7 @@ export class Caretaker {
     if (vm !== undefined) this.cloneSeen = true;
     if (vm?.power !== 'running') this.stop = undefined;
     this.noteCut(vm === undefined || vm.power === 'off');
-    if (vm === undefined || vm.power === 'off') this.forgetGuest(vm?.boot ?? 0);
+    if (vm === undefined || vm.power === 'off' || vm.movedTo !== undefined) this.forgetGuest(vm?.boot ?? 0);
     else if (vm.boot !== this.guest.boot) this.forgetGuest(vm.boot);
     if (vm?.power === 'running') this.guest.runningSinceMs ??= this.parts.clock.monotonicMs();
   }
@@ -341,6 +342,8 @@ export class Caretaker {
           await act(this.parts, order, effect);
           this.removed = true;
         });
+      case 'move':
+        return this.inSlot(() => act(this.parts, order, effect));
     }
   }
 
@@ -371,6 +374,7 @@ export class Caretaker {
         order,
         boot: guest.boot,
         lacks,
+        kept: this.seen?.kind === 'vm' ? this.seen.vm.identity : undefined,
         mayBeIdentified,
         signal: probing.signal,
         gained,

@@ -272,4 +272,25 @@ const replacedCertificates: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates, metrics, people];
+const move: Migration = {
+  name: '0007-move',
+  async up(db) {
+    const nodes = db.schema.alterTable('nodes');
+    for (const name of ['drainMode', 'drainUnmoved'])
+      await nodes.addColumn(name, text, (column) => column.notNull().defaultTo('stop')).execute();
+    const assignments = db.schema.alterTable('assignments');
+    for (const name of ['moveTo', 'moveNodeId', 'moveFaultJson']) await assignments.addColumn(name, text).execute();
+    await assignments.addColumn('moveHolds', int, (column) => column.notNull().defaultTo(0)).execute();
+  },
+};
+
+export const migrations: readonly Migration[] = [
+  first,
+  pool,
+  fleet,
+  fleetRest,
+  replacedCertificates,
+  metrics,
+  move,
+  people,
+];

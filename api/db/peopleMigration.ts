@@ -7,7 +7,7 @@ const int = 'bigint';
 
 /** Users, how they come in, and their sessions. */
 export const people: Migration = {
-  name: '0007-people',
+  name: '0008-people',
   async up(db) {
     await createTable(db, 'users', { id: text, name: text, 'email?': text, createdMs: int, 'lastSignInMs?': int });
     await index(db, 'usersEmail', { table: 'users', columns: ['email'], unique: true });

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -152,6 +153,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       if (service.apiKey !== '') await deleteEverything(service).catch(() => undefined);
       for (const name of ['gateway', 'mcp', 'hostd', 'api'] as const) await service.stop(name);
       await site.close();
+      endMachines(home);
       rmSync(home, { recursive: true, force: true });
     },
   };
@@ -186,6 +188,18 @@ async function openSite(hypervisor: Hypervisor, home: string): Promise<Site> {
   } catch (error) {
     rmSync(home, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** Machines that wait in the pool outlive the service; those of this one end with it. */
+function endMachines(home: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (command.startsWith('qemu-system') && command.includes(`${home}/`)) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }
 
