@@ -24,6 +24,8 @@ export interface ApiConfig {
   /** Undefined, for tests: nobody looks after the pool. */
   pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
+  /** Origins of pages that may open streams without the gateway. */
+  streamOrigins: readonly string[];
   sourceUrl: string;
 }
 
@@ -75,6 +77,11 @@ function schema(home: string) {
       // What is reclaimed is gone: there must be time to notice that the API lost its orders.
       parse: integer(300, 31_536_000),
       fallback: 600,
+    },
+    LEBUREAU_STREAM_ORIGINS: {
+      about: 'origins of pages that may open streams here without the gateway, by comma',
+      parse: origins,
+      fallback: [],
     },
     LEBUREAU_SOURCE_URL: {
       about: 'where the source code of this version is',
@@ -156,6 +163,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     pool: { membersMax: values.LEBUREAU_POOL_MEMBERS_MAX, memoryPercent: values.LEBUREAU_POOL_MEMORY_PERCENT },
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
+    streamOrigins: values.LEBUREAU_STREAM_ORIGINS,
     sourceUrl: values.LEBUREAU_SOURCE_URL,
   };
 }
@@ -185,6 +193,12 @@ function nodeListen(text: string): ApiConfig['nodeListen'] | undefined {
 function httpsOrigin(text: string): string | undefined {
   if (!/^https:\/\/[^/@\s]+$/.test(text)) throw new Error('wants https://host:port');
   return text;
+}
+
+function origins(text: string): readonly string[] {
+  const named = text.split(',');
+  if (named.some((each) => !/^https?:\/\/[a-z0-9.:[\]-]+$/.test(each))) throw new Error('wants https://host by comma');
+  return named;
 }
 
 function databaseUrl(text: string): string | undefined {

@@ -17,6 +17,8 @@ export interface CaretakerParts extends ActParts {
   tell: (observation: Observation) => void;
   /** Resolves when the API accepted this very observation. @throws Fault when it refused it or cannot be asked. */
   confirm: (observation: Observation) => Promise<void>;
+  /** Who holds control of its desktop; left out: nobody ever does. */
+  controlOf?: (assignmentId: string) => Observation['control'];
   /** A guest that had to boot from its disk has come up. */
   coldStarted: (order: Assignment) => void;
   bootTimeoutMs: number;
@@ -208,7 +210,8 @@ export class Caretaker {
 
   private tell(): void {
     if (this.seen === undefined) return;
-    const observation = observationOf(this.order, this.seen, this.facts());
+    const control = this.parts.controlOf?.(this.order.assignmentId) ?? null;
+    const observation = { ...observationOf(this.order, this.seen, this.facts()), control };
     if (saysTheSame(this.last, observation)) return;
     this.last = observation;
     this.parts.tell(observation);

@@ -19,6 +19,14 @@ import { deriveIdentity, readNodeSecret, type DerivedIdentity } from './identity
 import { writeNodeIdentity } from './nodeIdentity.ts';
 import type { Assignment } from './orders.ts';
 import { reclaimRecordOf } from './reclaimrecord.ts';
+import { controlHandlers } from './streams/controlHandlers.ts';
+import { ControlLeases } from './streams/controlLeases.ts';
+import { guardInput } from './streams/guardInput.ts';
+import { streamKinds } from './streams/kinds.ts';
+import { leaseRecordOf } from './streams/leaseRecord.ts';
+import { Recordings } from './streams/recordings.ts';
+import { StreamDoor } from './streams/streamDoor.ts';
+import { terminalHandlers } from './streams/terminalHandlers.ts';
 import type { WarmSize } from './warm.ts';
 
 /** Exit code a supervisor may act upon (sysexits.h): another hostd took over. */
@@ -133,6 +141,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     onChange: (vmRef) => hostd?.wake(vmRef),
     identities,
   });
+  const live = openLive(config.home, (assignmentId) => hostd?.caretaker(assignmentId)?.wake());
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -144,6 +153,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     },
     isBusy: () => hostd?.isBusy ?? false,
     onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
+    onDeleted: (assignmentId) => live.recordings.removeAll(assignmentId),
   });
   hostd = new Hostd({
     desk: link.desk,
@@ -153,6 +163,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     clock: systemClock,
     log,
     identityOf: (order, boot) => guestIdentity(identities(order.assignmentId), order, boot),
+    controlOf: (assignmentId) => live.leases.of(assignmentId).holder,
     macOf: (order) => identities(order.assignmentId).mac,
     nodeName: link.nodeName,
     version: packageJson.version,
@@ -164,9 +175,17 @@ async function runHostd(config: HostdConfig, log: Log) {
     lookEveryMs,
     drainMs: drainLimitMs,
   });
-  const handlers = { ...eyeHandlers, ...shellHandlers, ...fileHandlers };
+  const handlers = { ...eyeHandlers, ...shellHandlers, ...fileHandlers, ...live.handlers };
   const connect = (assignmentId: string) => connections.of(assignmentId);
-  const server = serveGuests({ socket: config.guestSocket, handlers, connect, clock: systemClock, log });
+  const streams = new StreamDoor({ kinds: live.kinds, connect, clock: systemClock, log });
+  const server = serveGuests({
+    socket: config.guestSocket,
+    handlers: guardInput(handlers, live.leases),
+    connect,
+    streams,
+    clock: systemClock,
+    log,
+  });
   const opened = await link.open();
   log.info('hostd started', { home: config.home, node: link.nodeName, driver: driver.capabilities.name });
   const end = await hostd.run(stop.signal);
@@ -175,6 +194,15 @@ async function runHostd(config: HostdConfig, log: Log) {
   connections.closeAll();
   await closeDriver();
   return end;
+}
+
+/** Live streams, and who may write on them. */
+function openLive(home: string, onChange: (assignmentId: string) => void) {
+  const clock = systemClock;
+  const leases = new ControlLeases({ clock, record: leaseRecordOf(home), onChange });
+  const recordings = new Recordings(home, clock);
+  const handlers = { ...controlHandlers(leases), ...terminalHandlers(recordings) };
+  return { leases, recordings, handlers, kinds: streamKinds({ leases, recordings }) };
 }
 
 async function openDriver(

@@ -288,6 +288,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/guest/{assignmentId}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See who has control */
+        get: operations["getControl"];
+        put?: never;
+        /** Take control, or renew it with its `leaseToken` */
+        post: operations["takeControl"];
+        /** Hand control back */
+        delete: operations["handBackControl"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guest/{assignmentId}/exec": {
         parameters: {
             query?: never;
@@ -426,6 +445,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/guest/{assignmentId}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List terminals, shown or not */
+        get: operations["listTerminals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/guest/{assignmentId}/terminals/{terminalName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a terminal and what runs in it */
+        delete: operations["deleteTerminal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/guest/{assignmentId}/terminals/{terminalName}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the recording of a terminal (asciicast v2) */
+        get: operations["readTerminalRecording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guest/{assignmentId}/files": {
         parameters: {
             query?: never;
@@ -507,6 +577,23 @@ export interface paths {
         put?: never;
         /** Move or rename */
         post: operations["moveFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/guest/{assignmentId}/streams/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open a live stream (WebSocket) */
+        get: operations["openStream"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -800,6 +887,50 @@ export interface components {
         Clipboard: {
             text: string;
         };
+        Control: {
+            /** @description Null: nobody holds it, and every agent may write. */
+            holder: {
+                /**
+                 * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+                 * @enum {string}
+                 */
+                kind: "human" | "agent";
+                name: string;
+                /** @description The id of the key with which it was taken. */
+                by: string | null;
+                /**
+                 * Format: date-time
+                 * @description By the clock of the node.
+                 */
+                takenAt: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description It lapses then, unless it is used or renewed.
+             */
+            expiresAt: string | null;
+        };
+        ControlHolder: {
+            /**
+             * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+             * @enum {string}
+             */
+            kind: "human" | "agent";
+            name: string;
+            /** @description The id of the key with which it was taken. */
+            by: string | null;
+            /**
+             * Format: date-time
+             * @description By the clock of the node.
+             */
+            takenAt: string;
+        };
+        ControlLease: {
+            holder: components["schemas"]["ControlHolder"];
+            /** Format: date-time */
+            expiresAt: string;
+            leaseToken?: string;
+        };
         /** @description The space in which every x, y and region of the batch is given. Default: pixels of the screen. */
         Coordinates: {
             frameId: string;
@@ -858,7 +989,7 @@ export interface components {
          * @description Closed list. A client takes its decisions by this.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
+        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "ticket_refused" | "capability_missing" | "origin_refused" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "human_control" | "control_held" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "unsupported" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
         ExecBody: {
             /** @description One command line for /bin/sh. */
             command: string;
@@ -1058,6 +1189,22 @@ export interface components {
                 message: string;
                 /** @enum {string} */
                 class: "retry" | "fail" | "operator";
+            } | null;
+            /** @description Who holds control. Absent: a hostd that gives none. */
+            control?: {
+                /**
+                 * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+                 * @enum {string}
+                 */
+                kind: "human" | "agent";
+                name: string;
+                /** @description The id of the key with which it was taken. */
+                by: string | null;
+                /**
+                 * Format: date-time
+                 * @description By the clock of the node.
+                 */
+                takenAt: string;
             } | null;
             /** @description Clock of the node, for people only. */
             atMs: number;
@@ -1260,6 +1407,37 @@ export interface components {
         SignalBody: {
             /** @enum {string} */
             signal: "TERM" | "KILL" | "INT" | "HUP" | "QUIT" | "USR1" | "USR2" | "STOP" | "CONT";
+        };
+        /**
+         * @description `vnc`: the screen, as RFB. `terminal`: a shell. `port`: the bytes of a TCP port of the desktop.
+         * @enum {string}
+         */
+        StreamKind: "vnc" | "terminal" | "port";
+        TakeControl: {
+            /**
+             * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+             * @enum {string}
+             */
+            kind: "human" | "agent";
+            name?: string;
+            /** @description It lapses so long after its last use. Default 120. */
+            ttlSeconds?: number;
+            /** @description A person takes it from another person. Default false. */
+            takeOver?: boolean;
+            leaseToken?: string;
+        };
+        Terminal: {
+            name: string;
+            /**
+             * Format: date-time
+             * @description By the clock of the desktop.
+             */
+            createdAt: string;
+            /** @description A stream shows it now. */
+            attached: boolean;
+        };
+        TerminalList: {
+            data: components["schemas"]["Terminal"][];
         };
         TrustAnchor: {
             /** @description The certificate authority of the API, PEM. Its SHA-256 must be the one in the join token. */
@@ -2112,7 +2290,10 @@ export interface operations {
     runActions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2231,7 +2412,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -2310,7 +2491,10 @@ export interface operations {
     click: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2378,7 +2562,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -2457,7 +2641,10 @@ export interface operations {
     drag: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2527,7 +2714,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -2606,7 +2793,10 @@ export interface operations {
     scroll: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2675,7 +2865,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -2754,7 +2944,10 @@ export interface operations {
     typeText: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2822,7 +3015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -2901,7 +3094,10 @@ export interface operations {
     pressKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2968,7 +3164,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -3160,7 +3356,10 @@ export interface operations {
     setClipboard: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -3213,7 +3412,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -3408,7 +3607,10 @@ export interface operations {
     focusWindow: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -3463,7 +3665,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
                     /** @description Seconds after which to try again, where that may help. */
@@ -3487,6 +3689,354 @@ export interface operations {
             };
             /** @description `capture_failed` The screen could not be captured. */
             502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "holder": {
+                     *         "kind": "human",
+                     *         "name": "Ada",
+                     *         "by": "key_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "takenAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "expiresAt": "2026-11-20T10:02:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Control"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "kind": "human",
+                 *       "name": "Ada"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TakeControl"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "holder": {
+                     *         "kind": "human",
+                     *         "name": "Ada",
+                     *         "by": "key_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "takenAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "expiresAt": "2026-11-20T10:02:00.000Z",
+                     *       "leaseToken": "lease_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ControlLease"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handBackControl: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4722,6 +5272,356 @@ export interface operations {
             };
         };
     };
+    listTerminals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "main",
+                     *           "createdAt": "2026-11-20T10:00:00.000Z",
+                     *           "attached": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TerminalList"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTerminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readTerminalRecording: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One range, `bytes=first-last`. */
+                Range?: string;
+            };
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    /** @description Size in bytes. */
+                    "Content-Length"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"version":2,"width":80,"height":24}
+                     *     [0.1,"o","$ "]
+                     */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range asked for. */
+            206: {
+                headers: {
+                    /** @description Size of the part in bytes. */
+                    "Content-Length"?: string;
+                    /** @description Which bytes of how many. */
+                    "Content-Range"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"version":2,"width":80,"height":24}
+                     *     [0.1,"o","$ "]
+                     */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `range_not_satisfiable` The range lies outside the file. */
+            416: {
+                headers: {
+                    /** @description `bytes *\/` and the size of the file. */
+                    "Content-Range"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listFiles: {
         parameters: {
             query?: {
@@ -5709,6 +6609,106 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openStream: {
+        parameters: {
+            query?: {
+                /** @description Of `vnc`. `control`: mouse and keys pass while this stream holds control. Default view. */
+                mode?: "view" | "control";
+                terminalName?: string;
+                /** @description Of `terminal`. Default 80. */
+                columns?: number;
+                /** @description Of `terminal`. Default 24. */
+                rows?: number;
+                /** @description Of `terminal`: what it shows is kept on the node. Default false. */
+                record?: boolean;
+                /** @description Of `port`, which needs it. */
+                port?: number;
+            };
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example vnc */
+                kind: components["schemas"]["StreamKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            101: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again, where that may help. */
+                    "Retry-After"?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

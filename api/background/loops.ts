@@ -12,6 +12,7 @@ import { keepPool } from '../pool/keeper.ts';
 import { forgetDemand } from '../pool/store.ts';
 import type { PoolSettings } from '../pool/plan.ts';
 import type { Services } from '../services.ts';
+import { purgeTickets } from '../streams/tickets.ts';
 
 /** A kind that nobody asked for within a day is forgotten. */
 const demandKeptMs = 86_400_000;
@@ -65,6 +66,7 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
       .where('createdMs', '<', nowMs - keptMs)
       .execute();
   });
+  await database.write((write) => purgeTickets(write, nowMs));
   await database.write((write) => forgetDemand(write, nowMs - demandKeptMs));
   for (let round = 0; round < 100; round++) {
     if ((await database.write((write) => purgeEvents(write, database.flavour, nowMs - eventRetentionMs))) === 0) return;

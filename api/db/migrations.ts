@@ -251,4 +251,21 @@ const fleet: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet];
+const streams: Migration = {
+  name: '0004-streams',
+  async up(db) {
+    await db.schema.alterTable('assignments').addColumn('controlJson', text).execute();
+    await createTable(db, 'streamTickets', {
+      hash: text,
+      workspaceId: text,
+      keyId: text,
+      desktopId: text,
+      wishJson: text,
+      expiresMs: int,
+    });
+    await index(db, 'streamTicketsHash', { table: 'streamTickets', columns: ['hash'], unique: true });
+    await index(db, 'streamTicketsExpiry', { table: 'streamTickets', columns: ['expiresMs'] });
+  },
+};
+
+export const migrations: readonly Migration[] = [first, pool, fleet, streams];

@@ -14,6 +14,7 @@ export interface Tables {
   joinTokens: JoinTokenRow;
   nodeCertificates: NodeCertificateRow;
   tunnels: TunnelRow;
+  streamTickets: StreamTicketRow;
   migrations: { name: string; appliedMs: number };
 }
 
@@ -119,6 +120,17 @@ export interface NodeCertificateRow {
   revokedMs: number | null;
 }
 
+/** A right to open one live stream, once. */
+export interface StreamTicketRow {
+  /** SHA-256 of the ticket, hexadecimal. */
+  hash: string;
+  workspaceId: string;
+  keyId: string;
+  desktopId: string;
+  wishJson: string;
+  expiresMs: number;
+}
+
 /** Which replica a node without an address of its own has called. */
 export interface TunnelRow {
   nodeId: string;
@@ -182,6 +194,8 @@ export interface AssignmentRow {
   startMode: string | null;
   ipAddress: string | null;
   faultJson: string | null;
+  /** Who holds control of its desktop, as its node told. */
+  controlJson: string | null;
   observedMs: number | null;
   /** When its absence was observed after it was to be deleted; from then on it is no order any more. */
   closedMs: number | null;

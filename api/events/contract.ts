@@ -12,6 +12,8 @@ export const eventTypes = [
   'desktop.stopping',
   'desktop.stopped',
   'desktop.error',
+  'desktop.control_taken',
+  'desktop.control_released',
   'desktop.destroying',
   'desktop.destroyed',
   'key.created',

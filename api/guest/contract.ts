@@ -1,9 +1,11 @@
 import type { ProblemCode } from '../http/problems.ts';
 import { type TSchema, t } from '../http/schema.ts';
 import * as actions from './actionSchema.ts';
+import * as control from './controlSchema.ts';
 import { Clipboard, WindowList } from './clipboardSchema.ts';
 import * as files from './fileSchema.ts';
 import * as shell from './shellSchema.ts';
+import { TerminalList, TerminalName } from './terminalSchema.ts';
 
 /**
  * Everything that reaches into a running desktop, in one table. Three things are made of it: the public routes below
@@ -18,7 +20,7 @@ export interface GuestOperation {
   summary: string;
   capability: 'desktop:control' | 'files:read' | 'files:write';
   /** Rate-limit bucket. */
-  bucket: 'input' | 'screenshot' | 'exec' | 'files';
+  bucket: 'input' | 'screenshot' | 'exec' | 'files' | 'control';
   params?: TSchema;
   query?: TSchema;
   /** A schema: a JSON body. `octets`: streamed bytes. */
@@ -31,6 +33,12 @@ export interface GuestOperation {
   bodyMaxBytes?: number;
   /** Besides those of its bucket. */
   problems?: readonly ProblemCode[];
+  /** It writes with mouse, keyboard or clipboard, so whoever holds control may be somebody else. */
+  writes?: true;
+  /** Member of the answer that a replay leaves out. */
+  secret?: string;
+  /** A hostd of 0.1.0 does not know it. */
+  younger?: true;
 }
 
 const MiB = 1_048_576;
@@ -74,6 +82,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Run a batch of actions, then look',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.ActionBatch,
     response: actions.ActionBatchResult,
     bodyMaxBytes: 4 * MiB,
@@ -85,6 +94,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Click',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.ClickBody,
     response: actions.ActionBatchResult,
   },
@@ -95,6 +105,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Drag',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.DragBody,
     response: actions.ActionBatchResult,
   },
@@ -105,6 +116,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Scroll',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.ScrollBody,
     response: actions.ActionBatchResult,
   },
@@ -115,6 +127,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Type text',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.TypeBody,
     response: actions.ActionBatchResult,
   },
@@ -125,6 +138,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Press a key or chord',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.KeyBody,
     response: actions.ActionBatchResult,
   },
@@ -145,6 +159,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Set the clipboard',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: Clipboard,
     response: Clipboard,
     bodyMaxBytes: 5 * MiB,
@@ -165,6 +180,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Bring a window to the front',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     params: t.Object({ windowId: t.String({ pattern: '^0x[0-9a-f]{1,8}$' }) }),
     response: actions.Window,
   },
@@ -374,4 +390,83 @@ const fileOperations: GuestOperation[] = [
   },
 ];
 
-export const guestOperations: readonly GuestOperation[] = [...eyesAndHands, ...shellOperations, ...fileOperations];
+const controlOperations: GuestOperation[] = [
+  {
+    operationId: 'getControl',
+    method: 'GET',
+    path: '/control',
+    summary: 'See who has control',
+    capability: 'desktop:control',
+    bucket: 'control',
+    response: control.Control,
+    younger: true,
+  },
+  {
+    operationId: 'takeControl',
+    method: 'POST',
+    path: '/control',
+    summary: 'Take control, or renew it with its `leaseToken`',
+    capability: 'desktop:control',
+    bucket: 'control',
+    body: control.TakeControl,
+    response: control.ControlLease,
+    problems: ['human_control', 'control_held'],
+    secret: 'leaseToken',
+    younger: true,
+  },
+  {
+    operationId: 'handBackControl',
+    method: 'DELETE',
+    path: '/control',
+    summary: 'Hand control back',
+    capability: 'desktop:control',
+    bucket: 'control',
+    response: 'nothing',
+    problems: ['human_control', 'control_held'],
+    younger: true,
+  },
+];
+
+const terminalParams = t.Object({ terminalName: TerminalName });
+const terminalOperations: GuestOperation[] = [
+  {
+    operationId: 'listTerminals',
+    method: 'GET',
+    path: '/terminals',
+    summary: 'List terminals, shown or not',
+    capability: 'desktop:control',
+    bucket: 'exec',
+    response: TerminalList,
+    younger: true,
+  },
+  {
+    operationId: 'deleteTerminal',
+    method: 'DELETE',
+    path: '/terminals/:terminalName',
+    summary: 'End a terminal and what runs in it',
+    capability: 'desktop:control',
+    bucket: 'exec',
+    params: terminalParams,
+    response: 'nothing',
+    younger: true,
+  },
+  {
+    operationId: 'readTerminalRecording',
+    method: 'GET',
+    path: '/terminals/:terminalName/recording',
+    summary: 'Read the recording of a terminal (asciicast v2)',
+    capability: 'desktop:control',
+    bucket: 'exec',
+    params: terminalParams,
+    response: 'octets',
+    younger: true,
+  },
+];
+
+export const guestOperations: readonly GuestOperation[] = [
+  ...eyesAndHands,
+  ...controlOperations,
+  ...shellOperations,
+  ...terminalOperations,
+  ...fileOperations,
+];

@@ -9,8 +9,9 @@ import type { Call } from '../http/route.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
 import type { GuestOperation } from './contract.ts';
+import { saysTooOld } from './tooOld.ts';
 
-const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'last-event-id', 'traceparent'];
+const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'last-event-id', 'traceparent', 'control-lease'];
 const sentUp = [
   'content-type',
   'content-length',
@@ -52,7 +53,7 @@ export class Forwarder {
       if (view.expiresMs !== null) await this.#renew(view, view.expiresMs);
       const answer = await this.#ask(operation, call, view);
       if (answer.headers.get('content-type')?.startsWith('application/problem+json'))
-        return await problemFrom(answer, call.requestId);
+        return await problemFrom(answer, call.requestId, operation.younger);
       const bodiless = answer.status === 204 || answer.status === 304;
       const body = bodiless ? null : view.ephemeral === 1 ? ended(answer.body, end) : answer.body;
       if (body === null) end();
@@ -87,7 +88,7 @@ export class Forwarder {
       return await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
         unix,
         method: operation.method,
-        headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId },
+        headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId, 'x-caller': call.caller.keyId },
         body: operation.body === 'octets' ? request.body : call.bytes,
         signal: AbortSignal.any([
           request.signal,
@@ -107,7 +108,8 @@ export class Forwarder {
   }
 }
 
-function demandReady(view: DesktopView, nowMs: number): void {
+/** @throws Fault that says why nobody can reach into it now */
+export function demandReady(view: DesktopView, nowMs: number): void {
   const facts = factsOf(view, nowMs);
   const status = statusOf(facts);
   if (isReady(view, status)) return;
@@ -132,8 +134,9 @@ function picked(headers: Headers, names: readonly string[]): Record<string, stri
 }
 
 /** The node's problem under our request id; a code that is not of the closed list is not passed on. */
-async function problemFrom(answer: Response, requestId: string): Promise<Response> {
+async function problemFrom(answer: Response, requestId: string, younger = false): Promise<Response> {
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  if (younger && saysTooOld(body)) throw new Fault('unsupported', 'The node of this desktop cannot do that yet.');
   const code =
     typeof body['code'] === 'string' && body['code'] in problems ? (body['code'] as keyof typeof problems) : undefined;
   if (code === undefined) throw new Fault('internal', 'The node answered with an unknown problem.', { cause: body });

@@ -10,7 +10,10 @@ export interface KnownKey {
 
 export async function findKeyByHash(db: Reader, hash: string): Promise<KnownKey | undefined> {
   const row = await db.selectFrom('apiKeys').selectAll().where('hash', '=', hash).executeTakeFirst();
-  if (row === undefined) return undefined;
+  return row && knownKeyOf(row);
+}
+
+export function knownKeyOf(row: ApiKeyRow): KnownKey {
   return {
     caller: {
       keyId: row.id,

@@ -1,5 +1,6 @@
 import { t } from '../http/schema.ts';
 import { idPattern } from '@lebureau/kit/id';
+import { ControlHolder } from '../guest/controlSchema.ts';
 
 /** Wire shapes of the node contract (`openapi/node.json`): what hostd and the API say to each other about VMs. */
 
@@ -84,6 +85,7 @@ export const Observation = t.Object({
   startMode: t.Nullable(t.Union([t.Literal('warm'), t.Literal('cold')])),
   ipAddress: t.Nullable(t.String({ maxLength: 45 })),
   fault: t.Nullable(ObservedFault),
+  control: t.Optional(t.Nullable(ControlHolder, { description: 'Who holds control. Absent: a hostd that gives none.' })),
   atMs: t.Integer({ description: 'Clock of the node, for people only.' }),
 });
 

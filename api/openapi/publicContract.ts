@@ -12,6 +12,8 @@ import * as me from '../me/contract.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/publicContract.ts';
 import { Hardware } from '../nodes/schema.ts';
+import { streamOperations } from '../streams/contract.ts';
+import * as streams from '../streams/schema.ts';
 import * as templates from '../templates/contract.ts';
 import type { Contract } from './document.ts';
 import { guestComponents, guestTags } from './nodeContract.ts';
@@ -21,6 +23,7 @@ export const publicOperations: readonly Operation[] = [
   ...me.meOperations,
   ...desktopOperations,
   ...guestOperationsBelow('/v1/desktops/:desktopId', desktops.desktopParams),
+  ...streamOperations,
   ...templates.templateOperations,
   ...nodes.nodeOperations,
   ...keyOperations,
@@ -53,6 +56,9 @@ export function publicContract(version: string): Contract {
       CreatedKey: keys.CreatedKey,
       Capability: keys.CapabilityName,
       KeyRestriction: keys.KeyRestriction,
+      CreateStream: streams.CreateStream,
+      StreamKind: streams.StreamKind,
+      StreamTicket: streams.StreamTicket,
       Event: events.Event,
       Me: me.Me,
       About: about.About,
@@ -72,6 +78,7 @@ export function publicContract(version: string): Contract {
       me: 'The calling key.',
       desktops: 'Desktops and their life.',
       ...guestTags,
+      streams: 'Live sockets: screen, terminal, ports.',
       templates: 'What desktops are cloned from.',
       nodes: 'Machines that run desktops.',
       keys: 'API keys.',

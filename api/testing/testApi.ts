@@ -62,6 +62,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     eventRetentionMs: 86_400_000,
     pool: undefined,
     reclaimAfterSeconds: 600,
+    streamOrigins: [],
     sourceUrl: 'https://example.org/source',
     ...options.config,
   };

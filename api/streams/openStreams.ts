@@ -1,0 +1,88 @@
+import type { Clock } from '@lebureau/kit/clock';
+import { describeError } from '@lebureau/kit/fault';
+import type { Log } from '@lebureau/kit/log';
+import { closeCodes } from '@lebureau/kit/streamEnd';
+import { listViewsById } from '../desktops/store.ts';
+import type { Database } from '../db/database.ts';
+import { findKey, knownKeyOf } from '../keys/store.ts';
+
+export interface OpenStream {
+  keyId: string;
+  workspaceId: string;
+  desktopId: string;
+  assignmentId: string;
+  close(code: number, reason: string): void;
+}
+
+/** With the time of one look it stays below the two seconds within which a stream ends after its right did. */
+const lookEveryMs = 900;
+const idsAtOnce = 200;
+
+/**
+ * The streams of this replica. While there is one it looks every second whether each may still be there: the key that
+ * asked for it, the desktop, and that the key sees the desktop. It asks the database, so it knows what other replicas did.
+ */
+export class OpenStreams {
+  readonly #parts: { database: Database; clock: Clock; log: Log; ending: AbortSignal };
+  readonly #open = new Set<OpenStream>();
+  #looking = false;
+
+  constructor(parts: { database: Database; clock: Clock; log: Log; ending: AbortSignal }) {
+    this.#parts = parts;
+    parts.ending.addEventListener('abort', () => {
+      for (const stream of this.#open) stream.close(closeCodes.restarting, 'the service restarts');
+    });
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  add(stream: OpenStream): void {
+    this.#open.add(stream);
+    if (this.#looking) return;
+    this.#looking = true;
+    void this.#look().finally(() => {
+      this.#looking = false;
+    });
+  }
+
+  remove(stream: OpenStream): void {
+    this.#open.delete(stream);
+  }
+
+  async #look(): Promise<void> {
+    const { clock, log, ending } = this.#parts;
+    while (this.#open.size > 0 && !ending.aborted) {
+      await clock.sleep(lookEveryMs, ending);
+      const byKey = Map.groupBy(this.#open, (stream) => stream.keyId);
+      for (const streams of byKey.values()) {
+        try {
+          await this.#lookAt(streams);
+        } catch (error) {
+          // The database is away: what is open stays, as do the desktops.
+          log.warn('streams not looked at', { error: describeError(error) });
+        }
+      }
+    }
+  }
+
+  async #lookAt(streams: readonly OpenStream[]): Promise<void> {
+    const { database, clock } = this.#parts;
+    const { workspaceId, keyId } = streams[0]!;
+    const row = await findKey(database.read, workspaceId, keyId);
+    const key = row && knownKeyOf(row);
+    if (key === undefined || key.revokedMs !== null || (key.expiresMs ?? Infinity) <= clock.nowMs()) {
+      for (const stream of streams) stream.close(closeCodes.revoked, 'the key is revoked');
+      return;
+    }
+    const ids = [...new Set(streams.map((stream) => stream.desktopId))];
+    const there = new Set<string>();
+    for (let at = 0; at < ids.length; at += idsAtOnce) {
+      for (const view of await listViewsById(database, key.caller, ids.slice(at, at + idsAtOnce)))
+        if (view.desired === 'running') there.add(`${view.id} ${view.assignmentId}`);
+    }
+    for (const stream of streams)
+      if (!there.has(`${stream.desktopId} ${stream.assignmentId}`)) stream.close(closeCodes.gone, 'the desktop is gone');
+  }
+}
