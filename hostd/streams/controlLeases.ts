@@ -75,8 +75,8 @@ export class ControlLeases {
     const holder = isMine ? held.holder : { kind, name, by, takenAt: toRfc3339(nowMs) };
     const lease = { holder, tokenHash: hashOf(leaseToken), ttlMs, expiresMs: nowMs + ttlMs };
     this.#put(assignmentId, lease);
-    if (!isMine) this.#changed(assignmentId);
     this.#lapseLater(assignmentId, lease);
+    if (!isMine) this.#changed(assignmentId);
     return { holder, expiresAt: toRfc3339(lease.expiresMs), leaseToken };
   }
 
@@ -150,14 +150,11 @@ export class ControlLeases {
   /** Nobody may ask for a long time, and who holds it is told to others. */
   #lapseLater(assignmentId: string, lease: Lease): void {
     const { clock } = this.#parts;
-    const timer = setTimeout(
-      () => {
-        if (this.#leases.get(assignmentId) !== lease) return;
-        if (this.#current(assignmentId) === lease) this.#lapseLater(assignmentId, lease);
-      },
-      Math.max(1, Math.min(napMaxMs, lease.expiresMs - clock.nowMs() + 1)),
-    );
-    timer.unref();
+    const napMs = Math.max(1, Math.min(napMaxMs, lease.expiresMs - clock.nowMs() + 1));
+    void clock.sleep(napMs).then(() => {
+      if (this.#leases.get(assignmentId) !== lease) return;
+      if (this.#current(assignmentId) === lease) this.#lapseLater(assignmentId, lease);
+    });
   }
 }
 

@@ -49,7 +49,7 @@ export async function logIn(stream: Duplex, reader: ByteReader, password?: strin
   stream.write(Uint8Array.of(shared));
   const init = Buffer.from(await reader.read(24));
   const nameBytes = init.readUInt32BE(20);
-  if (nameBytes > nameMaxBytes) throw new Error(`a name of ${nameBytes} bytes is refused`);
+  if (nameBytes > nameMaxBytes) throw new Error(`a text of ${nameBytes} bytes is refused`);
   return Buffer.concat([init, await reader.read(nameBytes)]);
 }
 
