@@ -62,12 +62,12 @@ export const problems = {
   file_not_found: problem(404, 'No such file or folder', 'List the folder above it.'),
   method_not_allowed: problem(405, 'This path has no such method', 'Read the API reference.'),
   wrong_state: problem(409, 'Not possible in this status', 'Do one of `allowedActions` first.'),
-  human_control: passing(
+  human_control: problem(
     409,
     'A person has control',
     'Look as much as you like. Write again once the event `desktop.control_released` came, or `control` of the desktop is null.',
   ),
-  control_held: passing(
+  control_held: problem(
     409,
     'Somebody else has control',
     'Send the `leaseToken` in `Control-Lease` if it is yours; else wait until it is handed back or lapses.',
