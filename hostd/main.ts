@@ -19,14 +19,7 @@ import { deriveIdentity, readNodeSecret, type DerivedIdentity } from './identity
 import { writeNodeIdentity } from './nodeIdentity.ts';
 import type { Assignment } from './orders.ts';
 import { reclaimRecordOf } from './reclaimrecord.ts';
-import { controlHandlers } from './streams/controlHandlers.ts';
-import { ControlLeases } from './streams/controlLeases.ts';
-import { guardInput } from './streams/guardInput.ts';
-import { streamKinds } from './streams/kinds.ts';
-import { leaseRecordOf } from './streams/leaseRecord.ts';
-import { Recordings } from './streams/recordings.ts';
-import { StreamDoor } from './streams/streamDoor.ts';
-import { terminalHandlers } from './streams/terminalHandlers.ts';
+import { openLive } from './streams/openLive.ts';
 import type { WarmSize } from './warm.ts';
 
 /** Exit code a supervisor may act upon (sysexits.h): another hostd took over. */
@@ -141,7 +134,8 @@ async function runHostd(config: HostdConfig, log: Log) {
     onChange: (vmRef) => hostd?.wake(vmRef),
     identities,
   });
-  const live = openLive(config.home, (assignmentId) => hostd?.caretaker(assignmentId)?.wake());
+  const onControl = (assignmentId: string) => hostd?.caretaker(assignmentId)?.wake();
+  const live = openLive({ home: config.home, clock: systemClock, log, onControl });
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -153,7 +147,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     },
     isBusy: () => hostd?.isBusy ?? false,
     onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
-    onDeleted: (assignmentId) => live.recordings.removeAll(assignmentId),
+    onDeleted: live.forget,
   });
   hostd = new Hostd({
     desk: link.desk,
@@ -163,7 +157,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     clock: systemClock,
     log,
     identityOf: (order, boot) => guestIdentity(identities(order.assignmentId), order, boot),
-    controlOf: (assignmentId) => live.leases.of(assignmentId).holder,
+    controlOf: live.holderOf,
     macOf: (order) => identities(order.assignmentId).mac,
     nodeName: link.nodeName,
     version: packageJson.version,
@@ -175,34 +169,25 @@ async function runHostd(config: HostdConfig, log: Log) {
     lookEveryMs,
     drainMs: drainLimitMs,
   });
-  const handlers = { ...eyeHandlers, ...shellHandlers, ...fileHandlers, ...live.handlers };
   const connect = (assignmentId: string) => connections.of(assignmentId);
-  const streams = new StreamDoor({ kinds: live.kinds, connect, clock: systemClock, log });
   const server = serveGuests({
     socket: config.guestSocket,
-    handlers: guardInput(handlers, live.leases),
+    handlers: live.guard({ ...eyeHandlers, ...shellHandlers, ...fileHandlers }),
     connect,
-    streams,
+    streams: live.door(connect),
     clock: systemClock,
     log,
   });
   const opened = await link.open();
   log.info('hostd started', { home: config.home, node: link.nodeName, driver: driver.capabilities.name });
+  const sweeping = live.sweep(hostd, stop.signal);
   const end = await hostd.run(stop.signal);
-  await opened.close();
+  stop.abort();
+  await Promise.all([sweeping, opened.close()]);
   await server.close(drainLimitMs);
   connections.closeAll();
   await closeDriver();
   return end;
-}
-
-/** Live streams, and who may write on them. */
-function openLive(home: string, onChange: (assignmentId: string) => void) {
-  const clock = systemClock;
-  const leases = new ControlLeases({ clock, record: leaseRecordOf(home), onChange });
-  const recordings = new Recordings(home, clock);
-  const handlers = { ...controlHandlers(leases), ...terminalHandlers(recordings) };
-  return { leases, recordings, handlers, kinds: streamKinds({ leases, recordings }) };
 }
 
 async function openDriver(

@@ -76,7 +76,8 @@ export class FrameReader {
     this.#final = (head[0]! & 0x80) !== 0;
     if (opcode > opcodes.pong || (opcode > opcodes.binary && opcode < opcodes.close))
       throw new Error(`opcode ${opcode} is unknown`);
-    if (opcode >= opcodes.close && (length > controlMaxBytes || !this.#final)) throw new Error('a control frame too long');
+    if (opcode >= opcodes.close && (length > controlMaxBytes || !this.#final))
+      throw new Error('a control frame too long');
     if (opcode === opcodes.continuation && this.#message === undefined) throw new Error('nothing to go on with');
     if (opcode === opcodes.text || opcode === opcodes.binary) {
       if (this.#message !== undefined) throw new Error('a message inside another');

@@ -1,45 +1,11 @@
 import type { ProblemCode } from '../http/problems.ts';
-import { type TSchema, t } from '../http/schema.ts';
+import { t } from '../http/schema.ts';
 import * as actions from './actionSchema.ts';
-import * as control from './controlSchema.ts';
 import { Clipboard, WindowList } from './clipboardSchema.ts';
 import * as files from './fileSchema.ts';
+import type { GuestOperation } from './guestOperation.ts';
+import { controlOperations, terminalOperations } from './liveOperations.ts';
 import * as shell from './shellSchema.ts';
-import { TerminalList, TerminalName } from './terminalSchema.ts';
-
-/**
- * Everything that reaches into a running desktop, in one table. Three things are made of it: the public routes below
- * `/v1/desktops/{id}`, the guest half of `openapi/node.json` (hostd serves the same paths below `/guest/{assignmentId}`),
- * and the client that forwards one to the other. Bodies and answers are the same on both sides.
- */
-export interface GuestOperation {
-  operationId: string;
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Below `/v1/desktops/{id}` and `/guest/{assignmentId}`. */
-  path: string;
-  summary: string;
-  capability: 'desktop:control' | 'files:read' | 'files:write';
-  /** Rate-limit bucket. */
-  bucket: 'input' | 'screenshot' | 'exec' | 'files' | 'control';
-  params?: TSchema;
-  query?: TSchema;
-  /** A schema: a JSON body. `octets`: streamed bytes. */
-  body?: TSchema | 'octets';
-  /** A schema: a JSON answer with `status`. The others are streamed. */
-  response: TSchema | 'image' | 'octets' | 'events' | 'nothing';
-  /** Default 200, and 204 for `nothing`. */
-  status?: 200 | 201;
-  /** Limit of a JSON body. Default 1 MiB. */
-  bodyMaxBytes?: number;
-  /** Besides those of its bucket. */
-  problems?: readonly ProblemCode[];
-  /** It writes with mouse, keyboard or clipboard, so whoever holds control may be somebody else. */
-  writes?: true;
-  /** Member of the answer that a replay leaves out. */
-  secret?: string;
-  /** A hostd of 0.1.0 does not know it. */
-  younger?: true;
-}
 
 const MiB = 1_048_576;
 const text = { maxLength: 100 };
@@ -390,79 +356,11 @@ const fileOperations: GuestOperation[] = [
   },
 ];
 
-const controlOperations: GuestOperation[] = [
-  {
-    operationId: 'getControl',
-    method: 'GET',
-    path: '/control',
-    summary: 'See who has control',
-    capability: 'desktop:control',
-    bucket: 'control',
-    response: control.Control,
-    younger: true,
-  },
-  {
-    operationId: 'takeControl',
-    method: 'POST',
-    path: '/control',
-    summary: 'Take control, or renew it with its `leaseToken`',
-    capability: 'desktop:control',
-    bucket: 'control',
-    body: control.TakeControl,
-    response: control.ControlLease,
-    problems: ['human_control', 'control_held'],
-    secret: 'leaseToken',
-    younger: true,
-  },
-  {
-    operationId: 'handBackControl',
-    method: 'DELETE',
-    path: '/control',
-    summary: 'Hand control back',
-    capability: 'desktop:control',
-    bucket: 'control',
-    response: 'nothing',
-    problems: ['human_control', 'control_held'],
-    younger: true,
-  },
-];
-
-const terminalParams = t.Object({ terminalName: TerminalName });
-const terminalOperations: GuestOperation[] = [
-  {
-    operationId: 'listTerminals',
-    method: 'GET',
-    path: '/terminals',
-    summary: 'List terminals, shown or not',
-    capability: 'desktop:control',
-    bucket: 'exec',
-    response: TerminalList,
-    younger: true,
-  },
-  {
-    operationId: 'deleteTerminal',
-    method: 'DELETE',
-    path: '/terminals/:terminalName',
-    summary: 'End a terminal and what runs in it',
-    capability: 'desktop:control',
-    bucket: 'exec',
-    params: terminalParams,
-    response: 'nothing',
-    younger: true,
-  },
-  {
-    operationId: 'readTerminalRecording',
-    method: 'GET',
-    path: '/terminals/:terminalName/recording',
-    summary: 'Read the recording of a terminal (asciicast v2)',
-    capability: 'desktop:control',
-    bucket: 'exec',
-    params: terminalParams,
-    response: 'octets',
-    younger: true,
-  },
-];
-
+/**
+ * Everything that reaches into a running desktop, in one table. Three things are made of it: the public routes below
+ * `/v1/desktops/{id}`, the guest half of `openapi/node.json` (hostd serves the same paths below `/guest/{assignmentId}`),
+ * and the client that forwards one to the other. Bodies and answers are the same on both sides.
+ */
 export const guestOperations: readonly GuestOperation[] = [
   ...eyesAndHands,
   ...controlOperations,

@@ -16,7 +16,9 @@ export const ControlHolder = t.Object({
 
 export const Control = t.Object({
   holder: t.Nullable(ControlHolder, { description: 'Null: nobody holds it, and every agent may write.' }),
-  expiresAt: t.Nullable(t.String({ format: 'date-time', description: 'It lapses then, unless it is used or renewed.' })),
+  expiresAt: t.Nullable(
+    t.String({ format: 'date-time', description: 'It lapses then, unless it is used or renewed.' }),
+  ),
 });
 
 export const LeaseToken = t.String({ pattern: '^lease_[A-Za-z0-9_-]{43}$' });

@@ -8,10 +8,19 @@ import { problems } from '../http/problems.ts';
 import type { Call } from '../http/route.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
-import type { GuestOperation } from './contract.ts';
+import type { GuestOperation } from './guestOperation.ts';
 import { saysTooOld } from './tooOld.ts';
 
-const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'last-event-id', 'traceparent', 'control-lease'];
+const sentDown = [
+  'content-type',
+  'range',
+  'accept',
+  'if-none-match',
+  'if-range',
+  'last-event-id',
+  'traceparent',
+  'control-lease',
+];
 const sentUp = [
   'content-type',
   'content-length',

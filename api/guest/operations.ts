@@ -2,7 +2,8 @@ import type { Answer, Operation } from '../http/operation.ts';
 import type { ProblemCode } from '../http/problems.ts';
 import { type TSchema, t } from '../http/schema.ts';
 import { Screenshot } from './actionSchema.ts';
-import { type GuestOperation, guestOperations } from './contract.ts';
+import { guestOperations } from './contract.ts';
+import type { GuestOperation } from './guestOperation.ts';
 
 const always: readonly ProblemCode[] = [
   'not_found',

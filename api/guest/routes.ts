@@ -1,7 +1,8 @@
 import { desktopParams } from '../desktops/schema.ts';
 import type { Reply, Route } from '../http/route.ts';
-import { type GuestOperation, guestOperations } from './contract.ts';
+import { guestOperations } from './contract.ts';
 import type { Forwarder } from './forward.ts';
+import type { GuestOperation } from './guestOperation.ts';
 import { guestOperationsBelow } from './operations.ts';
 
 /** One route for each row of the guest table. */

@@ -85,7 +85,9 @@ export const Observation = t.Object({
   startMode: t.Nullable(t.Union([t.Literal('warm'), t.Literal('cold')])),
   ipAddress: t.Nullable(t.String({ maxLength: 45 })),
   fault: t.Nullable(ObservedFault),
-  control: t.Optional(t.Nullable(ControlHolder, { description: 'Who holds control. Absent: a hostd that gives none.' })),
+  control: t.Optional(
+    t.Nullable(ControlHolder, { description: 'Who holds control. Absent: a hostd that gives none.' }),
+  ),
   atMs: t.Integer({ description: 'Clock of the node, for people only.' }),
 });
 

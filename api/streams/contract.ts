@@ -18,7 +18,15 @@ export const createStream = operation({
   params: DesktopParams,
   body: CreateStream,
   responses: { 201: { about: 'The ticket.', body: StreamTicket } },
-  problems: ['not_found', 'wrong_state', 'not_ready', 'node_unreachable', 'guest_unreachable', 'timeout', 'unsupported'],
+  problems: [
+    'not_found',
+    'wrong_state',
+    'not_ready',
+    'node_unreachable',
+    'guest_unreachable',
+    'timeout',
+    'unsupported',
+  ],
 });
 
 export const connectStream = operation({

@@ -17,6 +17,7 @@ export interface OpenStream {
 /** With the time of one look it stays below the two seconds within which a stream ends after its right did. */
 const lookEveryMs = 900;
 const idsAtOnce = 200;
+const doubtMaxMs = 10_000;
 
 /**
  * The streams of this replica. While there is one it looks every second whether each may still be there: the key that
@@ -25,6 +26,7 @@ const idsAtOnce = 200;
 export class OpenStreams {
   readonly #parts: { database: Database; clock: Clock; log: Log; ending: AbortSignal };
   readonly #open = new Set<OpenStream>();
+  readonly #doubted = new WeakMap<OpenStream, number>();
   #looking = false;
 
   constructor(parts: { database: Database; clock: Clock; log: Log; ending: AbortSignal }) {
@@ -40,10 +42,16 @@ export class OpenStreams {
 
   add(stream: OpenStream): void {
     this.#open.add(stream);
-    if (this.#looking) return;
+    this.#follow();
+  }
+
+  #follow(): void {
+    if (this.#looking || this.#open.size === 0 || this.#parts.ending.aborted) return;
     this.#looking = true;
     void this.#look().finally(() => {
       this.#looking = false;
+      // One may have come in the moment after the last look.
+      this.#follow();
     });
   }
 
@@ -60,10 +68,20 @@ export class OpenStreams {
         try {
           await this.#lookAt(streams);
         } catch (error) {
-          // The database is away: what is open stays, as do the desktops.
           log.warn('streams not looked at', { error: describeError(error) });
+          this.#doubt(streams);
         }
       }
+    }
+  }
+
+  /** Whether they may stay cannot be known; for a moment they do, and no longer. */
+  #doubt(streams: readonly OpenStream[]): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    for (const stream of streams) {
+      const sinceMs = this.#doubted.get(stream) ?? nowMs;
+      this.#doubted.set(stream, sinceMs);
+      if (nowMs - sinceMs > doubtMaxMs) stream.close(closeCodes.restarting, 'the database is away');
     }
   }
 
@@ -82,7 +100,10 @@ export class OpenStreams {
       for (const view of await listViewsById(database, key.caller, ids.slice(at, at + idsAtOnce)))
         if (view.desired === 'running') there.add(`${view.id} ${view.assignmentId}`);
     }
-    for (const stream of streams)
-      if (!there.has(`${stream.desktopId} ${stream.assignmentId}`)) stream.close(closeCodes.gone, 'the desktop is gone');
+    for (const stream of streams) {
+      this.#doubted.delete(stream);
+      if (!there.has(`${stream.desktopId} ${stream.assignmentId}`))
+        stream.close(closeCodes.gone, 'the desktop is gone');
+    }
   }
 }

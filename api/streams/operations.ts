@@ -51,8 +51,8 @@ async function demandStreams(ways: Ways, view: DesktopView): Promise<void> {
   } as RequestInit).catch((error: unknown) => {
     throw new Fault('node_unreachable', 'The node does not answer.', { cause: error, retryAfterSeconds: 2 });
   });
-  if (answer.ok) return void (await answer.body?.cancel());
-  throw faultOf(await answer.text());
+  const text = await answer.text();
+  if (!answer.ok) throw faultOf(text);
 }
 
 /** Who opens a stream, and on what. */

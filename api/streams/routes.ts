@@ -22,7 +22,9 @@ export function streamRoutes(services: Services, ways: Ways): Route[] {
     }),
     // A WebSocket is taken before it comes here.
     route(contract.connectStream, () =>
-      Promise.reject(new Fault('invalid_request', 'This path is for WebSockets.', { hint: 'Send Upgrade: websocket.' })),
+      Promise.reject(
+        new Fault('invalid_request', 'This path is for WebSockets.', { hint: 'Send Upgrade: websocket.' }),
+      ),
     ),
   ];
 }

@@ -88,7 +88,9 @@ test('a ticket opens a stream, which carries bytes and text both ways', async ()
   socket.addEventListener('message', ({ data }) => got.push(typeof data === 'string' ? data : data.byteLength));
   socket.send(Buffer.alloc(70_000));
   socket.send('{"type":"control"}');
-  await expect.poll(() => got.reduce<number>((sum, each) => sum + (typeof each === 'number' ? each : 0), 0)).toBe(70_000);
+  await expect
+    .poll(() => got.reduce<number>((sum, each) => sum + (typeof each === 'number' ? each : 0), 0))
+    .toBe(70_000);
   expect(got).toContain('{"type":"control"}');
   const [stream] = node.guest.streams;
   expect(stream!.url.pathname).toMatch(/^\/guest\/asg_\w+\/streams\/vnc$/);
@@ -98,7 +100,10 @@ test('a ticket opens a stream, which carries bytes and text both ways', async ()
 
 test('a ticket is good once, also for two who come at the same moment', async () => {
   const { path, ticket } = await ticketFor();
-  const sockets = Array.from({ length: 5 }, () => new WebSocket(`${api.api.url.replace('http', 'ws')}${path}?ticket=${ticket}`));
+  const sockets = Array.from(
+    { length: 5 },
+    () => new WebSocket(`${api.api.url.replace('http', 'ws')}${path}?ticket=${ticket}`),
+  );
   open.push(...sockets);
   const outcomes = await Promise.all(
     sockets.map(
@@ -296,7 +301,9 @@ test('who holds control stands in the desktop, and each change is an event', asy
   await tell(null, 1_000_001);
   expect(await api.expect('getDesktop', 200, { method: 'GET', path })).toMatchObject({ control: null });
   const rows = await api.api.services.database.read.selectFrom('events').select(['type', 'dataJson']).execute();
-  const told = rows.filter(({ type }) => type.startsWith('desktop.control')).map(({ type, dataJson }) => [type, dataJson]);
+  const told = rows
+    .filter(({ type }) => type.startsWith('desktop.control'))
+    .map(({ type, dataJson }) => [type, dataJson]);
   expect(told).toEqual([
     ['desktop.control_taken', JSON.stringify(holder)],
     ['desktop.control_released', JSON.stringify(holder)],

@@ -25,8 +25,15 @@ const path = /^\/guest\/(asg_[0-7][0-9a-hjkmnp-tv-z]{25})\/streams\/([a-z]{1,20}
 export class StreamDoor {
   readonly #options: StreamDoorOptions;
 
+  readonly #open = new Set<() => void>();
+
   constructor(options: StreamDoorOptions) {
     this.#options = options;
+  }
+
+  /** hostd stops: viewers come again by themselves. */
+  close(): void {
+    for (const end of this.#open) end();
   }
 
   /** @returns undefined for a request that wants no stream */
@@ -69,9 +76,18 @@ export class StreamDoor {
       viewer.close(closeCodes.gone, 'the desktop is gone');
       viewed.close(closeCodes.gone, 'the desktop is gone');
     });
+    const restart = () => {
+      viewer.close(closeCodes.restarting, 'hostd restarts');
+      viewed.close(closeCodes.restarting, 'hostd restarts');
+    };
+    this.#open.add(restart);
     viewer.onOpen(() => joinEnds(viewer, viewed, { clock: this.#options.clock, stallLimitMs }));
-    viewer.onEnded(forget);
+    viewer.onEnded(() => {
+      this.#open.delete(restart);
+      forget();
+    });
     if (server.upgrade(request, { data: { end: viewer } })) return undefined;
+    this.#open.delete(restart);
     forget();
     viewed.close(closeCodes.normal, 'nobody came');
     throw new Fault('invalid_request', 'That is no WebSocket handshake.');

@@ -5,7 +5,6 @@ const terminalsMax = 16;
 const settings = [
   'set -g status off',
   'set -g prefix None',
-  'unbind-key -a',
   'set -g history-limit 5000',
   'set -g default-terminal screen-256color',
   'set -sg escape-time 0',

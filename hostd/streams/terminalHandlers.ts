@@ -22,9 +22,7 @@ export function terminalHandlers(recordings: Recordings): GuestHandlers {
     readTerminalRecording: (_guest, call) => {
       const path = recordings.pathOf(call.assignmentId, nameOf(call));
       if (path === undefined) throw new Fault('not_found', 'This terminal was not recorded.');
-      return Promise.resolve(
-        new Response(Bun.file(path), { headers: { 'content-type': 'application/octet-stream' } }),
-      );
+      return Promise.resolve(new Response(Bun.file(path), { headers: { 'content-type': 'application/octet-stream' } }));
     },
   };
 }

@@ -41,9 +41,14 @@ export function serveGuestDouble(socketPath: string): GuestDouble {
     unix: socketPath,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     websocket: {
-      open: (socket) => void double.streams.push(Object.assign(socket.data, { close: (code?: number) => socket.close(code) })),
+      open: (socket) =>
+        void double.streams.push(Object.assign(socket.data, { close: (code?: number) => socket.close(code) })),
       message: (socket, message) => void socket.send(message),
-      close: (socket) => void double.streams.splice(double.streams.findIndex((one) => one === socket.data), 1),
+      close: (socket) =>
+        void double.streams.splice(
+          double.streams.findIndex((one) => one === socket.data),
+          1,
+        ),
     },
     async fetch(request, it) {
       const { pathname, searchParams } = new URL(request.url);

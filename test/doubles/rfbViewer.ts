@@ -28,7 +28,20 @@ export class RfbViewer {
   /** Asks for the whole screen and waits for one update more. */
   async look(whole = true): Promise<void> {
     const before = this.updates;
-    await this.stream.send(Buffer.from([3, whole ? 0 : 1, 0, 0, 0, 0, this.width >> 8, this.width & 255, this.height >> 8, this.height & 255]));
+    await this.stream.send(
+      Buffer.from([
+        3,
+        whole ? 0 : 1,
+        0,
+        0,
+        0,
+        0,
+        this.width >> 8,
+        this.width & 255,
+        this.height >> 8,
+        this.height & 255,
+      ]),
+    );
     for (let tries = 0; this.updates === before && tries < 500; tries++) await Bun.sleep(20);
     if (this.updates === before) throw new Error('no update came');
   }

@@ -28,11 +28,11 @@ describe.skipIf(skip !== undefined)(`live streams of a real desktop ${skip ?? ''
   };
   const view = async (mode: 'view' | 'control', from = desktop) =>
     RfbViewer.open(kept(await from.streams.screen(mode)));
-  /** Where the X server has the pointer. */
-  const cursor = async () => {
+  /** How far the X server has the pointer from there; a tablet counts in parts of the screen, so not to the pixel. */
+  const far = async (x: number, y: number) => {
     const { results } = await desktop.computer.actions({ actions: [{ action: 'cursorPosition' }], screenshot: false });
-    const { x, y } = results[0]!.result as { x: number; y: number };
-    return `${x},${y}`;
+    const at = results[0]!.result as { x: number; y: number };
+    return Math.max(Math.abs(at.x - x), Math.abs(at.y - y));
   };
   const codeOf = async (work: Promise<unknown>) =>
     work.then(
@@ -61,18 +61,18 @@ describe.skipIf(skip !== undefined)(`live streams of a real desktop ${skip ?? ''
       for (const byte of message) await viewer.stream.send(Buffer.from([byte]));
       await viewer.look();
     }
-    expect(await cursor()).toBe('640,400');
+    expect(await far(640, 400)).toBeLessThan(3);
     await using lease = await desktop.control.take({ kind: 'human', name: 'Ada' });
     // One that only looks writes nothing even with the token.
     looker.stream.useControl(lease.leaseToken);
     await looker.pointer(300, 300);
     await looker.look();
-    expect(await cursor()).toBe('640,400');
+    expect(await far(640, 400)).toBeLessThan(3);
     writer.stream.useControl(lease.leaseToken);
     await expect.poll(() => writer.stream.control?.isYours).toBe(true);
     await writer.pointer(321, 123);
     await writer.look();
-    await expect.poll(cursor).toBe('321,123');
+    await expect.poll(() => far(321, 123)).toBeLessThan(3);
     expect(looker.stream.control).toMatchObject({ holder: { kind: 'human', name: 'Ada' }, isYours: false });
   });
 
@@ -97,7 +97,7 @@ describe.skipIf(skip !== undefined)(`live streams of a real desktop ${skip ?? ''
     writer.stream.useControl(lease.leaseToken);
     await writer.pointer(500, 500);
     await writer.look();
-    expect(await cursor()).toBe('50,60');
+    expect(await far(50, 60)).toBeLessThan(3);
     expect(await codeOf(agent.computer.move({ x: 10, y: 20 }))).toBe('done');
     await expect.poll(async () => (await agent.refresh()).control).toBeNull();
   });
@@ -165,7 +165,9 @@ describe.skipIf(skip !== undefined)(`live streams of a real desktop ${skip ?? ''
   test('a port of the desktop answers through a stream', async () => {
     await desktop.processes.start({ command: 'python3 -m http.server 8123 --bind 0.0.0.0', cwd: '/etc' });
     await expect
-      .poll(async () => (await desktop.exec('exec 3<>/dev/tcp/127.0.0.1/8123 && echo up', {})).stdout, { timeout: 30_000 })
+      .poll(async () => (await desktop.exec('exec 3<>/dev/tcp/127.0.0.1/8123 && echo up', {})).stdout, {
+        timeout: 30_000,
+      })
       .toBeDefined();
     const ask = async () => {
       const port = kept(await desktop.streams.port(8123));

@@ -56,8 +56,13 @@ export function serveGuests(options: GuestServerOptions): GuestServer {
   return { close: (limitMs) => closeInTime(server, options, limitMs) };
 }
 
-async function closeInTime(server: Bun.Server<ServerSocketData>, options: GuestServerOptions, limitMs: number): Promise<void> {
+async function closeInTime(
+  server: Bun.Server<ServerSocketData>,
+  options: GuestServerOptions,
+  limitMs: number,
+): Promise<void> {
   const over = new AbortController();
+  options.streams?.close();
   await Promise.race([server.stop(), options.clock.sleep(limitMs, over.signal)]);
   over.abort();
   await server.stop(true);
