@@ -12,7 +12,9 @@ const textMaxBytes = 16_384;
 /** One frame is held whole before it is handed on. */
 export const frameMaxBytes = 1_048_576;
 /** Sent and not taken yet; whoever listens to `send` stays far below. */
-const queueMaxBytes = 4_194_304;
+const queueMaxBytes = 8_388_608;
+/** `drain` of Bun says that some was taken, not that all was: going on at each would fill the queue. */
+const queueLowBytes = 131_072;
 
 /** A socket of `Bun.serve` as one end of a stream. `send` of Bun answers -1 when it queued and 0 when it dropped. */
 export class ServerSocketEnd implements StreamEnd {
@@ -21,6 +23,7 @@ export class ServerSocketEnd implements StreamEnd {
   #over: { code: number; reason: string } | undefined;
   #ready: (() => void) | undefined;
   #onEnded: (() => void) | undefined;
+  #isEnded = false;
 
   /** Called once, when the socket is open. */
   onOpen(ready: () => void): void {
@@ -46,10 +49,12 @@ export class ServerSocketEnd implements StreamEnd {
   }
 
   drained(): void {
-    this.#listener?.drained();
+    if (this.#socket !== undefined && this.#socket.getBufferedAmount() <= queueLowBytes) this.#listener?.drained();
   }
 
   ended(code: number, reason: string): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#over ??= { code, reason };
     this.#socket = undefined;
     this.#listener?.closed(code, reason);
@@ -63,13 +68,12 @@ export class ServerSocketEnd implements StreamEnd {
   send(piece: Uint8Array): boolean {
     const sent = this.#socket?.sendBinary(piece as Uint8Array<ArrayBuffer>) ?? 0;
     if (sent > 0 || piece.length === 0) return true;
-    // Dropped: a stream that lacks bytes is worth nothing.
-    if (sent === 0) this.close(closeCodes.stalled, 'stalled');
+    if (sent === 0) this.#lost();
     return false;
   }
 
   sendText(text: string): void {
-    if (this.#socket?.sendText(text) === 0) this.close(closeCodes.stalled, 'stalled');
+    if (this.#socket?.sendText(text) === 0) this.#lost();
   }
 
   pause(): void {
@@ -89,6 +93,13 @@ export class ServerSocketEnd implements StreamEnd {
     socket.close(this.#over.code, reason);
     // One that takes nothing would keep its end for itself.
     if (socket.getBufferedAmount() > 0) socket.terminate();
+  }
+
+  /** It was dropped: a stream that lacks bytes is worth nothing, and its end is not waited for. */
+  #lost(): void {
+    this.#over ??= { code: closeCodes.stalled, reason: 'stalled' };
+    this.#socket?.terminate();
+    this.ended(closeCodes.stalled, 'stalled');
   }
 }
 
