@@ -32,7 +32,7 @@ const fakeTemplate = { id: `tpl_${'0'.repeat(26)}`, name: 'fake', warmSizes: ['1
 if (process.argv[2] === 'doctor') process.exit(await doctor(process.argv.slice(3)));
 await main();
 
-/** Looks only; needs no home of its own and leaves a hostd that runs alone. */
+/** Needs no home of its own and leaves a hostd that runs alone. */
 async function doctor(argv: readonly string[]): Promise<number> {
   const config = configOrExit();
   if (config.proxmox === undefined) {
@@ -47,8 +47,10 @@ async function doctor(argv: readonly string[]): Promise<number> {
   const keysOf = () => {
     throw new Error('the doctor logs in nowhere');
   };
-  const site = openSite({ settings: config.proxmox, clock: systemClock, log, keysOf });
-  return runDoctor({ site, home: config.home, argv, print: (text) => console.log(text) });
+  const settings = config.proxmox;
+  const siteOf = (node = settings.node) =>
+    openSite({ settings: { ...settings, node }, clock: systemClock, log, keysOf });
+  return runDoctor({ siteOf, home: config.home, argv, print: (text) => console.log(text) });
 }
 
 function configOrExit(): HostdConfig {

@@ -18,8 +18,10 @@ const always: SystemPackage[] = [
   { name: 'nftables', file: '/usr/sbin/nft' },
 ];
 
-/** What the tests use besides: real programs to compare with and to talk to. */
+/** What the tests use besides: the boot disk for Proxmox VE, real programs to compare with and to talk to. */
 const forTests: SystemPackage[] = [
+  { name: 'mtools', file: '/usr/bin/mformat' },
+  { name: 'syslinux', file: '/usr/bin/syslinux' },
   { name: 'openssh-client', file: '/usr/bin/sftp' },
   { name: 'openssh-server', file: '/usr/sbin/sshd' },
   { name: 'tigervnc-standalone-server', file: '/usr/bin/Xvnc' },

@@ -1,12 +1,14 @@
 import { describeError } from '@lebureau/kit/fault';
 import { PveError } from '../hypervisor/proxmox/client.ts';
-import { PveFacts } from '../hypervisor/proxmox/facts.ts';
-import { bootDisk } from '../hypervisor/proxmox/disk.ts';
+import { readTemplateMarker } from '../hypervisor/proxmox/marker.ts';
+import { rootDisk } from '../hypervisor/proxmox/rootDisk.ts';
 import type { Site } from '../hypervisor/proxmox/site.ts';
-import { templatesOf } from '../hypervisor/proxmox/templates.ts';
+import { templatesOf, type PveTemplate } from '../hypervisor/proxmox/templates.ts';
+import { builtTemplates } from './builtTemplates.ts';
 import { bad, good, note, type Finding } from './finding.ts';
-import { grantLines, grantsFor, supportedMajors } from './grants.ts';
-import { builtTemplates, importLines } from './templateLines.ts';
+import { grantLines, grantsFor, oldestVersions } from './grants.ts';
+import { unconvertedDisks } from './halfTemplate.ts';
+import { checkImportStorage } from './importStorage.ts';
 
 const skewMaxMs = 5_000;
 
@@ -15,14 +17,15 @@ export async function checkReach(site: Site): Promise<{ major?: string; findings
   const { endpoint } = site.settings;
   try {
     const { version } = await site.client.api.version.$get();
-    const major = version.split('.')[0]!;
-    const isKnown = supportedMajors.includes(major);
+    const [major = '', minor = ''] = version.split('.');
+    const oldest = oldestVersions[major];
+    const isKnown = oldest !== undefined && Number(minor) >= Number(oldest.split('.')[1]);
     return {
       major,
       findings: [
         isKnown
           ? good(`Proxmox VE ${version} answers at ${endpoint.url}`)
-          : bad(`Proxmox VE ${version} is not supported; ${supportedMajors.join(' and ')} are`),
+          : bad(`Proxmox VE ${version} is not supported; from ${Object.values(oldestVersions).join(' and from ')} on`),
         checkClock(site),
       ],
     };
@@ -72,7 +75,7 @@ export async function checkGrants(site: Site, major: string): Promise<Finding[]>
 async function storagesOf(site: Site): Promise<string[]> {
   if (site.settings.storage !== undefined) return [site.settings.storage];
   const templates = await templatesOf(site).catch(() => []);
-  const storages = templates.map(({ record }) => bootDisk(record.config)?.storage);
+  const storages = templates.map(({ record }) => rootDisk(record.config)?.storage);
   return [...new Set(storages.filter((storage) => storage !== undefined))];
 }
 
@@ -125,20 +128,44 @@ export async function checkFirewall(site: Site): Promise<Finding> {
 export async function checkTemplates(site: Site, home: string): Promise<Finding[]> {
   const there = await templatesOf(site);
   const [newest] = builtTemplates(home);
-  const findings = there.map(({ marker, record }) => good(`template ${marker.templateId} (VM ${record.vmid})`));
+  const findings = [...there.map(checkTemplate), ...(await checkHalfTemplates(site))];
   const lacksNewest = newest !== undefined && !there.some(({ marker }) => marker.templateId === newest.id);
-  if (lacksNewest)
-    findings.push(
-      bad(
-        `template ${newest.id} was built and is not imported`,
-        importLines(newest, site.settings, await new PveFacts(site).blocked()),
-      ),
-    );
-  else if (there.length === 0)
+  if (lacksNewest) {
+    findings.push(bad(`template ${newest.id} was built and is not imported`, [importLine]));
+    findings.push(await checkImportStorage(site, newest));
+  } else if (there.length === 0)
     findings.push(
       bad(`node ${site.settings.node} has no template of ours`, [
-        `bun hostd/template/main.ts --home ${home}   # then doctor again: it prints the lines that import it`,
+        `bun hostd/template/main.ts --home ${home}`,
+        importLine,
       ]),
     );
   return findings;
+}
+
+function checkTemplate({ marker, record }: PveTemplate): Finding {
+  const what = `template ${marker.templateId} (VM ${record.vmid})`;
+  if (!canStart(record.config)) return bad(`${what} names no disk to start from`, [importLine]);
+  if (unconvertedDisks(record.config).length === 0) return good(what);
+  return note(`${what}: nothing can be linked to its disks, so every clone is a full one`, [importLine]);
+}
+
+/** What an import that was interrupted left behind. */
+async function checkHalfTemplates(site: Site): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const vm of await site.lists.ofNode()) {
+    if (vm.isTemplate) continue;
+    const { description } = (await site.records.recent(vm)).config;
+    const marker = readTemplateMarker(description === undefined ? undefined : String(description));
+    if (marker !== undefined)
+      findings.push(note(`template ${marker.templateId} (VM ${vm.vmid}) is only half made`, [importLine]));
+  }
+  return findings;
+}
+
+const importLine = 'bun hostd/main.ts doctor --import-template';
+
+function canStart(config: Readonly<Record<string, unknown>>): boolean {
+  const order = /order=([^,]*)/.exec(String(config.boot ?? ''))?.[1]?.split(';') ?? [];
+  return config.args !== undefined || order.some((slot) => config[slot] !== undefined);
 }

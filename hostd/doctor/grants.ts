@@ -7,7 +7,8 @@ const agentPrivileges: Readonly<Record<string, readonly string[]>> = {
   '9': ['VM.GuestAgent.Unrestricted'],
 };
 
-export const supportedMajors = Object.keys(agentPrivileges);
+/** The first version of each that is supported; before 8.4 disks cannot be uploaded. */
+export const oldestVersions: Readonly<Record<string, string>> = { '8': '8.4', '9': '9.0' };
 
 /** One role on one path. */
 export interface Grant {
@@ -35,7 +36,7 @@ const poolPrivileges = [
 
 /** All that hostd may: nothing outside its pool, and to read of the node and the datacenter. */
 export function grantsFor(settings: ProxmoxSettings, ask: { major: string; storages: readonly string[] }): Grant[] {
-  const { pool, bridge, node } = settings;
+  const { pool, bridge, node, importStorage } = settings;
   const audit = { role: 'LeBureauAudit', privileges: ['Sys.Audit'] };
   return [
     {
@@ -50,6 +51,13 @@ export function grantsFor(settings: ProxmoxSettings, ask: { major: string; stora
       privileges: ['Datastore.AllocateSpace', 'Datastore.Audit'],
       propagate: true,
     })),
+    {
+      // Deleting an upload takes the right to delete anything there, so the storage should hold nothing else.
+      path: `/storage/${importStorage}`,
+      role: 'LeBureauImport',
+      privileges: ['Datastore.Allocate', 'Datastore.AllocateTemplate', 'Datastore.Audit'],
+      propagate: true,
+    },
     {
       path: `/sdn/zones/localnetwork/${bridge}`,
       role: 'LeBureauBridge',

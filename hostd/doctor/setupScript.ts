@@ -1,6 +1,7 @@
 import { prefixOf } from '../hypervisor/proxmox/addressing.ts';
 import type { ProxmoxSettings } from '../hypervisor/proxmox/settings.ts';
 import { grantLines, grantsFor } from './grants.ts';
+import { importStorageLine } from './importStorage.ts';
 
 const unlockPath = '/usr/local/sbin/lebureau-unlock';
 
@@ -11,7 +12,7 @@ const unlockPath = '/usr/local/sbin/lebureau-unlock';
 export function setupScript(settings: ProxmoxSettings, major: string): string {
   const tokenId = settings.token.split('=')[0]!;
   const [user = '', name = ''] = tokenId.split('!');
-  const { pool, bridge, storage = 'local-lvm' } = settings;
+  const { pool, bridge, storage = 'local-lvm', importStorage } = settings;
   const grants = grantsFor(settings, { major, storages: [storage] });
   return [
     '#!/bin/sh',
@@ -20,6 +21,8 @@ export function setupScript(settings: ProxmoxSettings, major: string): string {
     '',
     `pveum user add ${user} --comment 'Le Bureau' 2>/dev/null || true`,
     `pvesh create /pools --poolid ${pool} 2>/dev/null || true`,
+    '# Where templates are uploaded to, and nothing else: hostd may delete whatever lies there.',
+    `pvesm status --storage ${importStorage} >/dev/null 2>&1 || ${importStorageLine(importStorage)}`,
     `pveum user token add ${user} ${name} --privsep 1 || echo 'The token exists; its secret was shown when it was made.'`,
     ...new Set(grants.flatMap((grant) => grantLines(grant, tokenId))),
     '',

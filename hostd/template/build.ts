@@ -91,7 +91,8 @@ async function make({ recipe, paths, signal, options }: Making): Promise<Templat
   await buildTree({ recipe, tree, packageCache, keyring, meter, signal });
   meter.enter('making the disk');
   const release = await kernelRelease(tree);
-  await unpackKernel(join(tree, 'boot', `vmlinuz-${release}`), join(result, 'vmlinux'), signal);
+  await copyFile(join(tree, 'boot', `vmlinuz-${release}`), join(result, 'vmlinuz'));
+  await unpackKernel(join(result, 'vmlinuz'), join(result, 'vmlinux'), signal);
   await copyFile(join(tree, 'boot', `initrd.img-${release}`), join(result, 'initrd'));
   await removeBootFiles(join(tree, 'boot'));
   meter.tell(0.2);

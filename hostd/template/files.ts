@@ -8,6 +8,7 @@ import type { SuiteName } from './suites.ts';
  *     template.json               `TemplateFile`
  *     disk.qcow2                  the root file system; never booted itself
  *     vmlinux initrd              direct boot (PVH)
+ *     vmlinuz                     the same kernel, packed, for boot loaders (Proxmox VE)
  *     warm/<warmKey>/
  *       warm.json                 `WarmFile`
  *       disk.qcow2                overlay on ../../disk.qcow2 as it was when memory was saved; below every warm clone
@@ -23,6 +24,7 @@ export interface TemplatePaths {
   file: string;
   disk: string;
   vmlinux: string;
+  vmlinuz: string;
   initrd: string;
   warm: string;
 }
@@ -62,6 +64,7 @@ export function templatePaths(home: string, templateId: string): TemplatePaths {
     file: join(folder, 'template.json'),
     disk: join(folder, 'disk.qcow2'),
     vmlinux: join(folder, 'vmlinux'),
+    vmlinuz: join(folder, 'vmlinuz'),
     initrd: join(folder, 'initrd'),
     warm: join(folder, 'warm'),
   };

@@ -34,8 +34,10 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
     });
     const examine = async (argv: string[] = [], change = {}) => {
       const lines: string[] = [];
-      const site = openSite({ settings: { ...world.settings, ...change }, clock: systemClock, log: silentLog, keysOf });
-      const code = await runDoctor({ site, home, argv, print: (line) => lines.push(line) });
+      const settings = { ...world.settings, ...change };
+      const siteOf = (node = settings.node) =>
+        openSite({ settings: { ...settings, node }, clock: systemClock, log: silentLog, keysOf });
+      const code = await runDoctor({ siteOf, home, argv, print: (line) => lines.push(line) });
       return { code, text: lines.join('\n') };
     };
 
@@ -63,7 +65,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expect(text).toContain('pve-root-ca.pem');
     });
 
-    test('prints how to import what was built, and how to switch the firewall on', async () => {
+    test('tells that what was built is not imported, and how to switch the firewall on', async () => {
       const id = `tpl_${'1'.repeat(26)}`;
       mkdirSync(join(home, 'templates', id), { recursive: true });
       const file = {
@@ -76,12 +78,16 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       writeFileSync(join(home, 'templates', id, 'template.json'), JSON.stringify(file));
       world.double.state.firewalls['/']!.options.enable = 0;
       const { text } = await examine();
-      expect(text).toContain(`import-from=${join(home, 'templates', id)}/disk.qcow2`);
-      expect(text).toContain('-append "root=/dev/vda quiet"');
-      expect(text).toContain('/firewall/options --enable 1 --policy_in DROP --policy_out DROP');
-      expect(text).toContain('--type out --action DROP --dest 10.10.10.1,203.0.113.0/24 --enable 1');
+      expect(text).toContain(`template ${id} was built and is not imported`);
+      expect(text).toContain('doctor --import-template');
       expect(text).toContain('pvesh set /cluster/firewall/options --enable 1');
       expect(text).toContain('2 of ');
+      world.double.state.storages.lebureau!.content = ['iso'];
+      expect((await examine()).text).toContain('pvesm set lebureau --content iso,import');
+      delete world.double.state.storages.lebureau;
+      expect((await examine()).text).toContain(
+        'pvesm add dir lebureau --path /var/lib/lebureau-import --content import',
+      );
     });
 
     test('tries the doors of the node from inside a guest', async () => {
@@ -115,12 +121,19 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expect(Object.keys(state.vms)).toEqual(['9002']);
     });
 
+    test('wants a version to which disks can be uploaded', async () => {
+      const { facts } = world.double.world;
+      Object.assign(world.double.world, { facts: { ...facts, version: '8.3.5' } });
+      expect((await examine()).text).toContain('Proxmox VE 8.3.5 is not supported; from 8.4 and from 9.0 on');
+    });
+
     test('prints a setup script that names every role and nothing secret', async () => {
       const { code, text } = await examine(['--print-setup', version.slice(0, 1)]);
       expect(code).toBe(0);
       expect(text).toContain('pveum user token add desk@pve t1 --privsep 1');
+      expect(text).toContain('pvesm add dir lebureau --path /var/lib/lebureau-import --content import');
       expect(text).not.toContain(world.settings.token.split('=')[1]);
-      for (const role of ['LeBureauPool', 'LeBureauStorage', 'LeBureauBridge', 'LeBureauAudit'])
+      for (const role of ['LeBureauPool', 'LeBureauStorage', 'LeBureauBridge', 'LeBureauAudit', 'LeBureauImport'])
         expect(text).toContain(role);
       expect(Bun.spawnSync(['sh', '-n'], { stdin: Buffer.from(text) }).exitCode).toBe(0);
     });

@@ -39,10 +39,21 @@ export interface DriverWorld {
   close(): Promise<void>;
 }
 
+/** What root sets up for uploads. */
+function addImportStorage({ state }: PveDouble): void {
+  const path = '/var/lib/lebureau-import';
+  const room = { totalBytes: 50 * 2 ** 30, otherBytes: 0 };
+  state.storages.lebureau ??= { type: 'dir', content: ['import'], path, shared: false, ...room };
+  state.roles.DeskImport = ['Datastore.Allocate', 'Datastore.AllocateTemplate', 'Datastore.Audit'];
+  for (const who of ['desk@pve', 'desk@pve!t1'])
+    state.acl.push({ path: '/storage/lebureau', who, role: 'DeskImport', propagate: true });
+}
+
 export async function openDriverWorld(options: Partial<DoubleOptions> & { version: Version }): Promise<DriverWorld> {
   const double = await openPveDouble({ plain: true, pace: 0.002, ...options });
   const template = double.state.vms[double.templateId]!;
   template.config.description = writeTemplateMarker({ templateId, name: 'desktop', diskMiB: 1024, builtAtMs: 1 });
+  addImportStorage(double);
   double.state.firewalls['/'] ??= emptyFirewall();
   double.state.firewalls['/'].options.enable = 1;
   double.state.acl.push({ path: '/', who: 'desk@pve', role: 'DeskAudit', propagate: false });
@@ -51,6 +62,7 @@ export async function openDriverWorld(options: Partial<DoubleOptions> & { versio
     endpoint: { url: double.url, ...(options.plain === false ? { ca: double.ca } : {}) },
     token: double.token,
     node: double.node,
+    importStorage: 'lebureau',
     bridge: 'vmbr0',
     pool: 'desks',
     vmids: { first: 100_000, last: 160_000 },

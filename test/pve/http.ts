@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Reply, Request } from './api/dispatch.ts';
 import type { Json } from './api/reference.ts';
+import { isUpload, takeUpload } from './api/upload.ts';
+import { Refusal } from './api/refusal.ts';
 import { acceptHeaders, overWebSocket } from './api/webSocket.ts';
 import type { Parameters } from './api/verify.ts';
 
@@ -45,12 +48,11 @@ export async function listen(
 }
 
 async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = await bodyOf(incoming);
-  if (body === undefined)
-    return send(response, { status: 501, reason: 'for data too large', contentType: null, body: null });
-  const request = parse(incoming, body);
-  if (request === undefined)
-    return send(response, { status: 404, reason: 'no such file', contentType: null, body: null });
+  const request = await requestOf(dispatcher, incoming);
+  if (request === undefined || !('method' in request)) {
+    send(response, request ?? { status: 404, reason: 'no such file', contentType: null, body: null });
+    return;
+  }
   const { faults, pace } = dispatcher.world;
   const name = dispatcher.nameOf(request);
   if (faults.meets('lostRequest', name)) return void incoming.socket.destroy();
@@ -104,6 +106,31 @@ function send(response: ServerResponse, reply: Reply): void {
     server: 'pve-api-daemon/3.0',
   });
   response.end(bytes);
+}
+
+/** The request, or the answer where its body is refused already. */
+async function requestOf(dispatcher: Dispatcher, incoming: IncomingMessage): Promise<Request | Reply | undefined> {
+  if (isUpload(incoming)) return uploadOf(dispatcher, incoming);
+  const body = await bodyOf(incoming);
+  if (body === undefined) return { status: 501, reason: 'for data too large', contentType: null, body: null };
+  return parse(incoming, body);
+}
+
+/** The file lies in /var/tmp of the daemon that is asked until the call takes it. */
+async function uploadOf(dispatcher: Dispatcher, incoming: IncomingMessage): Promise<Request | Reply | undefined> {
+  const { state, uploads } = dispatcher.world;
+  const [node] = Object.values(state.nodes);
+  try {
+    const { params, upload } = await takeUpload(incoming, node?.tmpFreeBytes ?? Number.POSITIVE_INFINITY);
+    const tmpfilename = `/var/tmp/pveupload-${randomBytes(16).toString('hex')}`;
+    uploads.set(tmpfilename, upload);
+    const request = parse(incoming, Buffer.alloc(0));
+    return request && { ...request, params: { ...params, tmpfilename } };
+  } catch (error) {
+    if (error instanceof Refusal) return { status: error.status, reason: error.reason, contentType: null, body: null };
+    // The client went away in the middle.
+    return { status: 501, reason: 'upload failed', contentType: null, body: null };
+  }
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<Buffer | undefined> {

@@ -40,7 +40,8 @@ describe.skipIf(given.length === 0)('a real Proxmox VE (needs LEBUREAU_TEST_PVE_
     expect(await init.health(10_000)).toMatchObject({ protocol: 1 });
     init.close();
     const lines: string[] = [];
-    const ask = { site: openSite(parts()), home: '/nonexistent', argv: [], print: (line: string) => lines.push(line) };
+    const siteOf = () => openSite(parts());
+    const ask = { siteOf, home: '/nonexistent', argv: [], print: (line: string) => lines.push(line) };
     expect(await runDoctor(ask), lines.join('\n')).toBe(0);
     await driver.kill(vmRef);
     expect(await driver.look(vmRef)).toMatchObject({ power: 'off', offBecause: 'requested' });

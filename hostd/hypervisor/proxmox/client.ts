@@ -1,4 +1,5 @@
 import { proxmoxApi, type ApiRequestable, type Proxmox } from 'proxmox-api';
+import { formWithFile, type FormWithFile } from './formWithFile.ts';
 import type { PveRequest, PveSend } from './transport.ts';
 
 export type PveApi = Proxmox.Api;
@@ -20,6 +21,8 @@ export class PveError extends Error {
 
 export interface PveClient {
   api: PveApi;
+  /** A POST that carries a file, which is streamed. @throws PveError */
+  upload(path: string, form: FormWithFile): Promise<unknown>;
   /** The node's clock minus ours when it last answered, milliseconds; undefined before the first answer. */
   skewMs(): number | undefined;
 }
@@ -30,11 +33,8 @@ const limitMs = 30_000;
 /** The typings of `proxmox-api` over our own transport. Every failure is a `PveError`. */
 export function pveClient(send: PveSend, nowMs: () => number): PveClient {
   let skew: number | undefined;
-  const doRequest = async (...asked: Parameters<ApiRequestable['doRequest']>) => {
-    const [verb, path, , params] = asked;
-    const method = verb.toUpperCase() as PveRequest['method'];
-    const what = `${method} ${path}`;
-    const request = { method, path, query: queryOf(params ?? {}), limitMs };
+  const ask = async (request: PveRequest): Promise<unknown> => {
+    const what = `${request.method} ${request.path}`;
     const answer = await send(request).catch((error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
       throw new PveError(what, { status: 0, reason: `Proxmox VE did not answer: ${why}` });
@@ -45,7 +45,13 @@ export function pveClient(send: PveSend, nowMs: () => number): PveClient {
     const reason = body?.message ?? answer.reason;
     throw new PveError(what, { status: answer.status, reason, parameters: body?.errors });
   };
-  return { api: proxmoxApi({ doRequest }), skewMs: () => skew };
+  const doRequest = async (...asked: Parameters<ApiRequestable['doRequest']>): Promise<unknown> => {
+    const [verb, path, , params] = asked;
+    return ask({ method: verb.toUpperCase() as PveRequest['method'], path, query: queryOf(params ?? {}), limitMs });
+  };
+  const upload = (path: string, form: FormWithFile) =>
+    ask({ method: 'POST', path: `/api2/json${path}`, query: '', limitMs, parts: formWithFile(form) });
+  return { api: proxmoxApi({ doRequest }), upload, skewMs: () => skew };
 }
 
 interface Body {

@@ -3,7 +3,7 @@ import type { VmSpec } from '../driver.ts';
 import type { Slots } from '../../limit.ts';
 import { guestAddress, prefixOf, vmidsToTry } from './addressing.ts';
 import { changeVm } from './change.ts';
-import { bootDisk } from './disk.ts';
+import { rootDisk } from './rootDisk.ts';
 import { isTaken, says } from './faults.ts';
 import { ownedVm } from './find.ts';
 import { accessFor, closeIn } from './firewall.ts';
@@ -91,7 +91,7 @@ async function runClone(
     parts.fullClones.run(async () =>
       finishTask(site, await source.clone.$post({ ...ask, full: true, storage }), fullCloneMaxMs),
     );
-  const isElsewhere = storage !== undefined && storage !== bootDisk(template.record.config)?.storage;
+  const isElsewhere = storage !== undefined && storage !== rootDisk(template.record.config)?.storage;
   if (isElsewhere) return full();
   try {
     await finishTask(site, await source.clone.$post({ ...ask, full: false }));
@@ -117,7 +117,7 @@ async function whoseIs(parts: CloneParts, vm: ListedVm, spec: VmSpec): Promise<V
 
 /** A clone that was cut off before its disk, and whose lock was taken off, is removed. */
 async function isWhole(site: Site, record: VmRecord): Promise<boolean> {
-  if (bootDisk(record.config) !== undefined || record.marker?.complete === true) return true;
+  if (rootDisk(record.config) !== undefined || record.marker?.complete === true) return true;
   await removeUnstarted(site, record);
   return false;
 }
@@ -125,7 +125,7 @@ async function isWhole(site: Site, record: VmRecord): Promise<boolean> {
 /** Disk, firewall, and with the last request everything else and the word that it is whole. */
 async function complete(parts: CloneParts, record: VmRecord, spec: VmSpec): Promise<void> {
   const { site } = parts;
-  const disk = bootDisk(record.config);
+  const disk = rootDisk(record.config);
   if (disk === undefined) throw new Fault('needs_operator', `The template of ${spec.vmRef} has no disk.`);
   if (disk.sizeMiB < spec.diskGiB * 1024) {
     const task = await vmApi(site, record).resize.$put({

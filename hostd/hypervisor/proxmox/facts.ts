@@ -3,7 +3,7 @@ import { within } from '../../limit.ts';
 import type { NodeFacts } from '../driver.ts';
 import { SharedCall } from './sharedCall.ts';
 import type { Site } from './site.ts';
-import { bootDisk } from './disk.ts';
+import { rootDisk } from './rootDisk.ts';
 import { templateSeen, templatesOf } from './templates.ts';
 
 const slowGoodMs = 60_000;
@@ -93,7 +93,7 @@ export class PveFacts {
   async #diskFreeMiB(): Promise<number> {
     const { client, settings } = this.#site;
     const template = settings.storage === undefined ? (await templatesOf(this.#site))[0] : undefined;
-    const storage = settings.storage ?? (template && bootDisk(template.record.config)?.storage);
+    const storage = settings.storage ?? (template && rootDisk(template.record.config)?.storage);
     if (storage === undefined) return 0;
     const { avail } = (await client.api.nodes.$(settings.node).storage.$(storage).status.$get()) as { avail?: number };
     return Math.floor((avail ?? 0) / 2 ** 20);

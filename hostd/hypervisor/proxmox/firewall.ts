@@ -15,7 +15,7 @@ export interface FirewallRule {
 }
 
 /** Only the VM's own MAC and address may send; no DHCP or router of its own; both ways closed unless a rule opens them. */
-export const firewallOptions = {
+const firewallOptions = {
   enable: 1,
   policy_in: 'DROP',
   policy_out: 'DROP',
@@ -66,15 +66,25 @@ export function accessFor(
   return { network, hostdSource, resolver, blocked };
 }
 
+/** What a template has of it: all but the address, so that its clones take it over. Repeatable. */
+export async function closeTemplate(site: Site, place: VmPlace, access: GuestAccess): Promise<void> {
+  await setOptions(site, place);
+  await setRules(site, place, rulesFor(access));
+}
+
 /** Closes the VM in. Repeatable; a clone of a template that has the same rules costs no write but its own address. */
 export async function closeIn(site: Site, place: VmPlace, access: GuestAccess): Promise<void> {
-  const firewall = vmApi(site, place).firewall;
-  const now = (await firewall.options.$get()) as Readonly<Record<string, unknown>>;
-  const isSet = Object.entries(firewallOptions).every(([name, value]) => String(now[name]) === String(value));
   // First, because both policies are DROP: whatever of the rest is missing closes more, not less.
-  if (!isSet) await firewall.options.$put(firewallOptions as unknown as Parameters<typeof firewall.options.$put>[0]);
+  await setOptions(site, place);
   await allowAddress(site, place);
   await setRules(site, place, rulesFor(access));
+}
+
+async function setOptions(site: Site, place: VmPlace): Promise<void> {
+  const { options } = vmApi(site, place).firewall;
+  const now = (await options.$get()) as Readonly<Record<string, unknown>>;
+  const isSet = Object.entries(firewallOptions).every(([name, value]) => String(now[name]) === String(value));
+  if (!isSet) await options.$put(firewallOptions as unknown as Parameters<typeof options.$put>[0]);
 }
 
 async function allowAddress(site: Site, place: VmPlace): Promise<void> {

@@ -2,6 +2,7 @@ import type { VmSeen } from '../driver.ts';
 import { isMissing } from './faults.ts';
 import { asItIs, requireQuorum } from './find.ts';
 import type { ListedVm } from './lists.ts';
+import { readTemplateMarker } from './marker.ts';
 import { seeVm } from './observe.ts';
 import type { VmRecord } from './records.ts';
 import { homeTag, type Site } from './site.ts';
@@ -25,10 +26,16 @@ export async function listVms(site: Site): Promise<VmSeen[]> {
   for (const vm of [...live.values(), ...moved]) {
     if (vm.isTemplate) continue;
     const record = await recordOf(site, vm);
-    const isAnothers = record?.marker !== undefined && record.marker.home !== node;
-    if (record !== undefined && !isAnothers) seen.push(await seeVm(site, vm, record));
+    if (record === undefined || isHalfTemplate(record)) continue;
+    const isAnothers = record.marker !== undefined && record.marker.home !== node;
+    if (!isAnothers) seen.push(await seeVm(site, vm, record));
   }
   return seen;
+}
+
+/** What the import of a template has not finished yet is no stranger. */
+function isHalfTemplate({ config }: VmRecord): boolean {
+  return readTemplateMarker(config.description === undefined ? undefined : String(config.description)) !== undefined;
 }
 
 /** Undefined when it is gone. A configuration that was read while the VM was being made says too little. */

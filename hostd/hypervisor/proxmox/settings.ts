@@ -9,6 +9,8 @@ export interface ProxmoxSettings {
   node: string;
   /** Where disks of clones lie; left out: where the template's lies, by linked clones. */
   storage?: string;
+  /** Where files wait until a template was made of them. */
+  importStorage: string;
   bridge: string;
   pool: string;
   vmids: VmidRange;

@@ -38,6 +38,6 @@ export async function requireTemplate(site: Site, templateId: string): Promise<P
   const found = (await templatesOf(site)).find(({ marker }) => marker.templateId === templateId);
   if (found !== undefined) return found;
   throw new Fault('template_missing', `Node ${site.settings.node} has no template ${templateId}.`, {
-    hint: 'Run `bun hostd/main.ts doctor`: it prints the lines that import it.',
+    hint: 'Run `bun hostd/main.ts doctor --import-template`.',
   });
 }

@@ -128,6 +128,7 @@ async function clone(plan: Plan, running: Running): Promise<void> {
     assertWritable(world, { vmid: newid, node: plan.source.node });
     made = newVm(newid, plan.target, { lock: 'clone', description: ' qmclone temporary file' });
     world.state.vms[newid] = made;
+    cloneFirewall(world, plan.source.vmid, newid);
     world.save();
     await world.pace.wait(30);
     await makeDisks(plan, made, running);
@@ -137,6 +138,7 @@ async function clone(plan: Plan, running: Running): Promise<void> {
   } catch (error) {
     if (made) {
       delete world.state.vms[newid];
+      delete world.state.firewalls[`/vms/${newid}`];
       await world.machines.removeDisk(newid);
     }
     if (error instanceof Refusal && made === undefined) throw error;
@@ -144,6 +146,12 @@ async function clone(plan: Plan, running: Running): Promise<void> {
   } finally {
     release();
   }
+}
+
+/** Options, rules and sets of the source, from the first moment on. */
+function cloneFirewall({ state }: World, from: number, to: number): void {
+  const source = state.firewalls[`/vms/${from}`];
+  if (source !== undefined) state.firewalls[`/vms/${to}`] = structuredClone(source);
 }
 
 async function makeDisks(plan: Plan, made: VmState, running: Running): Promise<void> {

@@ -17,6 +17,7 @@ import {
 import { checkLock } from '../vm/lifecycle.ts';
 import { checkOptionRights } from '../vm/optionRights.ts';
 import { refuseRootOnly } from '../vm/rootOnly.ts';
+import { checkImport } from '../vm/imports.ts';
 import { parseVolume, pathOf, storageOf } from '../vm/volumes.ts';
 import { assertWritable } from '../vm/writable.ts';
 
@@ -115,7 +116,11 @@ function changeOf(call: Call, pool?: string): Change {
   checkSshKeys(set.get('sshkeys'));
   if (remove.length + revert.length + set.size === 0) throw died('no options specified');
   checkNames(world, { set, remove, revert });
-  for (const [key, raw] of set) if (diskKey.test(key)) checkDrive(call, raw);
+  for (const [key, raw] of set) {
+    if (!diskKey.test(key)) continue;
+    checkDrive(call, raw);
+    checkImport(call, key, raw);
+  }
   const who = { caller, vmid: Number(given.vmid), pool };
   checkOptionRights(world, who, new Map([...remove, ...revert].map((key) => [key, undefined])));
   checkOptionRights(world, who, set);

@@ -20,9 +20,10 @@ export const destroyRoutes: Routes = {
     const vm = call.world.vm(Number(call.given.vmid), call.node);
     checkLock(vm);
     if (Object.keys(vm.snapshots).length > 0) throw died('unable to create template, because VM contains snapshots');
-    if (vm.config.template === '1') throw died("you can't convert a template to a template");
+    const only = call.given.disk === undefined ? undefined : String(call.given.disk);
+    if (vm.config.template === '1' && only === undefined) throw died("you can't convert a template to a template");
     if (vm.run) throw died("you can't convert a VM to template if VM is running");
-    return call.world.task(call, 'qmtemplate', () => convert(call.world, vm));
+    return call.world.task(call, 'qmtemplate', () => convert(call.world, vm, only));
   },
 };
 
@@ -61,18 +62,22 @@ function assertUnused(world: World, vm: VmState): void {
   }
 }
 
-async function convert(world: World, vm: VmState): Promise<void> {
-  await world.pace.wait(200);
-  await world.locks.within(vm.vmid, () => {
+/** It is a template from the first moment on; each of its disks becomes one after the other. */
+async function convert(world: World, vm: VmState, only: string | undefined): Promise<void> {
+  await world.pace.wait(50);
+  await world.locks.within(vm.vmid, async () => {
+    vm.config.template = '1';
+    world.save();
     for (const [key, raw] of realDisks(vm.config)) {
+      if (only !== undefined && key !== only) continue;
+      await world.pace.wait(100);
       const { volume, options } = parseDrive(raw);
       const { storage } = parseVolume(volume);
       const renamed = isFileStorage(storageOf(world, storage))
-        ? volume.replace(/\/vm-(\d+)-disk-(\d+)\.[^./]+$/, '/base-$1-disk-$2.qcow2')
+        ? volume.replace(/\/vm-(\d+-disk-\d+\.[^./]+)$/, '/base-$1')
         : volume.replace(/vm-(\d+)-disk-(\d+)$/, 'base-$1-disk-$2');
       vm.config[key] = [renamed, ...options].join(',');
+      world.save();
     }
-    vm.config.template = '1';
-    world.save();
   });
 }

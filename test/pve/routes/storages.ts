@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../api/reference.ts';
 import type { StorageState } from '../world/state.ts';
 import type { Call, Routes, World } from '../world/world.ts';
 import { driveSize, drives, isCloudInit, parseDrive } from '../vm/config.ts';
-import { parseVolume, storageOf, usedBytes } from '../vm/volumes.ts';
+import { fileKey, parseVolume, storageOf, usedBytes } from '../vm/volumes.ts';
 
 const rights = ['Datastore.Audit', 'Datastore.AllocateSpace'];
 
@@ -136,6 +136,11 @@ function content({ world, given, node }: Call): Json {
       parent: one.parent,
       ctime: one.ctime,
     });
+  }
+  for (const [key, file] of Object.entries(world.state.files)) {
+    if (parseVolume(file.volume).storage !== name || key !== fileKey(world, file.volume, node)) continue;
+    const { volume: volid, content: kind, format, sizeBytes: size, ctime } = file;
+    lines.push({ volid, content: kind, format, size, ctime });
   }
   return lines.filter(
     (line) => (kind === undefined || line.content === kind) && (given.vmid === undefined || line.vmid === given.vmid),

@@ -12,6 +12,7 @@ import { powerRoutes } from './power.ts';
 import { snapshotRoutes } from './snapshots.ts';
 import { storageRoutes } from './storages.ts';
 import { taskRoutes } from './tasks.ts';
+import { uploadRoutes } from './uploads.ts';
 import { vmRoutes } from './vms.ts';
 import { vncRoutes } from './vnc.ts';
 
@@ -30,6 +31,7 @@ export const routes: Routes = {
   ...snapshotRoutes,
   ...storageRoutes,
   ...taskRoutes,
+  ...uploadRoutes,
   ...vmRoutes,
   ...vncRoutes,
 };

@@ -2,6 +2,7 @@ import { died } from '../api/refusal.ts';
 import type { VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
 import { diskKey, isCdrom, parseDrive, sizeText } from './config.ts';
+import { importDisk, importSource } from './imports.ts';
 import { freeDiskName, parseVolume, volumeExists, volumeName } from './volumes.ts';
 import { assertWritable } from './writable.ts';
 
@@ -103,8 +104,12 @@ function attach(world: World, vm: VmState, raw: string): string {
     return [name, 'media=cdrom', ...plain.filter((one) => one !== 'media=cdrom')].join(',');
   }
   if (/^\d+(?:\.\d+)?$/.test(rest)) {
-    const imported = options.some((one) => one.startsWith('import-from='));
-    const size = imported ? '4G' : sizeText(Math.floor(Number(rest) * 1024 ** 3));
+    const source = importSource(raw);
+    if (source !== undefined) {
+      const [imported, size] = importDisk(world, vm, { storage, source, format });
+      return [imported, ...plain, size].join(',');
+    }
+    const size = sizeText(Math.floor(Number(rest) * 1024 ** 3));
     const name = volumeName(world, storage, { vmid: vm.vmid, name: freeDiskName(vm), format });
     return [name, ...plain, `size=${size}`].join(',');
   }

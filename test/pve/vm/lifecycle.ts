@@ -1,7 +1,7 @@
 import { died } from '../api/refusal.ts';
 import type { Config, VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
-import { agentEnabled, bridgeOf, isCloudInit, macOf, maxDisk, realDisks } from './config.ts';
+import { agentEnabled, bridgeOf, driveSize, isCloudInit, macOf, realDisks } from './config.ts';
 import type { MachineSpec } from './machines.ts';
 import { volumeExists } from './volumes.ts';
 
@@ -69,7 +69,7 @@ function specOf(vm: VmState): MachineSpec {
     name: config.name ?? `VM ${vm.vmid}`,
     memoryMiB: Number(/\d+/.exec(config.memory ?? '512')?.[0] ?? 512),
     cores: Number(config.cores ?? 1) * Number(config.sockets ?? 1),
-    diskBytes: maxDisk(config),
+    diskBytes: Math.max(0, ...realDisks(config).map(([, raw]) => driveSize(raw))),
     mac: macOf(config.net0),
     bootable: realDisks(config).length > 0,
     agent: agentEnabled(config),

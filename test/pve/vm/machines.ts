@@ -21,6 +21,8 @@ export interface Machines {
   /** A fresh connection to the machine's own RFB server, without a password. */
   display(vmid: number): Promise<Duplex>;
   usage(vmid: number): { cpu: number; memoryBytes: number; netIn: number; netOut: number };
+  /** A disk was made of an uploaded file. */
+  importDisk(vmid: number): void;
   /** Disks follow: made from another machine's, or of nothing. */
   cloneDisk(from: number, to: number): Promise<void>;
   removeDisk(vmid: number): Promise<void>;
@@ -32,7 +34,7 @@ export interface MachineSpec {
   name: string;
   memoryMiB: number;
   cores: number;
-  /** Of the disk it boots from. */
+  /** Of its largest disk: the one it boots from may only hold a boot loader. */
   diskBytes: number;
   mac?: string;
   /** Without a disk to boot from nothing answers: no agent, no power button. */

@@ -109,6 +109,8 @@ export class MachinesInMemory implements Machines {
     return { cpu: 0.02, memoryBytes, netIn: 220, netOut: 656 };
   }
 
+  importDisk(): void {}
+
   async cloneDisk(): Promise<void> {}
 
   async removeDisk(vmid: number): Promise<void> {

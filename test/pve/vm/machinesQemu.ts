@@ -42,6 +42,7 @@ export async function openMachinesQemu(options: QemuOptions): Promise<MachinesQe
 
 export class MachinesQemu implements Machines {
   private readonly made = new Map<number, Made>();
+  private readonly imported = new Set<number>();
   private readonly listeners: ((vmid: number) => void)[] = [];
   private readonly ended = new AbortController();
   private readonly figures = new Map<number, { atMs: number; ticks: number; cpu: number }>();
@@ -199,13 +200,19 @@ export class MachinesQemu implements Machines {
     return cpu;
   }
 
+  /** Whatever was uploaded stands for the built template: nothing but that is imported. */
+  importDisk(vmid: number): void {
+    this.imported.add(vmid);
+  }
+
   /** Disks are made at the first start, when the size of the machine is known. */
   async cloneDisk(from: number): Promise<void> {
-    if (from !== this.options.templateVmid)
-      throw new Error(`only VM ${this.options.templateVmid} has a disk to clone here`);
+    if (from !== this.options.templateVmid && !this.imported.has(from))
+      throw new Error(`VM ${from} has no disk to clone here: VM ${this.options.templateVmid} and imported ones have`);
   }
 
   async removeDisk(vmid: number): Promise<void> {
+    this.imported.delete(vmid);
     const one = this.made.get(vmid);
     if (!one) return;
     this.signal(one, 'SIGCONT');

@@ -83,10 +83,18 @@ export function volumeExists(world: World, volume: string): boolean {
   );
 }
 
+/** Where `state.files` keeps what was uploaded. */
+export function fileKey(world: World, volume: string, node: string): string {
+  return `${storageOf(world, parseVolume(volume).storage).shared ? '*' : node} ${volume}`;
+}
+
 /** What is used on this node: everything else, and a share of each volume. A full clone takes all of its size, a linked one little. */
 export function usedBytes(world: World, name: string, node: string): number {
   const storage = storageOf(world, name);
   let used = storage.otherBytes;
+  for (const [key, file] of Object.entries(world.state.files)) {
+    if (parseVolume(file.volume).storage === name && key === fileKey(world, file.volume, node)) used += file.sizeBytes;
+  }
   for (const vm of Object.values(world.state.vms)) {
     if (!storage.shared && vm.node !== node) continue;
     for (const [, raw] of drives(vm.config)) {

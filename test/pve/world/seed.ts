@@ -67,6 +67,7 @@ export function seedState(options: SeedOptions): State {
     acl: [],
     vms: {},
     volumes: {},
+    files: {},
     tasks: {},
     taskOrder: [],
     firewalls: {},

@@ -16,6 +16,8 @@ export interface State {
   vms: Record<string, VmState>;
   /** Volumes without a VM's config line: snippets, left-over disks. */
   volumes: Record<string, VolumeState>;
+  /** What was uploaded, by `NODE VOLUME`; of a shared storage by `* VOLUME`. */
+  files: Record<string, FileState>;
   tasks: Record<string, TaskState>;
   taskOrder: string[];
   firewalls: Record<string, FirewallState>;
@@ -33,6 +35,8 @@ export interface NodeState {
   cpus: number;
   memoryBytes: number;
   memoryUsedBytes: number;
+  /** What /var/tmp takes of an upload; no limit by default. */
+  tmpFreeBytes?: number;
   /** The node's clock is this far from ours. */
   clockSkewMs: number;
 }
@@ -92,6 +96,16 @@ export interface VolumeState {
   parent: string | null;
   vmid: number;
   content: string;
+  ctime: number;
+}
+
+export interface FileState {
+  volume: string;
+  content: string;
+  format: string;
+  sizeBytes: number;
+  /** Of the disk in it. */
+  virtualBytes: number;
   ctime: number;
 }
 

@@ -3,6 +3,7 @@ import { Permissions, type Caller } from '../api/permissions.ts';
 import { nameDriveFormats } from '../api/namedFormats.ts';
 import type { Json, Method, Property } from '../api/reference.ts';
 import { noConfig } from '../api/refusal.ts';
+import type { Upload } from '../api/upload.ts';
 import type { Parameters } from '../api/verify.ts';
 import type { Machines } from '../vm/machines.ts';
 import { Faults } from './faults.ts';
@@ -60,6 +61,8 @@ export class World {
   readonly tasks: Tasks;
   readonly faults = new Faults();
   readonly vmProperties: Record<string, Property>;
+  /** Files that the HTTP server took and no call has used yet. */
+  readonly uploads = new Map<string, Upload>();
   readonly tickets = new Map<
     string,
     { vmid: number; port: number; password: string; dueMs: number; upid: string; open: () => void }

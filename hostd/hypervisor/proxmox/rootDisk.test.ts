@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootDisk } from './disk.ts';
+import { rootDisk } from './rootDisk.ts';
 
 test.each([
   [
@@ -14,7 +14,15 @@ test.each([
     { boot: 'order=net0;virtio0', virtio0: 'thin:vm-1-disk-0,size=2T', scsi1: 'thin:x,size=1G' },
     { slot: 'virtio0', storage: 'thin', sizeMiB: 2_097_152 },
   ],
+  [
+    {
+      boot: 'order=virtio1',
+      virtio1: 'thin:vm-1-disk-1,serial=lebureau-boot,size=19M',
+      virtio0: 'thin:vm-1-disk-0,size=8G',
+    },
+    { slot: 'virtio0', storage: 'thin', sizeMiB: 8192 },
+  ],
   [{ ide2: 'local:cloudinit,media=cdrom' }, undefined],
-])('%o boots from %o', (config, disk) => {
-  expect(bootDisk(config)).toEqual(disk);
+])('the root of %o is on %o', (config, disk) => {
+  expect(rootDisk(config)).toEqual(disk);
 });
