@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     pool: 'threads',
     maxWorkers: 3,
-    include: ['{api,openapi,sdk-ts,mcp,hostd,kit,launch}/**/*.test.ts', 'test/{house,bench,pve}/*.test.ts'],
+    include: ['{api,openapi,sdk-ts,mcp,hostd,kit,launch}/**/*.test.ts', 'test/{house,bench,pve,fleet}/*.test.ts'],
     exclude: ['**/node_modules/**', '**/*.vm.test.ts'],
     testTimeout: 30_000,
     // Limits for a machine under load; nothing waits this long where it works.

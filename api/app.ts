@@ -14,8 +14,10 @@ import { type RateLimits, RateLimiter } from './http/rateLimit.ts';
 import type { Route } from './http/route.ts';
 import { keyRoutes } from './keys/routes.ts';
 import { meRoutes } from './me/routes.ts';
+import { metricsRoutes } from './metrics/routes.ts';
 import type { Peer } from './nodes/peer.ts';
 import { joinTokenRoutes } from './nodes/joinRoutes.ts';
+import { authorityRoutes } from './nodes/rotateAuthority.ts';
 import { nodeRoutes } from './nodes/routes.ts';
 import { syncRoutes } from './nodes/syncRoutes.ts';
 import type { Ways } from './reach/ways.ts';
@@ -60,11 +62,13 @@ export function composeApps(
   const publicRoutes = [
     ...meRoutes(services),
     ...desktopRoutes(services),
+    ...metricsRoutes(services),
     ...guestRoutes(new Forwarder(services, { usage, ways: options.ways })),
     ...streamRoutes(services, options.ways),
     ...templateRoutes(services),
     ...nodeRoutes(services),
     ...joinTokenRoutes(services),
+    ...authorityRoutes(services),
     ...keyRoutes(services),
     ...eventRoutes(services),
     ...aboutRoutes(services),

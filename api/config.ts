@@ -10,11 +10,17 @@ export interface ApiConfig {
   home: string;
   listen: { hostname: string; port: number };
   /** Where nodes connect: a Unix socket for this machine, TLS for others, or both. */
-  nodeListen: { socket?: string; tls?: { hostname: string; port: number } };
+  nodeListen: {
+    socket?: string;
+    /** How long a handshake may take is set by tests only. */
+    tls?: { hostname: string; port: number; handshakeTimeoutMs?: number };
+  };
   /** How nodes and other replicas reach our TLS listener, `https://host:port`; undefined: as it listens. */
   nodeAddress: string | undefined;
   /** Under which the keys of the node authorities lie in the database; undefined: in the home folder. */
   nodeCaKey: string | undefined;
+  /** The one that was replaced by it: what it sealed is sealed anew. */
+  nodeCaFormerKey: string | undefined;
   databaseUrl: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   rateLimits: RateLimits;
@@ -26,6 +32,7 @@ export interface ApiConfig {
   reclaimAfterSeconds: number;
   /** Origins of pages that may open streams without the gateway. */
   streamOrigins: readonly string[];
+  metrics: boolean;
   sourceUrl: string;
 }
 
@@ -50,6 +57,12 @@ function schema(home: string) {
     },
     LEBUREAU_NODE_CA_KEY: {
       about: '32 bytes in base64 that seal the keys of the node authorities; the same for every replica',
+      parse: (text: string): string | undefined => text,
+      fallback: undefined,
+      file: true,
+    },
+    LEBUREAU_NODE_CA_FORMER_KEY: {
+      about: 'what LEBUREAU_NODE_CA_KEY was before it was replaced; what it sealed is sealed anew',
       parse: (text: string): string | undefined => text,
       fallback: undefined,
       file: true,
@@ -82,6 +95,11 @@ function schema(home: string) {
       about: 'origins of pages that may open streams here without the gateway, by comma',
       parse: origins,
       fallback: [],
+    },
+    LEBUREAU_METRICS: {
+      about: 'on, or off: nodes are not asked what their desktops use',
+      parse: oneOf(['on', 'off']),
+      fallback: 'on' as const,
     },
     LEBUREAU_SOURCE_URL: {
       about: 'where the source code of this version is',
@@ -143,6 +161,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     nodeListen: values.LEBUREAU_NODE_LISTEN ?? { socket: join(home, 'run', 'api-node.sock') },
     nodeAddress: values.LEBUREAU_NODE_ADDRESS,
     nodeCaKey: values.LEBUREAU_NODE_CA_KEY,
+    nodeCaFormerKey: values.LEBUREAU_NODE_CA_FORMER_KEY,
     databaseUrl: values.LEBUREAU_DATABASE_URL ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     rateLimits: values.LEBUREAU_RATE_LIMITS,
@@ -164,6 +183,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
     streamOrigins: values.LEBUREAU_STREAM_ORIGINS,
+    metrics: values.LEBUREAU_METRICS === 'on',
     sourceUrl: values.LEBUREAU_SOURCE_URL,
   };
 }

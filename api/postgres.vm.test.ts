@@ -19,10 +19,14 @@ describe('on Postgres', async () => {
   await import('./http/http.test.ts');
   await import('./nodes/join.test.ts');
   await import('./nodes/duty.test.ts');
+  await import('./nodes/hostileNode.test.ts');
+  await import('./nodes/rotation.test.ts');
+  await import('./nodes/diskCapacity.test.ts');
   await import('./nodes/skew.test.ts');
   await import('./nodes/observations.test.ts');
   await import('./pool/pool.test.ts');
   await import('./streams/streams.test.ts');
+  await import('./metrics/metrics.test.ts');
 });
 
 describe('two replicas on one database', () => {

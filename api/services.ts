@@ -3,6 +3,8 @@ import type { Log } from '@lebureau/kit/log';
 import type { Database } from './db/database.ts';
 import type { Authenticator } from './keys/auth.ts';
 import type { Authority } from './nodes/authority.ts';
+import type { Demand } from './pool/demand.ts';
+import type { Replicas } from './reach/replicas.ts';
 import type { PlacementPolicy } from './nodes/placement.ts';
 
 /** What operations work with. */
@@ -11,8 +13,14 @@ export interface Services {
   authenticator: Authenticator;
   placement: Omit<PlacementPolicy, 'turn'>;
   reclaimAfterSeconds: number;
+  /** Whether nodes are asked to tell what their desktops use. */
+  metrics: boolean;
   /** Absent where nodes come by the Unix socket only. */
   authority: Authority | undefined;
+  /** What was created of late, for the pool. */
+  demand: Demand;
+  /** Those with a listener for nodes of other machines. */
+  replicas: Replicas;
   /** `https://…` of our node listener as others reach it. */
   nodeAddress: string | undefined;
   sourceUrl: string;

@@ -8,10 +8,12 @@ import { runLoops } from './background/loops.ts';
 import { ensureFirstKey, ensureWorkspace } from './bootstrap.ts';
 import type { ApiConfig } from './config.ts';
 import { openDatabase } from './db/open.ts';
+import { Demand } from './pool/demand.ts';
 import { Authenticator } from './keys/auth.ts';
 import { type NodeListeners, listenNodes } from './nodes/listeners.ts';
-import { readSealKey } from './nodes/sealKey.ts';
+import { readSealKeys } from './nodes/sealKey.ts';
 import { openReach, waysOf } from './reach/reach.ts';
+import { Replicas } from './reach/replicas.ts';
 import type { Services } from './services.ts';
 
 export interface RunningApi {
@@ -31,14 +33,17 @@ export async function openServices(
 ): Promise<Services> {
   mkdirSync(config.home, { recursive: true, mode: 0o711 });
   const database = await openDatabase(config.databaseUrl, at);
-  const { placement, reclaimAfterSeconds, sourceUrl } = config;
+  const { placement, reclaimAfterSeconds, sourceUrl, metrics } = config;
   const services: Services = {
     database,
     authenticator: new Authenticator(database, at.clock),
     placement,
     reclaimAfterSeconds,
+    metrics,
     sourceUrl,
     authority: await authorityFor(config, { database, clock: at.clock }),
+    demand: new Demand(at.clock),
+    replicas: new Replicas(database, at.clock),
     nodeAddress: nodeAddressOf(config),
     ending: at.ending ?? new AbortController().signal,
     clock: at.clock,
@@ -52,7 +57,7 @@ export async function openServices(
 async function authorityFor(config: ApiConfig, at: Pick<Services, 'database' | 'clock'>) {
   if (config.nodeListen.tls === undefined) return undefined;
   const { openAuthority } = await import('./nodes/authority.ts');
-  return openAuthority({ ...at, sealKey: readSealKey(config.home, config.nodeCaKey) });
+  return openAuthority({ ...at, sealKeys: readSealKeys(config.home, config) });
 }
 
 function nodeAddressOf({ nodeAddress, nodeListen }: ApiConfig): string | undefined {

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
+import { describeError } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
+import { ApiAddresses } from './apiAddresses.ts';
+import { trustLearned, trustSaid } from './apiTrust.ts';
 import type { HostdConfig } from './config.ts';
 import { type NodeIdentity, readNodeIdentity, tlsTowardsApi, writeNodeIdentity } from './nodeIdentity.ts';
 import { connectNodeApi, renewCertificate } from './nodeapi.ts';
-import type { OrderDesk } from './orders.ts';
+import type { NodeWelcome, OrderDesk } from './orders.ts';
 import { openTlsDoor } from './reach/tlsDoor.ts';
 import { Tunnel } from './reach/tunnel.ts';
-import { keepCertificate } from './renewal.ts';
+import { Renewal } from './renewal.ts';
 
 /** How this hostd and its API reach each other. */
 export interface ApiLink {
@@ -30,7 +33,7 @@ export function openApiLink(config: LinkConfig, at: { clock: Clock; log: Log }):
   const address = config.apiAddress ?? identity?.apiAddress ?? `unix:${join(config.home, 'run', 'api-node.sock')}`;
   if (address.startsWith('unix:')) {
     return {
-      desk: connectNodeApi({ address }),
+      desk: connectNodeApi({ addresses: new ApiAddresses({ configured: [address] }) }),
       nodeName: config.nodeName,
       guestAddress: `unix:${config.guestSocket}`,
       open: () => Promise.resolve({ close: () => Promise.resolve() }),
@@ -43,42 +46,81 @@ export function openApiLink(config: LinkConfig, at: { clock: Clock; log: Log }):
   return remoteLink(config, { ...at, identity: { ...identity, apiAddress: address } });
 }
 
+/** `https://…`, one or several by comma. */
+function addressesOf({ apiAddress, apiAddresses }: NodeIdentity): ApiAddresses {
+  const [first, ...others] = apiAddress.split(',');
+  return new ApiAddresses({ configured: [first!, ...others], learned: apiAddresses });
+}
+
 function remoteLink(config: LinkConfig, at: { clock: Clock; log: Log; identity: NodeIdentity }): ApiLink {
   const { clock, log } = at;
   let { identity } = at;
-  const api = { address: identity.apiAddress, tls: () => tlsTowardsApi(identity) };
+  let door: Door | undefined;
+  let renewal: Renewal | undefined;
+  const keep = (changed: Partial<NodeIdentity>) => {
+    const next = { ...identity, ...changed };
+    writeNodeIdentity(config.home, next);
+    identity = next;
+    door?.renew(identity);
+  };
+  const addresses = addressesOf(identity);
+  const api = { addresses, tls: () => tlsTowardsApi(identity) };
+  const desk = connectNodeApi(api);
+  /** What the API says besides of itself, kept so that hostd still finds and knows it after a start. */
+  const learn = (welcome: NodeWelcome) => {
+    const { apiAddresses = [], authority, renewCertificate: isDue = false } = welcome;
+    if (addresses.learn(apiAddresses)) keep({ apiAddresses });
+    try {
+      const trust = trustLearned(identity, authority);
+      if (trust !== undefined) {
+        keep(trust);
+        log.info('authority of the API learned', trustSaid(identity));
+      }
+    } catch (error) {
+      log.warn('what the API said of its authority cannot be used', { error: describeError(error) });
+    }
+    if (isDue) renewal?.now();
+  };
   return {
-    desk: connectNodeApi(api),
+    desk: {
+      ...desk,
+      async hello(hello, signal) {
+        const welcome = await desk.hello({ ...hello, authority: trustSaid(identity) }, signal);
+        learn(welcome);
+        return welcome;
+      },
+    },
     nodeName: identity.nodeName,
     guestAddress: guestAddressOf(config),
     async open() {
-      const door = await openDoor(config, { clock, log, identity: () => identity });
-      const ending = new AbortController();
-      const renewing = keepCertificate({
+      door = await openDoor(config, { clock, log, addresses, identity: () => identity });
+      renewal = new Renewal({
         identity: () => identity,
         renew: (requestPem, signal) => renewCertificate(api, requestPem, signal),
         // Loaded once a month.
         newRequest: async () => (await import('./certificateRequest.ts')).newCertificateRequest(),
-        keep(renewed) {
-          writeNodeIdentity(config.home, renewed);
-          identity = renewed;
-          door.renew(renewed);
-        },
+        keep,
         clock,
         log,
-        signal: ending.signal,
       });
       return {
         async close() {
-          ending.abort();
-          await Promise.all([renewing, door.close()]);
+          await Promise.all([renewal?.close(), door?.close()]);
         },
       };
     },
   };
 }
 
-async function openDoor(config: LinkConfig, at: { clock: Clock; log: Log; identity: () => NodeIdentity }) {
+interface Door {
+  renew(identity: NodeIdentity): void;
+  close(): Promise<void>;
+}
+
+async function openDoor(
+  config: LinkConfig,
+  at: { clock: Clock; log: Log; addresses: ApiAddresses; identity: () => NodeIdentity },
+): Promise<Door> {
   const { guestSocket, guestListen } = config;
   if (guestListen !== undefined)
     return openTlsDoor({ listen: guestListen, identity: at.identity(), guestSocket, log: at.log });

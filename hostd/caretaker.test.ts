@@ -37,14 +37,20 @@ function tended(ordered: Assignment) {
     if (points.push(point) > 2000) return Promise.reject(new Error('busy'));
     return Promise.resolve();
   });
+  const hold: { at?: string } = {};
+  const guests = hypervisor.guests((point) => {
+    points.push(point);
+    return point === hold.at ? new Promise(() => {}) : Promise.resolve();
+  });
   const begin = () =>
     new Caretaker(
       {
         driver,
-        guests: hypervisor.guests(),
+        guests,
         clock,
         log: silentLog,
         slots: new Slots(4),
+        healthSlots: new Slots(2),
         identityOf: (one, boot) => ({ owner: one.assignmentId, boot, version: one.identityVersion }) as never,
         macOf: () => '52:54:00:00:00:01',
         tell: (observation) => told.push(observation),
@@ -59,7 +65,15 @@ function tended(ordered: Assignment) {
     const untilMs = clock.monotonicMs() + ms;
     while (await clock.next(untilMs));
   };
-  return { vm, points, told, begin, pass, count: (point: string) => points.filter((each) => each === point).length };
+  return {
+    vm,
+    points,
+    told,
+    begin,
+    pass,
+    hold,
+    count: (point: string) => points.filter((each) => each === point).length,
+  };
 }
 
 test('a cut that changes nothing is tried again with pauses, and helps in the end', async () => {
@@ -129,5 +143,104 @@ test('a machine that a desktop gets is told anew who it is, and is not ready bef
     ['booting', false, null],
     ['running', true, null],
   ]);
+  caretaker.end();
+});
+
+const member: Assignment = { ...order, desiredBoot: 1 };
+const claimed: Assignment = { ...member, desktopId: 'dsk_1', generation: 2, identityVersion: 1, hostName: 'mine' };
+const isReady = { power: 'running', ready: true, fault: null };
+
+test('a machine that waits and hangs is told after two questions, and is well again when it answers', async () => {
+  const { vm, begin, pass, told, count } = tended(member);
+  const caretaker = begin();
+  await pass(120_000);
+  expect(told.at(-1)).toMatchObject(isReady);
+  expect(count('identity')).toBeGreaterThan(2);
+  expect(count('identity'), 'seldom').toBeLessThan(10);
+  vm.wedged = true;
+  const asked = count('identity');
+  while (count('identity') === asked) await pass(100);
+  await pass(1_000);
+  expect(told.at(-1), 'one question may be lost').toMatchObject(isReady);
+  await pass(10_000);
+  expect(told.at(-1)).toMatchObject({ ready: false, fault: { code: 'guest_unreachable', class: 'fail' } });
+  vm.wedged = false;
+  await pass(60_000);
+  expect(told.at(-1)).toMatchObject(isReady);
+  expect([count('kill:before'), count('identify:after')]).toEqual([0, 1]);
+  caretaker.end();
+});
+
+test('nobody asks the guest of a desktop that somebody has', async () => {
+  const { begin, pass, told, count } = tended({ ...member, desktopId: 'dsk_1' });
+  const caretaker = begin();
+  await pass(600_000);
+  expect(told.at(-1)).toMatchObject(isReady);
+  expect(count('identity')).toBe(1);
+  caretaker.end();
+});
+
+test('a machine that hangs when it is claimed is started anew: nobody has used it', async () => {
+  const { vm, begin, pass, told, count } = tended(member);
+  const caretaker = begin();
+  await pass(10_000);
+  vm.wedged = true;
+  caretaker.give(claimed);
+  await pass(30_000);
+  expect(told.at(-1)).toMatchObject({ power: 'booting', generation: 2 });
+  expect(count('kill:before')).toBe(0);
+  await pass(32_000);
+  expect(count('kill:before')).toBe(1);
+  vm.wedged = false;
+  await pass(10_000);
+  expect(told.at(-1)).toMatchObject({ ...isReady, generation: 2, boot: 1 });
+  expect(vm.identity).toBe(`${order.assignmentId}:1:1`);
+  caretaker.end();
+});
+
+test('one that its user starts anew meanwhile is not cut while it boots', async () => {
+  const { vm, begin, pass, count, told, hold } = tended(member);
+  const caretaker = begin();
+  await pass(10_000);
+  hold.at = 'identify:before';
+  caretaker.give(claimed);
+  await pass(10_000);
+  caretaker.give({ ...claimed, desiredBoot: 2, generation: 3 });
+  while (vm.boot < 2) await pass(100);
+  vm.wedged = true;
+  await pass(300_000);
+  expect(count('kill:before')).toBe(0);
+  expect(told.at(-1)).toMatchObject({ boot: 2, power: 'booting', ready: false });
+  caretaker.end();
+});
+
+test('a guest that somebody may have used is never cut because it hangs', async () => {
+  for (const isClaimed of [true, false]) {
+    const { vm, begin, pass, count } = tended(isClaimed ? member : claimed);
+    const caretaker = begin();
+    await pass(10_000);
+    if (isClaimed) caretaker.give(claimed);
+    await pass(10_000);
+    caretaker.give({ ...claimed, generation: 3, gracefulStopSeconds: 10 });
+    vm.wedged = true;
+    caretaker.doubtGuest();
+    await pass(3_600_000);
+    expect(count('kill:before')).toBe(0);
+    caretaker.end();
+  }
+});
+
+test('a machine that is claimed in the middle of the question is told at once', async () => {
+  const { vm, begin, pass, told, count, hold } = tended(member);
+  const caretaker = begin();
+  await pass(10_000);
+  const before = count('identity');
+  hold.at = 'identity';
+  while (count('identity') === before) await pass(100);
+  caretaker.give(claimed);
+  hold.at = undefined;
+  await pass(500);
+  expect(told.at(-1)).toMatchObject({ ...isReady, generation: 2 });
+  expect(vm.identity).toBe(`${order.assignmentId}:1:1`);
   caretaker.end();
 });

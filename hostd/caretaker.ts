@@ -3,9 +3,11 @@ import { describeError, Fault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import { backoffMs } from '@lebureau/kit/loop';
 import { act, probe, type ActParts } from './act.ts';
+import { identityMark } from './guest/init/channel.ts';
 import { settled, within, type Slots } from './limit.ts';
-import { observationOf, observedFault, saysTheSame } from './observe.ts';
-import type { Assignment, Observation } from './orders.ts';
+import { MemberHealth } from './memberHealth.ts';
+import { observationOf, observedFault, saysTheSame, unseenObservation } from './observe.ts';
+import type { Assignment, Observation, ObservedFault } from './orders.ts';
 import { isEffect, nextStep, type Effect, type Facts, type GuestFacts, type Seen, type Step } from './reconcile.ts';
 
 export interface CaretakerParts extends ActParts {
@@ -13,6 +15,8 @@ export interface CaretakerParts extends ActParts {
   clock: Clock;
   /** Bounds effects on the hypervisor over all VMs. */
   slots: Slots;
+  /** Bounds how many guests of machines that wait are asked at once. */
+  healthSlots: Slots;
   /** Hands an observation to the reporter; returns at once. */
   tell: (observation: Observation) => void;
   /** Resolves when the API accepted this very observation. @throws Fault when it refused it or cannot be asked. */
@@ -48,10 +52,13 @@ export class Caretaker {
   private seen: Seen | undefined;
   private guest: GuestFacts = freshGuest(0);
   private cloneSeen = false;
+  private removed = false;
   private startedBoot = 0;
   private confirmedAtMs: Facts['confirmedAtMs'];
   private justConfirmed = false;
   private acting = false;
+  private claimedAtMs: Facts['claimedAtMs'];
+  private readonly health: MemberHealth;
   private stop: Facts['stop'];
   /** The power was cut, and nothing was seen since. */
   private cut = false;
@@ -67,6 +74,7 @@ export class Caretaker {
   constructor(parts: CaretakerParts, order: Assignment, former: Promise<void> = Promise.resolve()) {
     this.parts = parts;
     this.order = order;
+    this.health = new MemberHealth({ guests: parts.guests, clock: parts.clock, slots: parts.healthSlots });
     this.ended = former.then(() => this.tend());
   }
 
@@ -93,12 +101,19 @@ export class Caretaker {
       this.guest.identified = false;
       this.guest.runningSinceMs = this.parts.clock.monotonicMs();
     }
+    if (this.order.desktopId === null && order.desktopId !== null) this.noteClaim();
     this.order = order;
     if (!changed) return;
     this.trouble = undefined;
     this.confirmedAtMs = undefined;
     this.probing?.abort(settled);
     this.wake();
+  }
+
+  private noteClaim(): void {
+    this.claimedAtMs = this.parts.clock.monotonicMs();
+    this.guest.silent = false;
+    this.health.reset();
   }
 
   /** Something may have changed: look now. */
@@ -132,9 +147,26 @@ export class Caretaker {
       const step = nextStep(this.order, seen, this.facts());
       if (!this.isAdopting(step)) this.tell();
       if (isEffect(step)) await this.carryOut(step);
-      else
+      else if (!(await this.askMember()))
         await this.rest(step.kind === 'wait' ? step.untilMs : this.parts.clock.monotonicMs() + this.parts.lookEveryMs);
     }
+  }
+
+  /** @returns whether something is to be thought about again */
+  private async askMember(): Promise<boolean> {
+    const { guest, health, order } = this;
+    const isMember = order.desktopId === null && order.desired === 'running';
+    if (!isMember || !guest.identified || !guest.frameTaken || !guest.commandAnswered) return false;
+    const asking = new AbortController();
+    this.probing = asking;
+    const mark = identityMark({ owner: order.assignmentId, boot: guest.boot, version: order.identityVersion });
+    const seen = await health.look(order, mark, asking.signal);
+    this.probing = undefined;
+    if (guest !== this.guest || order !== this.order) return true;
+    if (seen === 'other') guest.doubted = true;
+    const changed = seen === 'other' || guest.silent !== health.isSilent;
+    guest.silent = health.isSilent;
+    return changed;
   }
 
   private async look(): Promise<Seen | undefined> {
@@ -156,8 +188,15 @@ export class Caretaker {
         failures: this.lookFailures,
         error: describeError(error),
       });
+      this.tellUnseen(observedFault(error, 'look at the virtual machine'));
       return undefined;
     }
+  }
+
+  /** Who waits for a desktop that was never seen is told why, where waiting does not help. Of others nothing new is known. */
+  private tellUnseen(fault: ObservedFault): void {
+    if (this.seen !== undefined || this.order.cloneSeen || fault.class !== 'operator') return;
+    this.tellOnce(unseenObservation(this.order, fault, this.parts.clock.nowMs()));
   }
 
   private note(seen: Seen): void {
@@ -183,6 +222,8 @@ export class Caretaker {
   private forgetGuest(boot: number): void {
     const wasMet = this.guest.identified || this.guest.frameTaken || this.guest.commandAnswered;
     this.guest = freshGuest(boot);
+    this.health.reset();
+    this.claimedAtMs = undefined;
     if (wasMet) this.parts.guests.close(this.order);
   }
 
@@ -191,6 +232,8 @@ export class Caretaker {
       nowMs: this.parts.clock.monotonicMs(),
       wallMs: this.parts.clock.nowMs(),
       cloneSeen: this.cloneSeen || this.order.cloneSeen,
+      removed: this.removed,
+      claimedAtMs: this.claimedAtMs,
       confirmedAtMs: this.confirmedAtMs,
       guest: this.guest,
       stop: this.stop,
@@ -211,7 +254,10 @@ export class Caretaker {
   private tell(): void {
     if (this.seen === undefined) return;
     const control = this.parts.controlOf?.(this.order.assignmentId) ?? null;
-    const observation = { ...observationOf(this.order, this.seen, this.facts()), control };
+    this.tellOnce({ ...observationOf(this.order, this.seen, this.facts()), control });
+  }
+
+  private tellOnce(observation: Observation): void {
     if (saysTheSame(this.last, observation)) return;
     this.last = observation;
     this.parts.tell(observation);
@@ -277,9 +323,13 @@ export class Caretaker {
         return this.inSlot(async () => {
           await act(this.parts, order, effect);
           this.cut = true;
+          this.claimedAtMs = undefined;
         });
       case 'delete':
-        return this.inSlot(() => act(this.parts, order, effect));
+        return this.inSlot(async () => {
+          await act(this.parts, order, effect);
+          this.removed = true;
+        });
     }
   }
 
@@ -300,6 +350,7 @@ export class Caretaker {
       // A desktop may have got the machine while its guest was told that it is nobody's.
       const isCurrent = order.identityVersion === this.order.identityVersion;
       if (part === 'identity') Object.assign(guest, { identified: isCurrent, doubted: false });
+      if (part === 'identity' && isCurrent) this.claimedAtMs = undefined;
       if (part === 'command') guest.commandAnswered = true;
       if (part === 'frame') guest.frameTaken = true;
     };
@@ -342,5 +393,5 @@ export class Caretaker {
 }
 
 function freshGuest(boot: number): GuestFacts {
-  return { boot, identified: false, commandAnswered: false, frameTaken: false, doubted: false };
+  return { boot, identified: false, commandAnswered: false, frameTaken: false, doubted: false, silent: false };
 }

@@ -6,7 +6,7 @@ import type { ProxmoxSettings } from './hypervisor/proxmox/settings.ts';
 
 export interface HostdConfig {
   home: string;
-  /** `unix:/path` or `https://…`: the API's node listener. Undefined: the one joined, else that of this machine. */
+  /** `unix:/path` or `https://…`, several of these by comma: the API's node listener. Undefined: the one joined, else that of this machine. */
   apiAddress: string | undefined;
   nodeName: string;
   guestSocket: string;
@@ -29,7 +29,7 @@ const text = (value: string) => value;
 const schema = {
   LEBUREAU_HOME: variable('folder of all files of hostd', (value) => resolve(value), undefined as string | undefined),
   LEBUREAU_API_NODE_ADDRESS: variable(
-    'unix:/path or https://… of the API’s node listener',
+    'unix:/path or https://… of the API’s node listener; several https://… by comma',
     parseAddress,
     undefined as string | undefined,
   ),
@@ -83,7 +83,13 @@ export function readHostdConfig(environment: Record<string, string | undefined> 
     guestAddress: values.LEBUREAU_GUEST_ADDRESS,
     logLevel: values.LEBUREAU_LOG_LEVEL,
     driver: values.LEBUREAU_DRIVER,
-    proxmox: values.LEBUREAU_DRIVER === 'proxmox' ? readProxmoxSettings(values, values.LEBUREAU_RESOLVER) : undefined,
+    proxmox:
+      values.LEBUREAU_DRIVER === 'proxmox'
+        ? readProxmoxSettings(values, {
+            resolver: values.LEBUREAU_RESOLVER,
+            tokenFile: environment['LEBUREAU_PVE_TOKEN_FILE'],
+          })
+        : undefined,
     reclaim: values.LEBUREAU_RECLAIM,
     effectsMax: values.LEBUREAU_EFFECTS_MAX,
     bootTimeoutMs: values.LEBUREAU_BOOT_TIMEOUT_SECONDS * 1000,
@@ -100,7 +106,8 @@ function defaultHome(): string {
 }
 
 function parseAddress(value: string): string {
-  if (!/^unix:\/.+|^https:\/\/[^/]+$/.test(value)) throw new Error('wants unix:/path or https://host[:port]');
+  if (!/^(unix:\/.+|https:\/\/[^/@\s,]+(,https:\/\/[^/@\s,]+)*)$/.test(value))
+    throw new Error('wants unix:/path, or https://host[:port], several of these by comma');
   return value;
 }
 

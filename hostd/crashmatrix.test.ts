@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { campaign } from './crashmatrix/campaign.ts';
 import { play, type Mishap, type Plan } from './crashmatrix/world.ts';
 
 /**
@@ -19,54 +20,7 @@ afterEach(() => {
 const life: Plan = { mishaps: new Map(), wishes: ['claimed', 'stopped', 'running', 'restart'] };
 const short: Plan = { mishaps: new Map(), wishes: [] };
 
-async function pointsOf(plan: Plan): Promise<number[]> {
-  const clean = await play(plan);
-  expect(clean.wrong).toEqual([]);
-  return clean.points.map((_, at) => at + 1);
-}
-
-interface Tally {
-  runs: number;
-  failures: string[];
-}
-
-/** @param mishaps number of the point and what happens there, in order. */
-async function trial(tally: Tally, plan: Plan, mishaps: readonly (readonly [number, Mishap])[]): Promise<void> {
-  const outcome = await play({ ...plan, mishaps: new Map(mishaps) });
-  tally.runs += 1;
-  if (outcome.wrong.length > 0 && tally.failures.length < 20) {
-    const where = mishaps.map(([at, what]) => `${what} at ${at} (${outcome.points[at - 1]})`).join(', ');
-    tally.failures.push(`${where}: ${outcome.wrong.join('; ')}`);
-  }
-}
-
-async function single(plan: Plan, kinds: readonly Mishap[]): Promise<Tally> {
-  const tally: Tally = { runs: 0, failures: [] };
-  for (const at of await pointsOf(plan)) for (const kind of kinds) await trial(tally, plan, [[at, kind]]);
-  return tally;
-}
-
-/**
- * Something at one point, and another thing at a later one. With one kind of `second` every pair of points is played;
- * with several, which take turns, every other pair.
- */
-async function double(plan: Plan, first: readonly Mishap[], second: readonly Mishap[]): Promise<Tally> {
-  const tally: Tally = { runs: 0, failures: [] };
-  const stride = second.length === 1 ? 1 : 2;
-  for (const at of await pointsOf(plan)) {
-    for (const kind of first) {
-      const { points } = await play({ ...plan, mishaps: new Map([[at, kind]]) });
-      for (let later = at + 1 + (at % stride); later <= points.length; later += stride) {
-        const then = second[Math.floor((at + later) / stride) % second.length] ?? 'crash';
-        await trial(tally, plan, [
-          [at, kind],
-          [later, then],
-        ]);
-      }
-    }
-  }
-  return tally;
-}
+const { single, double } = campaign();
 
 test.each<Mishap>(['crash', 'powerLoss', 'lost', 'late', 'fail', 'takeover', 'absence'])(
   'a whole life survives one %s anywhere',

@@ -7,11 +7,12 @@ import type { VmSeen } from './hypervisor/driver.ts';
 import type { Assignment, AssignmentList, NodeHello, NodeWelcome, OrderDesk } from './orders.ts';
 import { emptyQuarantine, entrustedOf, reviewStrangers, type Verdict } from './orphans.ts';
 import { consentHint, type ReclaimRecord } from './reclaimrecord.ts';
+import { Meter } from './metrics/meter.ts';
 import { Reporter } from './reporter.ts';
 import { Warmer, type WarmSize } from './warm.ts';
 import { inTime, pollOrders, pollWaitSeconds } from './sync.ts';
 
-export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'tell' | 'confirm' | 'coldStarted'> {
+export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'healthSlots' | 'tell' | 'confirm' | 'coldStarted'> {
   desk: OrderDesk;
   nodeName: string;
   version: string;
@@ -34,6 +35,7 @@ const ordersFreshMs = 60_000;
 const strangersEveryMs = 30_000;
 const listLimitMs = 30_000;
 const reportDrainMs = 1_000;
+const healthAsksMax = 3;
 
 /** One run of hostd: takes orders, looks after their VMs, reports. Desktops outlive it. */
 export class Hostd {
@@ -43,7 +45,9 @@ export class Hostd {
   /** Ends reports, a little later. */
   private readonly silence = new AbortController();
   private readonly slots: Slots;
+  private readonly healthSlots = new Slots(healthAsksMax);
   private readonly reporter: Reporter;
+  private readonly meter: Meter;
   private readonly caretakers = new Map<string, Caretaker>();
   private readonly leaving = new Map<string, Promise<void>>();
   private welcome: NodeWelcome | undefined;
@@ -60,13 +64,9 @@ export class Hostd {
     if (warm !== undefined)
       this.warmer = new Warmer({ warm, isBusy: () => this.isBusy, clock, log, signal: this.over.signal });
     const fatal = (error: unknown) => this.isSuperseded(error);
-    this.reporter = new Reporter({
-      desk: parts.desk,
-      clock: parts.clock,
-      log: parts.log,
-      signal: this.silence.signal,
-      fatal,
-    });
+    const { desk, driver } = parts;
+    this.reporter = new Reporter({ desk, clock, log, signal: this.silence.signal, fatal });
+    this.meter = new Meter({ desk, driver, clock, log, signal: this.over.signal, fatal, vms: () => this.ownRunning() });
   }
 
   /** Runs until `stop` aborts or another hostd takes over. */
@@ -76,7 +76,7 @@ export class Hostd {
     if (stop.aborted) end();
     await this.takeOver();
     await Promise.all([this.renew(), this.followOrders(), this.watchStrangers()]);
-    await Promise.all([this.drain(), this.warmer?.ended()]);
+    await Promise.all([this.drain(), this.warmer?.ended(), this.meter.ended()]);
     return this.superseded ? 'superseded' : 'stopped';
   }
 
@@ -135,6 +135,7 @@ export class Hostd {
       try {
         this.welcome = await this.hello(undefined);
         this.reporter.beginEpoch(this.welcome.epoch);
+        this.meter.want(this.welcome);
         this.parts.log.info('epoch begun', { epoch: this.welcome.epoch, nodeId: this.welcome.nodeId });
         return;
       } catch (error) {
@@ -149,7 +150,7 @@ export class Hostd {
   private async hello(epoch: number | undefined): Promise<NodeWelcome> {
     const { driver, clock } = this.parts;
     const limit = { clock, limitMs: callLimitMs, code: 'hypervisor_failed', doing: 'ask the hypervisor what it is' };
-    const facts = await within(driver.facts(), limit);
+    const { diskHeldMiB, ...facts } = await within(driver.facts(), limit);
     this.warmSizes = new Map(facts.templates.map((template) => [template.id, template.warmSizes]));
     const hello: NodeHello = {
       nodeName: this.parts.nodeName,
@@ -158,6 +159,7 @@ export class Hostd {
       guestAddress: this.parts.guestAddress,
       driver: driver.capabilities.name,
       ...facts,
+      diskHeldMiB: this.sumHeld(diskHeldMiB, epoch),
       acceleratorReason: facts.acceleratorReason.slice(0, 500),
       networkReason: facts.networkReason.slice(0, 500),
       ...(epoch === undefined ? {} : { epoch }),
@@ -168,12 +170,20 @@ export class Hostd {
     return welcome;
   }
 
+  /** A machine that nobody ordered holds its disk from others; before orders were read nobody knows which those are. */
+  private sumHeld(held: Readonly<Record<string, number>>, epoch: number | undefined): number {
+    const ordered = new Set([...this.caretakers.values()].map((one) => one.vmRef));
+    const counted = Object.entries(held).filter(([vmRef]) => epoch === undefined || ordered.has(vmRef));
+    return counted.reduce((sum, [, heldMiB]) => sum + heldMiB, 0);
+  }
+
   private async renew(): Promise<void> {
     const options = { ...this.loop('hello'), intervalMs: helloEveryMs, backoffMaxMs: 5_000 };
     await this.parts.clock.sleep(helloEveryMs, this.over.signal);
     await runLoop(options, async () => {
       try {
         this.welcome = await this.hello(this.welcome?.epoch);
+        this.meter.want(this.welcome);
       } catch (error) {
         if (!this.isSuperseded(error)) throw error;
       }
@@ -240,7 +250,25 @@ export class Hostd {
   private caretakerParts(): CaretakerParts {
     const tell = this.reporter.tell.bind(this.reporter);
     const confirm = this.reporter.confirm.bind(this.reporter);
-    return { ...this.parts, slots: this.slots, tell, confirm, coldStarted: (order) => this.wantWarm(order) };
+    return {
+      ...this.parts,
+      slots: this.slots,
+      healthSlots: this.healthSlots,
+      tell,
+      confirm,
+      coldStarted: (order) => this.wantWarm(order),
+    };
+  }
+
+  /** The assignments of VMs that run and are theirs, by name. */
+  private ownRunning(): Map<string, string> {
+    const running = new Map<string, string>();
+    for (const { now } of this.caretakers.values()) {
+      const { order, seen } = now;
+      const isOwn = seen?.kind === 'vm' && seen.vm.owner === order.assignmentId && seen.vm.complete;
+      if (isOwn && seen.vm.power !== 'off') running.set(order.vmRef, order.assignmentId);
+    }
+    return running;
   }
 
   private async watchStrangers(): Promise<void> {

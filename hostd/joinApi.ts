@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { Clock } from '@lebureau/kit/clock';
-import { Fault } from '@lebureau/kit/fault';
+import { Fault, isFault } from '@lebureau/kit/fault';
 import { newCertificateRequest } from './certificateRequest.ts';
 import { type NodeIdentity, tlsTowardsApi } from './nodeIdentity.ts';
 import { askApi } from './nodeapi.ts';
@@ -12,10 +12,11 @@ interface Joined {
   nodeId: string;
   certificate: string;
   expiresAtMs: number;
+  apiAddresses?: readonly string[];
 }
 
 /**
- * Becomes a node of the API at this address. The token carries the fingerprint of the certificate by which the API is
+ * Becomes a node of the API at the first of these addresses (by comma) that answers. The token carries the fingerprint of the certificate by which the API is
  * known, so the secret is said to nobody else. @throws Fault `join_refused`, `wrong_api`, `api_unreachable`
  */
 export async function joinApi(
@@ -25,11 +26,13 @@ export async function joinApi(
   const { apiAddress, token, nodeName } = wish;
   const fingerprint = tokenPattern.exec(token)?.[1];
   if (fingerprint === undefined) throw new Fault('join_refused', 'That is no join token: it is mistyped or cut off.');
-  const authority = await trueAuthority(apiAddress, fingerprint);
   const { requestPem, privateKeyPem } = await newCertificateRequest();
-  const joined = await askApi<Joined>({ address: apiAddress, tls: tlsTowardsApi({ authority }) }, '/node/v1/join', {
-    signal: AbortSignal.timeout(callLimitMs),
-    body: { token, nodeName, certificateRequest: requestPem },
+  const body = { token, nodeName, certificateRequest: requestPem };
+  const { authority, joined } = await firstThatAnswers(apiAddress.split(','), async (address) => {
+    const authority = await trueAuthority(address, fingerprint);
+    const request = { signal: AbortSignal.timeout(callLimitMs), body };
+    const joined = await askApi<Joined>({ address, tls: tlsTowardsApi({ authority }) }, '/node/v1/join', request);
+    return { authority, joined };
   });
   return {
     nodeId: joined.nodeId,
@@ -40,7 +43,23 @@ export async function joinApi(
     privateKey: privateKeyPem,
     issuedAtMs: clock.nowMs(),
     expiresAtMs: joined.expiresAtMs,
+    apiAddresses: joined.apiAddresses,
   };
+}
+
+/** @throws what the last one did, when none answers */
+async function firstThatAnswers<Answer>(
+  addresses: readonly string[],
+  ask: (address: string) => Promise<Answer>,
+): Promise<Answer> {
+  for (const address of addresses.slice(0, -1)) {
+    try {
+      return await ask(address);
+    } catch (error) {
+      if (!isFault(error, 'api_unreachable')) throw error;
+    }
+  }
+  return ask(addresses.at(-1)!);
 }
 
 /** Read over a connection that proves nothing yet, and kept only when it is what the token says. */

@@ -97,9 +97,11 @@ function prepare(): { config: HostdConfig; giveBackHome: () => void } {
 
 async function join(config: HostdConfig, to: { address: string; token: string }): Promise<void> {
   try {
-    if (!to.address.startsWith('https://')) throw new Error('Usage: join https://host:port TOKEN');
+    const apiAddress = to.address.replaceAll(/\/(?=,|$)/g, '');
+    if (!/^https:\/\/[^/,]+(,https:\/\/[^/,]+)*$/.test(apiAddress))
+      throw new Error('Usage: join https://host:port[,https://host:port] TOKEN');
     const { joinApi } = await import('./joinApi.ts');
-    const wish = { apiAddress: to.address.replace(/\/$/, ''), token: to.token, nodeName: config.nodeName };
+    const wish = { apiAddress, token: to.token, nodeName: config.nodeName };
     const identity = await joinApi(wish, systemClock);
     writeNodeIdentity(config.home, identity);
     console.log(`${identity.nodeName} is node ${identity.nodeId} now. Start hostd.`);

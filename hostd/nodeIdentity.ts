@@ -7,10 +7,14 @@ import { replaceDurably } from './replaceDurably.ts';
 export interface NodeIdentity {
   nodeId: string;
   nodeName: string;
-  /** `https://host:port` of the API's node listener. */
+  /** `https://host:port` of the API's node listener, as it was joined; several by comma. */
   apiAddress: string;
-  /** By which the API is known, PEM. */
+  /** What the API said of its replicas' addresses. */
+  apiAddresses?: readonly string[];
+  /** By which the API is known, PEM; several, one after the other, while it is replaced. */
   authority: string;
+  /** Of the newest of them, as the API counts; absent: it has not said it yet. */
+  authorityGeneration?: number;
   certificate: string;
   privateKey: string;
   issuedAtMs: number;

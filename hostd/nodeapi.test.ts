@@ -9,6 +9,7 @@ import { ApiDouble } from './crashmatrix/apidouble.ts';
 import { assignmentId, firstOrder, nobody } from './crashmatrix/world.ts';
 import { Hostd } from './hostd.ts';
 import { FakeHypervisor } from './hypervisor/fake.ts';
+import { ApiAddresses } from './apiAddresses.ts';
 import { connectNodeApi } from './nodeapi.ts';
 import type { NodeHello, ObservationReport } from './orders.ts';
 
@@ -50,7 +51,7 @@ function serveApi(): { api: ApiDouble; address: string } {
 function startHostd(address: string, world: FakeHypervisor) {
   const stop = new AbortController();
   const hostd = new Hostd({
-    desk: connectNodeApi({ address }),
+    desk: connectNodeApi({ addresses: new ApiAddresses({ configured: [address] }) }),
     driver: world.driver(),
     guests: world.guests(),
     clock: systemClock,
@@ -126,7 +127,7 @@ test('a restart of hostd does not make a ready desktop look unready', async () =
 });
 
 test('an API that is not there, or answers without JSON, is a fault and no bug', async () => {
-  const nowhere = connectNodeApi({ address: 'unix:/nonexistent/api.sock' });
+  const nowhere = connectNodeApi({ addresses: new ApiAddresses({ configured: ['unix:/nonexistent/api.sock'] }) });
   const ask = { epoch: 1, waitSeconds: 0 };
   await expect(nowhere.assignments(ask, new AbortController().signal)).rejects.toMatchObject({
     code: 'api_unreachable',
@@ -134,6 +135,6 @@ test('an API that is not there, or answers without JSON, is a fault and no bug',
   const socket = join(mkdtempSync(join(tmpdir(), 'lebureau-nodeapi-')), 'api.sock');
   const server = Bun.serve({ unix: socket, fetch: () => new Response('<html>', { status: 502 }) });
   ends.push(() => server.stop(true));
-  const odd = connectNodeApi({ address: `unix:${socket}` });
+  const odd = connectNodeApi({ addresses: new ApiAddresses({ configured: [`unix:${socket}`] }) });
   await expect(odd.assignments(ask, new AbortController().signal)).rejects.toMatchObject({ code: 'api_unreachable' });
 });

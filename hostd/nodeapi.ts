@@ -1,9 +1,10 @@
 import { Fault } from '@lebureau/kit/fault';
-import type { AssignmentList, NodeWelcome, ObservationReceipt, OrderDesk } from './orders.ts';
+import type { ApiAddresses } from './apiAddresses.ts';
+import type { AssignmentList, MetricsReceipt, NodeWelcome, ObservationReceipt, OrderDesk } from './orders.ts';
 
 export interface NodeApiOptions {
-  /** `unix:/path` or `https://…`. */
-  address: string;
+  /** Each `unix:/path` or `https://…`. */
+  addresses: ApiAddresses;
   /** Over https: what to trust and who we are, asked for each call since certificates are renewed. */
   tls?: () => object;
 }
@@ -14,10 +15,11 @@ const answerMaxBytes = 512 * 1_048_576;
 /** The node contract as a client. Time limits are the callers', by their signals. */
 export function connectNodeApi(options: NodeApiOptions): OrderDesk {
   const call = <Answer>(path: string, signal: AbortSignal, body?: unknown) =>
-    askApi<Answer>({ address: options.address, tls: options.tls?.() }, path, { signal, body });
+    askOne<Answer>(options, path, { signal, body });
   return {
     hello: (hello, signal) => call<NodeWelcome>('/node/v1/hello', signal, hello),
     report: (report, signal) => call<ObservationReceipt>('/node/v1/observations', signal, report),
+    metrics: (report, signal) => call<MetricsReceipt>('/node/v1/metrics', signal, report),
     assignments: (ask, signal) => {
       const query = new URLSearchParams({ epoch: String(ask.epoch), waitSeconds: String(ask.waitSeconds) });
       if (ask.after !== undefined) query.set('after', ask.after);
@@ -32,10 +34,17 @@ export function renewCertificate(
   certificateRequest: string,
   signal: AbortSignal,
 ): Promise<{ certificate: string; expiresAtMs: number }> {
-  return askApi({ address: options.address, tls: options.tls?.() }, '/node/v1/certificate', {
-    signal,
-    body: { certificateRequest },
-  });
+  return askOne(options, '/node/v1/certificate', { signal, body: { certificateRequest } });
+}
+
+function askOne<Answer>(
+  options: NodeApiOptions,
+  path: string,
+  request: { signal: AbortSignal; body?: unknown },
+): Promise<Answer> {
+  return options.addresses.ask(request.signal, (address, signal) =>
+    askApi<Answer>({ address, tls: options.tls?.() }, path, { ...request, signal }),
+  );
 }
 
 /** One call of the node contract. @throws Fault with the code of the API, or `api_unreachable` */

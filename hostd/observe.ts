@@ -15,11 +15,19 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
     atMs: facts.wallMs,
   };
   if (seen.kind === 'absent' || seen.vm.owner !== order.assignmentId || !seen.vm.complete) {
-    return { ...base, presence: presenceToTell(seen, step), power: 'off', boot: 0, ready: false, startMode: null };
+    return {
+      ...base,
+      presence: presenceToTell(order, { seen, step, facts }),
+      power: 'off',
+      boot: 0,
+      ready: false,
+      startMode: null,
+    };
   }
   const vm = seen.vm;
   const power = powerToTell(order, seen, facts);
-  const ready = power === 'running' && facts.guest.commandAnswered && facts.guest.frameTaken;
+  const { commandAnswered, frameTaken, silent } = facts.guest;
+  const ready = power === 'running' && commandAnswered && frameTaken && !silent;
   return {
     ...base,
     presence: 'present',
@@ -32,8 +40,12 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
   };
 }
 
-/** `absent` is final for a deleted desktop, so it is said only of a name that nothing holds. */
-function presenceToTell(seen: Seen, step: Step): 'absent' | 'cloning' {
+/** `absent` is final for a deleted desktop, so it is said only of a name that nothing holds, and after a delete. */
+function presenceToTell(
+  order: Assignment,
+  { seen, step, facts }: { seen: Seen; step: Step; facts: Facts },
+): 'absent' | 'cloning' {
+  if (order.desired === 'deleted' && !facts.removed) return 'cloning';
   return seen.kind === 'vm' || step.kind === 'confirm' || step.kind === 'clone' ? 'cloning' : 'absent';
 }
 
@@ -76,6 +88,23 @@ function faultToTell(facts: Facts, step: Step): ObservedFault | null {
     };
   }
   return facts.trouble === undefined || facts.trouble.kind === 'confirm' ? null : facts.trouble.fault;
+}
+
+/** Nothing was ever seen of it, and only a person can change that. */
+export function unseenObservation(order: Assignment, fault: ObservedFault, atMs: number): Observation {
+  return {
+    assignmentId: order.assignmentId,
+    generation: order.generation,
+    presence: 'cloning',
+    power: 'off',
+    boot: 0,
+    ready: false,
+    agentReady: false,
+    startMode: null,
+    ipAddress: null,
+    fault,
+    atMs,
+  };
 }
 
 /** True when the API would learn nothing from `next`. */

@@ -10,6 +10,9 @@ export type ObservedFault = NonNullable<Observation['fault']>;
 export type ObservationReport = Schemas['ObservationReport'];
 export type Stranger = ObservationReport['strangers'][number];
 export type ObservationReceipt = Schemas['ObservationReceipt'];
+export type MetricsReport = Schemas['MetricsReport'];
+export type MetricsValues = Schemas['MetricsValues'];
+export type MetricsReceipt = Schemas['MetricsReceipt'];
 export type NodeHello = Schemas['NodeHello'];
 export type NodeWelcome = Schemas['NodeWelcome'];
 
@@ -23,4 +26,6 @@ export interface OrderDesk {
     signal: AbortSignal,
   ): Promise<AssignmentList>;
   report(report: ObservationReport, signal: AbortSignal): Promise<ObservationReceipt>;
+  /** Only of an API whose welcome asked for it. */
+  metrics(report: MetricsReport, signal: AbortSignal): Promise<MetricsReceipt>;
 }

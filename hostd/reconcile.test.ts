@@ -21,8 +21,23 @@ const order: Assignment = {
   gracefulStopSeconds: 30,
   config: '{}',
 };
-const met = { boot: 2, identified: true, commandAnswered: true, frameTaken: true, runningSinceMs: 0, doubted: false };
-const facts: Facts = { nowMs: 1_000_000, wallMs: 0, cloneSeen: true, guest: met, bootTimeoutMs: 600_000 };
+const met = {
+  boot: 2,
+  identified: true,
+  commandAnswered: true,
+  frameTaken: true,
+  runningSinceMs: 0,
+  doubted: false,
+  silent: false,
+};
+const facts: Facts = {
+  nowMs: 1_000_000,
+  wallMs: 0,
+  cloneSeen: true,
+  removed: false,
+  guest: met,
+  bootTimeoutMs: 600_000,
+};
 const unmet: Facts = {
   ...facts,
   guest: { ...met, identified: false, commandAnswered: false, frameTaken: false, runningSinceMs: facts.nowMs },
@@ -151,7 +166,7 @@ test.each<[string, Assignment, Seen, Facts, object]>([
     'a doubted guest is asked who it is',
     order,
     vm(),
-    { ...facts, guest: { ...met, doubted: true } },
+    { ...facts, guest: { ...met, doubted: true, silent: false } },
     { kind: 'probe', lacks: ['identity'] },
   ],
   ['ready', order, vm(), facts, { kind: 'done' }],
@@ -185,7 +200,8 @@ test.each<[string, Assignment, Seen, Facts, object]>([
   ['delete does not ask the guest', deleted, vm(), facts, { kind: 'delete' }],
   ['delete of a half-made clone', deleted, vm({ complete: false }), unseen, { kind: 'delete' }],
   ['delete of what is broken', deleted, vm({ power: 'broken' }), facts, { kind: 'delete' }],
-  ['deleted', deleted, absent, facts, { kind: 'done' }],
+  ['deleted, as far as it is seen', deleted, absent, facts, { kind: 'delete' }],
+  ['deleted', deleted, absent, { ...facts, removed: true }, { kind: 'done' }],
 ])('%s', (...[, ordered, seen, known, step]) => {
   expect(nextStep(ordered, seen, known)).toMatchObject(step);
 });
@@ -225,7 +241,8 @@ test('what is told: booting until identified, running then, ready when a frame a
   const told = (seen: Seen, known: Facts, ordered = order) => observationOf(ordered, seen, known);
   expect(told(absent, unseen)).toMatchObject({ presence: 'cloning', power: 'off', ready: false });
   expect(told(absent, facts)).toMatchObject({ presence: 'absent', fault: { code: 'vm_missing' } });
-  expect(told(absent, facts, deleted)).toMatchObject({ presence: 'absent', fault: null });
+  expect(told(absent, facts, deleted)).toMatchObject({ presence: 'cloning', fault: null });
+  expect(told(absent, { ...facts, removed: true }, deleted)).toMatchObject({ presence: 'absent', fault: null });
   expect(told(vm({ owner: undefined }), facts, deleted)).toMatchObject({
     presence: 'cloning',
     fault: { code: 'not_ours' },

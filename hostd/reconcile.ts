@@ -15,10 +15,14 @@ export interface Facts {
   wallMs: number;
   /** A complete clone was seen by this process, or reported by an earlier one. */
   cloneSeen: boolean;
+  /** A delete of this VM succeeded in this process: what is not seen since is gone, not hidden. */
+  removed: boolean;
   /** When the API last accepted the announcement of a clone for this very order. */
   confirmedAtMs?: number;
   /** What the guest has shown since `boot`. */
   guest: GuestFacts;
+  /** When a desktop got this machine, which waited, while its guest has not been told: nobody has used it yet. */
+  claimedAtMs?: number;
   /** The running stop: when it was first asked for, and whether the hypervisor took it. */
   stop?: { sinceMs: number; asked: boolean };
   /** The last failure of an effect, until one of the same kind succeeds or the order changes. */
@@ -35,6 +39,8 @@ export interface GuestFacts {
   runningSinceMs?: number;
   /** The channel broke: the guest may have rebooted by itself, so ask who it is. */
   doubted: boolean;
+  /** It waits for a desktop and did not answer when it was asked. */
+  silent: boolean;
 }
 
 export interface Trouble {
@@ -68,6 +74,8 @@ const confirmationGoodMs = 10_000;
 const stopPollMs = 200;
 /** A VM that stays paused after this many tries to start it is cut and started anew. */
 const pausedStartsMax = 3;
+/** A machine that waited and does not take its new name within this is started anew: nobody has used it. */
+const claimMaxMs = 60_000;
 
 /** The next thing to do for one assignment. Pure: the same three values always give the same step. */
 export function nextStep(order: Assignment, seen: Seen, facts: Facts): Step {
@@ -100,7 +108,8 @@ function isStray(order: Assignment, vm: VmSeen): boolean {
 }
 
 function stepWhenAbsent(order: Assignment, facts: Facts): Step {
-  if (order.desired === 'deleted') return { kind: 'done' };
+  // A clone that an earlier process ordered may still run, where the hypervisor does not show it yet.
+  if (order.desired === 'deleted') return facts.removed ? { kind: 'done' } : { kind: 'delete' };
   if (facts.cloneSeen) return { kind: 'rest', fault: vmMissing('is gone') };
   return cloneStep(facts);
 }
@@ -151,12 +160,22 @@ function stepWhenOff(vm: VmSeen): Step {
 }
 
 function stepWhenRunning(facts: Facts): Step {
+  const { claimedAtMs } = facts;
+  if (claimedAtMs !== undefined && facts.nowMs - claimedAtMs > claimMaxMs) return { kind: 'kill' };
+  if (facts.guest.silent) return { kind: 'rest', fault: silentMember };
   const lacks: GuestPart[] = [];
   if (!facts.guest.identified || facts.guest.doubted) lacks.push('identity');
   if (!facts.guest.commandAnswered) lacks.push('command');
   if (!facts.guest.frameTaken) lacks.push('frame');
   return lacks.length === 0 ? { kind: 'done' } : { kind: 'probe', lacks };
 }
+
+/** Whoever keeps the pool puts another in its place. */
+const silentMember: ObservedFault = {
+  code: 'guest_unreachable',
+  class: 'fail',
+  message: 'The guest of this machine, which waits for a desktop, does not answer any more.',
+};
 
 /** Graceful first, then the power is cut. A VM that runs no guest code is cut at once. */
 function stopStep(order: Assignment, vm: VmSeen, facts: Facts): Step {

@@ -2,7 +2,7 @@ import { systemClock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
 import { expect, test } from 'vitest';
 import type { NodeIdentity } from './nodeIdentity.ts';
-import { type RenewalParts, renewIfDue } from './renewal.ts';
+import { Renewal, type RenewalParts } from './renewal.ts';
 
 const dayMs = 86_400_000;
 const identity: NodeIdentity = {
@@ -18,7 +18,7 @@ const identity: NodeIdentity = {
 
 /** A node on that day of the thirty that its certificate lasts. */
 function onDay(day: number, change: Partial<RenewalParts> = {}) {
-  const kept: NodeIdentity[] = [];
+  const kept: object[] = [];
   const parts: RenewalParts = {
     identity: () => identity,
     renew: () => Promise.resolve({ certificate: 'new', expiresAtMs: (day + 30) * dayMs }),
@@ -26,10 +26,9 @@ function onDay(day: number, change: Partial<RenewalParts> = {}) {
     keep: (renewed) => kept.push(renewed),
     clock: { ...systemClock, nowMs: () => day * dayMs },
     log: silentLog,
-    signal: new AbortController().signal,
     ...change,
   };
-  return { parts, kept };
+  return { renewal: new Renewal(parts), kept };
 }
 
 test.each([
@@ -38,17 +37,17 @@ test.each([
   [20, 1],
   [31, 1],
 ])('on day %i of thirty it is renewed %i times', async (day, times) => {
-  const { parts, kept } = onDay(day);
-  await renewIfDue(parts);
+  const { renewal, kept } = onDay(day);
+  await renewal.ifDue();
   expect(kept.length).toBe(times);
+  await renewal.close();
 });
 
-test('the new certificate comes with a new key and all else stays', async () => {
-  const { parts, kept } = onDay(16);
-  await renewIfDue(parts);
+test('the new certificate comes with a new key', async () => {
+  const { renewal, kept } = onDay(16);
+  await renewal.ifDue();
   expect(kept).toEqual([
     {
-      ...identity,
       certificate: 'new',
       privateKey: 'new key',
       issuedAtMs: 16 * dayMs,
@@ -58,7 +57,17 @@ test('the new certificate comes with a new key and all else stays', async () => 
 });
 
 test('what the API does not answer changes nothing', async () => {
-  const { parts, kept } = onDay(16, { renew: () => Promise.reject(new Error('away')) });
-  await expect(renewIfDue(parts)).rejects.toThrow('away');
+  const { renewal, kept } = onDay(16, { renew: () => Promise.reject(new Error('away')) });
+  await expect(renewal.ifDue()).rejects.toThrow('away');
   expect(kept).toEqual([]);
+  await renewal.close();
+});
+
+test('the API may want it at any time; asked twice at once it is done once', async () => {
+  const { renewal, kept } = onDay(1);
+  renewal.now();
+  renewal.now();
+  await expect.poll(() => kept.length).toBe(1);
+  await renewal.close();
+  expect(kept.length).toBe(1);
 });

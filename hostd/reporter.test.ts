@@ -27,6 +27,7 @@ function world(accept: (report: ObservationReport) => ObservationReceipt | Promi
   const desk: OrderDesk = {
     hello: () => Promise.reject(new Error('not asked here')),
     assignments: () => Promise.reject(new Error('not asked here')),
+    metrics: () => Promise.reject(new Error('not asked here')),
     report: async (report) => {
       reports.push(structuredClone(report));
       return accept(report);

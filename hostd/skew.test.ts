@@ -8,6 +8,7 @@ import { afterEach, expect, test } from 'vitest';
 import { nobody } from './crashmatrix/world.ts';
 import { Hostd } from './hostd.ts';
 import { FakeHypervisor } from './hypervisor/fake.ts';
+import { ApiAddresses } from './apiAddresses.ts';
 import { connectNodeApi } from './nodeapi.ts';
 
 /** What API 0.1.0 answers, recorded, to this hostd; and what one of tomorrow may answer. */
@@ -31,6 +32,7 @@ function serve(more: { welcome?: object; order?: object } = {}) {
     hello: () => ({ ...recorded.hello.answer, ...more.welcome }),
     assignments: () => ({ ...list, assignments: assignments.map((order) => ({ ...order, ...more.order })) }),
     observations: () => recorded.observations.answer,
+    metrics: () => ({ dropped: 0 }),
   };
   const socket = join(mkdtempSync(join(tmpdir(), 'lebureau-skew-')), 'api.sock');
   const server = Bun.serve({
@@ -52,7 +54,7 @@ function start(address: string, log: Log = silentLog) {
   const world = new FakeHypervisor({ clock: systemClock });
   const stop = new AbortController();
   const hostd = new Hostd({
-    desk: connectNodeApi({ address }),
+    desk: connectNodeApi({ addresses: new ApiAddresses({ configured: [address] }) }),
     driver: world.driver(),
     guests: world.guests(),
     clock: systemClock,
@@ -84,6 +86,16 @@ test.each([
   const api = serve(more);
   start(api.address);
   await expect.poll(() => api.told.at(-1)?.observations[0]?.ready).toBe(true);
+});
+
+test('an older API is told no metrics; one that asks for them is', async () => {
+  const older = serve();
+  start(older.address);
+  const newer = serve({ welcome: { metricsEverySeconds: 0.05, metricsSilentSeconds: 3600 } });
+  start(newer.address);
+  await expect.poll(() => newer.asked.filter((name) => name === 'metrics').length).toBeGreaterThan(2);
+  expect(older.told.length).toBeGreaterThan(0);
+  expect(older.asked).not.toContain('metrics');
 });
 
 test('an API that speaks another version is said to do so, and its orders are not carried out', async () => {

@@ -142,6 +142,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desktops/{desktopId}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a desktop used: processor, memory, disk, network
+         * @description Measured every ten seconds while it runs. Kept in steps of 10 s for an hour, of 120 s for a day, of 600 s for 31 days; a day longer than the desktop at most.
+         *
+         *     Needs the capability `metrics:read`.
+         */
+        get: operations["getDesktopMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desktops/{desktopId}/screenshot": {
         parameters: {
             query?: never;
@@ -860,6 +882,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read by which authority nodes and API know each other
+         * @description Needs the capability `nodes:read`.
+         */
+        get: operations["getNodeAuthority"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/authority/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the authorities of nodes and API
+         * @description Makes new ones beside the old. Nodes learn of them from the API and renew; when all did, or at the deadline, the old ones are dropped. `authority.rotated` says when.
+         *
+         *     Needs the capability `nodes:write`.
+         */
+        post: operations["rotateNodeAuthority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{nodeId}/cordon": {
         parameters: {
             query?: never;
@@ -1403,7 +1467,7 @@ export interface components {
             outputMaxBytes?: number;
         };
         /** @enum {string} */
-        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write";
+        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write" | "metrics:read";
         ClickBody: {
             /** @description Horizontal, in the space that `coordinates` names. */
             x?: number;
@@ -1503,7 +1567,7 @@ export interface components {
              * @enum {string}
              */
             network?: "internet" | "none";
-            /** @description Labels that its node must have. */
+            /** @description Labels that its node must have, whenever it is placed. */
             nodeSelector?: {
                 [key: string]: string;
             };
@@ -1593,6 +1657,10 @@ export interface components {
             labels: {
                 [key: string]: string;
             };
+            /** @description Labels that its node must have, whenever it is placed. */
+            nodeSelector: {
+                [key: string]: string;
+            };
             /** @enum {string} */
             network: "internet" | "none";
             timeZone: string;
@@ -1655,6 +1723,22 @@ export interface components {
             /** @description Null: this was the last page. A page may hold fewer than `limit` and still not be the last. */
             nextCursor: string | null;
         };
+        DesktopMetrics: {
+            /**
+             * Format: date-time
+             * @description Begin of the first step.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the last step.
+             */
+            to: string;
+            /** @description As asked, or longer where nothing finer is kept. */
+            stepSeconds: number;
+            /** @description One a step, oldest first. What is not known is null: the desktop was off, its node not heard, or the hypervisor does not tell. */
+            points: components["schemas"]["MetricsPoint"][];
+        };
         /**
          * @description `unknown`: the node has not been heard for 30 s. `error`: see `error`.
          * @enum {string}
@@ -1712,7 +1796,7 @@ export interface components {
         Event: {
             id: string;
             /** @enum {string} */
-            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.control_taken" | "desktop.control_released" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned";
+            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.control_taken" | "desktop.control_released" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned" | "authority.rotating" | "authority.rotated";
             /** Format: date-time */
             createdAt: string;
             desktopId: string | null;
@@ -1911,6 +1995,34 @@ export interface components {
                 };
             };
         };
+        MetricsPoint: {
+            /**
+             * Format: date-time
+             * @description When the step begins.
+             */
+            at: string;
+            /** @description How much of the step was measured; 0: nothing is known of it. */
+            measuredSeconds: number;
+            /** @description Processors of the node kept busy, on average; emulation of its devices counts. */
+            cpuCores: number | null;
+            /** @description The highest of the ten-second averages. */
+            cpuCoresMax: number | null;
+            /** @description QEMU: what the guest touched since it was started and what its emulator takes (what the guest gives free stays counted). Proxmox VE: `mem`. */
+            memoryUsedMiB: number | null;
+            memoryUsedMiBMax: number | null;
+            /** @description What it takes of the memory of the node: without what it shares with its template. Proxmox VE: `memhost`, null before version 9. */
+            memoryHostMiB: number | null;
+            /** @description What its disk takes on the node, without its template. Null on Proxmox VE. */
+            diskUsedMiB: number | null;
+            /** @description By the guest. */
+            diskReadBytesPerSecond: number | null;
+            /** @description By the guest. */
+            diskWriteBytesPerSecond: number | null;
+            /** @description By the guest; what Le Bureau itself exchanges with it by SSH counts. */
+            networkReceiveBytesPerSecond: number | null;
+            /** @description By the guest; what Le Bureau itself exchanges with it by SSH counts. */
+            networkSendBytesPerSecond: number | null;
+        };
         /**
          * @description Default left.
          * @enum {string}
@@ -1967,11 +2079,17 @@ export interface components {
             capacity: {
                 vcpus: number;
                 memoryMiB: number;
-                /** @description What it has for desktops in all. */
+                /** @description What it has for desktops in all, as it is now: what is free and what they hold already. */
                 diskMiB: number;
                 diskFreeMiB: number;
             };
             reserved: {
+                vcpus: number;
+                memoryMiB: number;
+                diskGiB: number;
+            };
+            /** @description How much more is reserved than may be promised of it, overcommit included: it has become smaller since. 0: nothing. Such a node gets no new desktops. */
+            overBooked: {
                 vcpus: number;
                 memoryMiB: number;
                 diskGiB: number;
@@ -1981,6 +2099,37 @@ export interface components {
             strangers: number;
             /** Format: date-time */
             lastHeardAt: string | null;
+        };
+        NodeAuthority: {
+            generation: number;
+            /** @description SHA-256 of the certificate by which nodes know the API; join tokens carry it. */
+            fingerprint: string;
+            /** @description Set while it is replaced. */
+            rotation: {
+                /** @description The one that takes its place. */
+                generation: number;
+                /** Format: date-time */
+                startedAt: string;
+                /**
+                 * Format: date-time
+                 * @description When nodes that have not renewed are left behind.
+                 */
+                deadlineAt: string;
+                /**
+                 * @description `spreading`: replicas read it. `renewing`: nodes learn to trust it and get certificates of it. `switching`: replicas show certificates of it.
+                 * @enum {string}
+                 */
+                step: "spreading" | "renewing" | "switching";
+                /** @description What this step waits for. */
+                waitsFor: {
+                    replicas: number;
+                    /** @description Unused and not expired; they name the old one. */
+                    joinTokens: number;
+                    nodes: number;
+                    /** @description The first hundred of these nodes. */
+                    nodeIds: string[];
+                };
+            } | null;
         };
         NodeList: {
             /** @description By name. */
@@ -2120,6 +2269,10 @@ export interface components {
             y: number;
             width: number;
             height: number;
+        };
+        RotateNodeAuthority: {
+            /** @description A node that has not renewed by then needs a join token with its `nodeId`. Default 604800, a week. */
+            deadlineSeconds?: number;
         };
         Screenshot: {
             frame: components["schemas"]["Frame"];
@@ -2296,6 +2449,14 @@ export interface components {
     headers: {
         /** @description Names this request in reports and logs. */
         RequestId: string;
+        /** @description `true`: this is the kept answer. */
+        IdempotentReplayed: string;
+        /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+        RateLimit: string;
+        /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+        RateLimitPolicy: string;
+        /** @description Seconds after which to try again, where that may help. */
+        RetryAfter: string;
     };
     pathItems: never;
 }
@@ -2313,10 +2474,8 @@ export interface operations {
             /** @description Identity, capabilities and quota. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2363,10 +2522,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2379,10 +2536,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2393,12 +2548,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2409,10 +2561,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2423,12 +2573,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2461,10 +2608,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2497,6 +2642,7 @@ export interface operations {
                      *           "labels": {
                      *             "team": "lab"
                      *           },
+                     *           "nodeSelector": {},
                      *           "network": "internet",
                      *           "timeZone": "Etc/UTC",
                      *           "ipAddress": "10.0.2.15",
@@ -2527,10 +2673,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2543,10 +2687,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2557,10 +2699,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2571,12 +2711,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2587,10 +2724,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2601,12 +2736,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2648,13 +2780,10 @@ export interface operations {
                     ETag?: string;
                     /** @description Where it is. */
                     Location?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2683,6 +2812,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -2710,13 +2840,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2728,13 +2855,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2744,13 +2868,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2760,13 +2881,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2776,15 +2894,11 @@ export interface operations {
             /** @description `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2794,13 +2908,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2810,13 +2921,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2826,13 +2934,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2842,15 +2947,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2860,13 +2961,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2876,15 +2974,11 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2915,10 +3009,8 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2949,6 +3041,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -2976,10 +3069,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2992,10 +3083,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3006,10 +3095,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3020,10 +3107,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3034,12 +3119,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3050,10 +3132,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3064,12 +3144,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3099,10 +3176,8 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3129,6 +3204,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3156,10 +3232,8 @@ export interface operations {
             /** @description It is destroyed already. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3168,10 +3242,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3184,10 +3256,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3198,10 +3268,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3212,10 +3280,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3226,10 +3292,8 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3240,12 +3304,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3256,10 +3317,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3270,12 +3329,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3317,10 +3373,8 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3351,6 +3405,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3378,10 +3433,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3394,10 +3447,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3408,10 +3459,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3422,10 +3471,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3436,12 +3483,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3452,10 +3496,8 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3466,10 +3508,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3480,10 +3520,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3494,12 +3532,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3510,10 +3545,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3524,12 +3557,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3559,13 +3589,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3594,6 +3621,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": null,
@@ -3621,13 +3649,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3639,13 +3664,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3655,13 +3677,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3671,13 +3690,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3687,15 +3703,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3705,13 +3717,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3721,15 +3730,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3739,13 +3744,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3755,15 +3757,11 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3792,13 +3790,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3826,6 +3821,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -3853,13 +3849,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3871,13 +3864,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3887,13 +3877,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3903,13 +3890,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3919,15 +3903,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3937,13 +3917,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3953,15 +3930,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3971,13 +3944,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3987,15 +3957,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4024,13 +3990,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4058,6 +4021,7 @@ export interface operations {
                      *       "labels": {
                      *         "team": "lab"
                      *       },
+                     *       "nodeSelector": {},
                      *       "network": "internet",
                      *       "timeZone": "Etc/UTC",
                      *       "ipAddress": "10.0.2.15",
@@ -4085,13 +4049,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4103,13 +4064,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4119,13 +4077,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4135,13 +4090,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4151,15 +4103,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4169,13 +4117,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4185,15 +4130,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4203,13 +4144,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4219,15 +4157,155 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDesktopMetrics: {
+        parameters: {
+            query?: {
+                /** @description Default: an hour before `to`. */
+                from?: string;
+                /** @description Default: now. */
+                to?: string;
+                /** @description Length of a step. Default: what makes at most 360 points. At most 1000 points are answered. Of what is older than an hour a step has at least 120 s, older than a day 600 s. */
+                stepSeconds?: number;
+            };
+            header?: never;
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One point a step. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "from": "2026-11-20T10:00:00.000Z",
+                     *       "to": "2026-11-20T10:01:00.000Z",
+                     *       "stepSeconds": 60,
+                     *       "points": [
+                     *         {
+                     *           "at": "2026-11-20T10:00:00.000Z",
+                     *           "measuredSeconds": 60,
+                     *           "cpuCores": 0.048,
+                     *           "cpuCoresMax": 0.31,
+                     *           "memoryUsedMiB": 640,
+                     *           "memoryUsedMiBMax": 641.5,
+                     *           "memoryHostMiB": 128,
+                     *           "diskUsedMiB": 200,
+                     *           "diskReadBytesPerSecond": 0,
+                     *           "diskWriteBytesPerSecond": 4096,
+                     *           "networkReceiveBytesPerSecond": 120,
+                     *           "networkSendBytesPerSecond": 90
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DesktopMetrics"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4264,10 +4342,8 @@ export interface operations {
                     Frame?: string;
                     /** @description The frameId, quoted. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4316,10 +4392,8 @@ export interface operations {
                     Frame?: string;
                     /** @description The frameId, quoted. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4328,10 +4402,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4344,10 +4416,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4358,10 +4428,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4372,10 +4440,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4386,12 +4452,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4402,12 +4465,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4418,10 +4478,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4432,10 +4490,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4446,12 +4502,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4462,10 +4515,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4517,13 +4568,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4591,13 +4639,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4609,13 +4654,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4625,13 +4667,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4641,13 +4680,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4657,15 +4693,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4675,13 +4707,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4691,13 +4720,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4707,13 +4733,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4723,15 +4746,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4741,13 +4760,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4757,13 +4773,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4773,15 +4786,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4791,13 +4800,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4836,13 +4842,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4871,13 +4874,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4889,13 +4889,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4905,13 +4902,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4921,13 +4915,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4937,15 +4928,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4955,13 +4942,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4971,13 +4955,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4987,13 +4968,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5003,15 +4981,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5021,13 +4995,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5037,13 +5008,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5053,15 +5021,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5071,13 +5035,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5118,13 +5079,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5153,13 +5111,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5171,13 +5126,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5187,13 +5139,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5203,13 +5152,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5219,15 +5165,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5237,13 +5179,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5253,13 +5192,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5269,13 +5205,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5285,15 +5218,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5303,13 +5232,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5319,13 +5245,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5335,15 +5258,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5353,13 +5272,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5399,13 +5315,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5434,13 +5347,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5452,13 +5362,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5468,13 +5375,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5484,13 +5388,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5500,15 +5401,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5518,13 +5415,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5534,13 +5428,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5550,13 +5441,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5566,15 +5454,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5584,13 +5468,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5600,13 +5481,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5616,15 +5494,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5634,13 +5508,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5679,13 +5550,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5714,13 +5582,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5732,13 +5597,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5748,13 +5610,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5764,13 +5623,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5780,15 +5636,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5798,13 +5650,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5814,13 +5663,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5830,13 +5676,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5846,15 +5689,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5864,13 +5703,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5880,13 +5716,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5896,15 +5729,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5914,13 +5743,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5958,13 +5784,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5993,13 +5816,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6011,13 +5831,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6027,13 +5844,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6043,13 +5857,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6059,15 +5870,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6077,13 +5884,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6093,13 +5897,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6109,13 +5910,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6125,15 +5923,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6143,13 +5937,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6159,13 +5950,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6175,15 +5963,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6193,13 +5977,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6223,10 +6004,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6242,10 +6021,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6258,10 +6035,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6272,10 +6047,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6286,10 +6059,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6300,12 +6071,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6316,10 +6084,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6330,12 +6096,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6346,10 +6109,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6360,10 +6121,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6374,12 +6133,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6390,10 +6146,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6430,10 +6184,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6449,10 +6201,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6465,10 +6215,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6479,10 +6227,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6493,10 +6239,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6507,12 +6251,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6523,10 +6264,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6537,10 +6276,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6551,12 +6288,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6567,10 +6301,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6581,10 +6313,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6595,12 +6325,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6611,10 +6338,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6639,10 +6364,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6671,10 +6394,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6687,10 +6408,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6701,10 +6420,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6715,10 +6432,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6729,12 +6444,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6745,12 +6457,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6761,10 +6470,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6775,10 +6482,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6789,12 +6494,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6805,10 +6507,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6840,13 +6540,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6870,13 +6567,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6888,13 +6582,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6904,13 +6595,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6920,13 +6608,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6936,15 +6621,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6954,13 +6635,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6970,15 +6648,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6988,13 +6662,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7004,13 +6675,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7020,15 +6688,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7038,13 +6702,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7068,10 +6729,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7093,10 +6752,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7109,10 +6766,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7123,10 +6778,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7137,10 +6790,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7151,12 +6802,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7167,12 +6815,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7183,10 +6828,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7197,10 +6840,8 @@ export interface operations {
             /** @description `unsupported` The node of this desktop is too old for that. */
             501: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7211,12 +6852,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7227,10 +6865,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7268,13 +6904,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7296,13 +6929,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7314,13 +6944,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7330,13 +6957,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7346,13 +6970,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7362,15 +6983,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7380,13 +6997,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7396,13 +7010,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7412,13 +7023,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7428,15 +7036,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7446,13 +7050,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7462,13 +7063,10 @@ export interface operations {
             /** @description `unsupported` The node of this desktop is too old for that. */
             501: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7478,15 +7076,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7496,13 +7090,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7529,10 +7120,8 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7541,10 +7130,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7557,10 +7144,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7571,10 +7156,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7585,10 +7168,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7599,12 +7180,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7615,12 +7193,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7631,10 +7206,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7645,10 +7218,8 @@ export interface operations {
             /** @description `unsupported` The node of this desktop is too old for that. */
             501: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7659,12 +7230,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7675,10 +7243,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7716,13 +7282,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7742,13 +7305,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7760,13 +7320,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7776,13 +7333,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7792,13 +7346,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7808,15 +7359,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7826,13 +7373,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7842,13 +7386,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7858,13 +7399,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7874,15 +7412,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7892,13 +7426,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7908,15 +7439,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7926,13 +7453,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7968,13 +7492,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7994,13 +7515,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8012,13 +7530,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8028,13 +7543,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8044,13 +7556,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8060,15 +7569,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8078,13 +7583,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8094,13 +7596,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8110,13 +7609,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8126,15 +7622,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8144,13 +7636,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8160,15 +7649,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8178,13 +7663,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8220,13 +7702,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8246,13 +7725,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8264,13 +7740,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8280,13 +7753,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8296,13 +7766,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8312,15 +7779,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8330,13 +7793,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8346,13 +7806,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8362,13 +7819,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8378,15 +7832,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8396,13 +7846,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8412,15 +7859,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8430,13 +7873,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8460,10 +7900,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8493,10 +7931,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8509,10 +7945,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8523,10 +7957,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8537,10 +7969,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8551,12 +7981,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8567,12 +7994,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8583,10 +8007,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8597,12 +8019,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8613,10 +8032,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8654,13 +8071,10 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8685,13 +8099,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8703,13 +8114,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8719,13 +8127,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8735,13 +8140,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8751,15 +8153,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8769,13 +8167,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8785,13 +8180,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8801,13 +8193,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8817,15 +8206,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8835,13 +8220,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8851,15 +8233,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8869,13 +8247,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8885,13 +8260,10 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8917,10 +8289,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8946,10 +8316,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8962,10 +8330,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8976,10 +8342,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8990,10 +8354,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9004,12 +8366,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9020,12 +8379,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9036,10 +8392,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9050,12 +8404,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9066,10 +8417,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9096,10 +8445,8 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9108,10 +8455,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9124,10 +8469,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9138,10 +8481,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9152,10 +8493,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9166,12 +8505,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9182,12 +8518,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9198,10 +8531,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9212,12 +8543,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9228,10 +8556,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9262,10 +8588,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9284,10 +8608,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9300,10 +8622,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9314,10 +8634,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9328,10 +8646,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9342,12 +8658,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9358,12 +8671,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9374,10 +8684,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9388,12 +8696,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9404,10 +8709,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9437,10 +8740,8 @@ export interface operations {
             /** @description Server-sent events until the end. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9460,10 +8761,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9476,10 +8775,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9490,10 +8787,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9504,10 +8799,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9518,12 +8811,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9534,12 +8824,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9550,10 +8837,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9564,12 +8849,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9580,10 +8862,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9622,13 +8902,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9653,13 +8930,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9671,13 +8945,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9687,13 +8958,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9703,13 +8971,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9719,15 +8984,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9737,13 +8998,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9753,13 +9011,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9769,13 +9024,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9785,15 +9037,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9803,13 +9051,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9819,15 +9064,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9837,13 +9078,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9867,10 +9105,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9892,10 +9128,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9908,10 +9142,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9922,10 +9154,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9936,10 +9166,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9950,12 +9178,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9966,12 +9191,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9982,10 +9204,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9996,10 +9216,8 @@ export interface operations {
             /** @description `unsupported` The node of this desktop is too old for that. */
             501: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10010,12 +9228,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10026,10 +9241,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10056,10 +9269,8 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10068,10 +9279,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10084,10 +9293,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10098,10 +9305,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10112,10 +9317,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10126,12 +9329,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10142,12 +9342,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10158,10 +9355,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10172,10 +9367,8 @@ export interface operations {
             /** @description `unsupported` The node of this desktop is too old for that. */
             501: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10186,12 +9379,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10202,10 +9392,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10239,10 +9427,8 @@ export interface operations {
                     "Content-Length"?: string;
                     /** @description bytes */
                     "Accept-Ranges"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10263,10 +9449,8 @@ export interface operations {
                     "Content-Range"?: string;
                     /** @description bytes */
                     "Accept-Ranges"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10281,10 +9465,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10297,10 +9479,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10311,10 +9491,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10325,10 +9503,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10339,12 +9515,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10357,10 +9530,8 @@ export interface operations {
                 headers: {
                     /** @description `bytes *\/` and the size of the file. */
                     "Content-Range"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10371,12 +9542,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10387,10 +9555,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10401,10 +9567,8 @@ export interface operations {
             /** @description `unsupported` The node of this desktop is too old for that. */
             501: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10415,12 +9579,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10431,10 +9592,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10464,10 +9623,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10507,10 +9664,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10523,10 +9678,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10537,10 +9690,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10551,10 +9702,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10565,12 +9714,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10581,10 +9727,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10595,12 +9739,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10611,10 +9752,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10625,12 +9764,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10641,10 +9777,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10655,10 +9789,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10691,10 +9823,8 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10703,10 +9833,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10719,10 +9847,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10733,10 +9859,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10747,10 +9871,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10761,12 +9883,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10777,12 +9896,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10793,10 +9909,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10807,12 +9921,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10823,10 +9934,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10837,10 +9946,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10871,10 +9978,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10898,10 +10003,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10914,10 +10017,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10928,10 +10029,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10942,10 +10041,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10956,12 +10053,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10972,12 +10066,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10988,10 +10079,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11002,12 +10091,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11018,10 +10104,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11032,10 +10116,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11073,10 +10155,8 @@ export interface operations {
                     "Content-Length"?: string;
                     /** @description bytes */
                     "Accept-Ranges"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11094,10 +10174,8 @@ export interface operations {
                     "Content-Range"?: string;
                     /** @description bytes */
                     "Accept-Ranges"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11109,10 +10187,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11125,10 +10201,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11139,10 +10213,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11153,10 +10225,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11167,12 +10237,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11185,10 +10252,8 @@ export interface operations {
                 headers: {
                     /** @description `bytes *\/` and the size of the file. */
                     "Content-Range"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11199,12 +10264,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11215,10 +10277,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11229,12 +10289,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11245,10 +10302,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11259,10 +10314,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11304,10 +10357,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11334,10 +10385,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11350,10 +10399,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11364,10 +10411,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11378,10 +10423,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11392,12 +10435,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11408,10 +10448,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11422,12 +10460,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11438,10 +10473,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11452,12 +10485,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11468,10 +10498,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11482,10 +10510,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11522,13 +10548,10 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11551,13 +10574,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11569,13 +10589,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11585,13 +10602,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11601,13 +10615,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11617,15 +10628,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11635,13 +10642,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11651,13 +10655,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11667,13 +10668,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11683,15 +10681,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11701,13 +10695,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11717,15 +10708,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11735,13 +10722,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11751,13 +10735,10 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11794,13 +10775,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11823,13 +10801,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11841,13 +10816,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11857,13 +10829,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11873,13 +10842,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11889,15 +10855,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11907,13 +10869,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11923,13 +10882,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11939,13 +10895,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11955,15 +10908,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11973,13 +10922,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11989,15 +10935,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12007,13 +10949,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12023,13 +10962,10 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12066,13 +11002,10 @@ export interface operations {
             /** @description The ticket. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12090,13 +11023,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12108,13 +11038,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12124,13 +11051,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12140,13 +11064,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12156,15 +11077,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12174,13 +11091,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12190,13 +11104,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12206,13 +11117,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12222,15 +11130,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12240,13 +11144,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12256,13 +11157,10 @@ export interface operations {
             /** @description `unsupported` The node of this desktop is too old for that. */
             501: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12272,15 +11170,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12290,13 +11184,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12365,8 +11256,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12397,8 +11287,7 @@ export interface operations {
             /** @description `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12425,10 +11314,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12458,10 +11345,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12474,10 +11359,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12488,10 +11371,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12502,12 +11383,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12518,10 +11396,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12532,12 +11408,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12562,10 +11435,8 @@ export interface operations {
             /** @description The template. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12590,10 +11461,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12606,10 +11475,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12620,10 +11487,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12634,10 +11499,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12648,12 +11511,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12664,10 +11524,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12678,12 +11536,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12710,10 +11565,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12748,6 +11601,11 @@ export interface operations {
                      *             "memoryMiB": 1024,
                      *             "diskGiB": 8
                      *           },
+                     *           "overBooked": {
+                     *             "vcpus": 0,
+                     *             "memoryMiB": 0,
+                     *             "diskGiB": 0
+                     *           },
                      *           "templateIds": [
                      *             "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *           ],
@@ -12764,10 +11622,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12780,10 +11636,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12794,10 +11648,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12808,12 +11660,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12824,10 +11673,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12838,12 +11685,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12868,10 +11712,8 @@ export interface operations {
             /** @description The node. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12904,6 +11746,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -12917,10 +11764,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12933,10 +11778,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12947,10 +11790,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12961,10 +11802,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12975,12 +11814,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12991,10 +11827,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13005,12 +11839,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13046,10 +11877,8 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13082,6 +11911,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -13095,10 +11929,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13111,10 +11943,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13125,10 +11955,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13139,10 +11967,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13153,12 +11979,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13169,10 +11992,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13183,10 +12004,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13197,12 +12016,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13213,10 +12029,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13227,12 +12041,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13270,13 +12081,10 @@ export interface operations {
             /** @description The token. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13297,13 +12105,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13315,13 +12120,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13331,13 +12133,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13347,13 +12146,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13363,15 +12159,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13381,13 +12173,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13397,13 +12186,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13413,13 +12199,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13429,15 +12212,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13447,13 +12226,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13463,15 +12239,319 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNodeAuthority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The authority, and how far its replacement is. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "generation": 1,
+                     *       "fingerprint": "0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "rotation": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NodeAuthority"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateNodeAuthority: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "deadlineSeconds": 604800
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateNodeAuthority"];
+            };
+        };
+        responses: {
+            /** @description It is under way. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "generation": 1,
+                     *       "fingerprint": "0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "rotation": {
+                     *         "generation": 2,
+                     *         "startedAt": "2026-11-20T10:00:00.000Z",
+                     *         "deadlineAt": "2026-11-27T10:00:00.000Z",
+                     *         "step": "spreading",
+                     *         "waitsFor": {
+                     *           "replicas": 2,
+                     *           "joinTokens": 0,
+                     *           "nodes": 0,
+                     *           "nodeIds": []
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NodeAuthority"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13498,13 +12578,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13536,6 +12613,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -13549,13 +12631,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13567,13 +12646,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13583,13 +12659,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13599,13 +12672,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13615,15 +12685,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13633,13 +12699,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13649,15 +12712,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13667,13 +12726,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13683,15 +12739,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13718,13 +12770,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13756,6 +12805,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -13769,13 +12823,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13787,13 +12838,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13803,13 +12851,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13819,13 +12864,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13835,15 +12877,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13853,13 +12891,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13869,15 +12904,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13887,13 +12918,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13903,15 +12931,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13947,13 +12971,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13989,6 +13010,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -14002,13 +13028,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14020,13 +13043,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14036,13 +13056,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14052,13 +13069,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14068,15 +13082,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14086,13 +13096,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14102,13 +13109,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14118,13 +13122,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14134,15 +13135,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14152,13 +13149,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14168,15 +13162,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14203,13 +13193,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14241,6 +13228,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -14254,13 +13246,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14272,13 +13261,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14288,13 +13274,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14304,13 +13287,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14320,15 +13300,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14338,13 +13314,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14354,15 +13327,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14372,13 +13341,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14388,15 +13354,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14432,13 +13394,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14470,6 +13429,11 @@ export interface operations {
                      *         "memoryMiB": 1024,
                      *         "diskGiB": 8
                      *       },
+                     *       "overBooked": {
+                     *         "vcpus": 0,
+                     *         "memoryMiB": 0,
+                     *         "diskGiB": 0
+                     *       },
                      *       "templateIds": [
                      *         "tpl_01k9x3v6m8e9t2q4r6s8v0w2y4"
                      *       ],
@@ -14483,13 +13447,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14501,13 +13462,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14517,13 +13475,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14533,13 +13488,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14549,15 +13501,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14567,13 +13515,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14583,13 +13528,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14599,13 +13541,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14615,15 +13554,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14633,13 +13568,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14649,15 +13581,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14683,10 +13611,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14718,10 +13644,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14734,10 +13658,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14748,10 +13670,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14762,12 +13682,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14778,10 +13695,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14792,12 +13707,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14835,13 +13747,10 @@ export interface operations {
             /** @description The key and its secret. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14870,13 +13779,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14888,13 +13794,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14904,13 +13807,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14920,15 +13820,11 @@ export interface operations {
             /** @description `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14938,13 +13834,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14954,13 +13847,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14970,13 +13860,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14986,15 +13873,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15004,13 +13887,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15020,15 +13900,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15052,10 +13928,8 @@ export interface operations {
             /** @description Revoked. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15064,10 +13938,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15080,10 +13952,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15094,10 +13964,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15108,10 +13976,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15122,12 +13988,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15138,10 +14001,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15152,12 +14013,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15188,10 +14046,8 @@ export interface operations {
             /** @description Events until you leave. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15207,10 +14063,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15223,10 +14077,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15237,10 +14089,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15251,10 +14101,8 @@ export interface operations {
             /** @description `position_expired` That position is past retention. */
             410: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15265,12 +14113,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15281,10 +14126,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15295,12 +14138,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15361,8 +14201,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15421,8 +14260,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15479,8 +14317,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15537,8 +14374,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15591,8 +14427,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

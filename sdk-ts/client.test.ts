@@ -29,6 +29,25 @@ test('a desktop is created, waited for, used and deleted at the end of its block
   expect(fake.desktops.get(kept.id)?.data.status).not.toMatch(/destroy/);
 });
 
+test('what a desktop used is asked for with a span and a step', async () => {
+  const fake = new Fake();
+  const desktop = await fake.client().desktops.create();
+  const { points, stepSeconds } = await desktop.metrics();
+  expect([points.length, stepSeconds, points[0]?.cpuCores]).toEqual([60, 60, null]);
+  let asked = '';
+  const bureau = new LeBureau({
+    apiKey: fake.apiKey,
+    baseUrl: 'http://fake.invalid',
+    fetch: (url, init) => {
+      asked = new URL(url).search;
+      return fake.fetch(new Request(url, init));
+    },
+  });
+  const from = new Date('2026-11-20T10:00:00Z');
+  await bureau.desktop(desktop.id).metrics({ from, stepSeconds: 600 });
+  expect(asked).toBe('?from=2026-11-20T10%3A00%3A00.000Z&stepSeconds=600');
+});
+
 test('waiting ends early for a desktop that failed, and at its limit for one that hangs', async () => {
   const fake = new Fake({ bootMs: 60_000 });
   const desktop = await fake.client().desktops.create();

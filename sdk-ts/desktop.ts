@@ -11,6 +11,7 @@ import type { CallOptions } from './transport.ts';
 import type {
   BashBody,
   DesktopData,
+  DesktopMetrics,
   DesktopStatus,
   DesktopUpdate,
   ExecBody,
@@ -136,6 +137,19 @@ export class Desktop {
       ...this.#api.with(options),
     });
     return answerOf(call).map(() => undefined);
+  }
+
+  /** What it used, a point a step; of the last hour unless `from` and `to` are given. What is not known is null. */
+  metrics(
+    query: { from?: Date; to?: Date; stepSeconds?: number } = {},
+    options?: CallOptions,
+  ): ApiPromise<DesktopMetrics> {
+    const { from, to, stepSeconds } = query;
+    const call = this.#api.client.GET('/v1/desktops/{desktopId}/metrics', {
+      params: { path: this.#path, query: { from: from?.toISOString(), to: to?.toISOString(), stepSeconds } },
+      ...this.#api.with(options),
+    });
+    return answerOf(call);
   }
 
   /** One command line for /bin/sh. A command that fails is a result, not an exception. */

@@ -37,6 +37,7 @@ export type Terminal = Schemas['Terminal'];
 export type DesktopData = Schemas['Desktop'];
 export type DesktopCreate = Schemas['CreateDesktop'];
 export type DesktopUpdate = Schemas['UpdateDesktop'];
+export type DesktopMetrics = Schemas['DesktopMetrics'];
 export type DesktopStatus = DesktopData['status'];
 export type Template = Schemas['Template'];
 export type Node = Schemas['Node'];

@@ -6,6 +6,8 @@ import { purgeEvents } from '../events/store.ts';
 import { keptMs } from '../http/idempotency.ts';
 import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
+import { forgetMetrics } from '../metrics/forget.ts';
+import { rollUpMetrics } from '../metrics/rollUp.ts';
 import { drainNodes } from '../nodes/drainLoop.ts';
 import { purgeJoins } from '../nodes/join.ts';
 import { keepPool } from '../pool/keeper.ts';
@@ -34,6 +36,7 @@ export async function runLoops(services: Services, settings: LoopSettings): Prom
     runLoop({ ...common, name: 'drain', intervalMs: 2000 }, () => drainNodes(services)),
     pool && runLoop({ ...common, name: 'pool', intervalMs: 2000 }, () => keepPool(services, pool)),
     runLoop({ ...common, name: 'lastUsed', intervalMs: 15_000 }, () => writeLastUsed(services)),
+    runLoop({ ...common, name: 'metrics', intervalMs: 60_000 }, () => rollUpMetrics(services)),
     runLoop({ ...common, name: 'purge', intervalMs: 600_000 }, () => purge(services, settings.eventRetentionMs)),
   ]);
 }
@@ -67,6 +70,7 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
       .execute();
   });
   await database.write((write) => purgeTickets(write, nowMs));
+  await database.write((write) => forgetMetrics(write, nowMs));
   await database.write((write) => forgetDemand(write, nowMs - demandKeptMs));
   for (let round = 0; round < 100; round++) {
     if ((await database.write((write) => purgeEvents(write, database.flavour, nowMs - eventRetentionMs))) === 0) return;

@@ -21,6 +21,8 @@ export interface Selector {
 export interface Write extends Selector {
   readonly db: Transaction<Tables>;
   wake(topic: string): void;
+  /** What happens in this process once it is committed, and not if it is undone or repeated. It must not throw. */
+  afterCommit(effect: () => void): void;
 }
 
 /**

@@ -1,11 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Flavour } from './database.ts';
-
-/** Forward only, and the same on both databases. A migration that was released is never edited: add another. */
-export interface Migration {
-  name: string;
-  up(db: Kysely<unknown>, flavour: Flavour): Promise<void>;
-}
+import { metrics } from './metricsMigration.ts';
+import type { Migration } from './migration.ts';
 
 type ColumnType = 'text' | 'bigint';
 const text = 'text';
@@ -251,8 +247,56 @@ const fleet: Migration = {
   },
 };
 
+const fleetRest: Migration = {
+  name: '0004-fleet-rest',
+  async up(db) {
+    await db.schema
+      .alterTable('desktops')
+      .addColumn('nodeSelectorJson', text, (column) => column.notNull().defaultTo('{}'))
+      .execute();
+    await createTable(db, 'replicas', {
+      id: text,
+      address: text,
+      generation: int,
+      shownGeneration: int,
+      heardMs: int,
+    });
+    for (const table of ['authorities', 'nodeCertificates', 'joinTokens'])
+      await db.schema
+        .alterTable(table)
+        .addColumn('generation', int, (column) => column.notNull().defaultTo(1))
+        .execute();
+    await db.schema.dropIndex('authoritiesName').execute();
+    await index(db, 'authoritiesOfGeneration', {
+      table: 'authorities',
+      columns: ['name', 'generation'],
+      unique: true,
+    });
+    await createTable(db, 'authorityGenerations', {
+      generation: int,
+      createdMs: int,
+      'deadlineMs?': int,
+      'signsMs?': int,
+      'shownMs?': int,
+      'droppedMs?': int,
+    });
+    await index(db, 'authorityGenerationsNumber', {
+      table: 'authorityGenerations',
+      columns: ['generation'],
+      unique: true,
+    });
+  },
+};
+
+const replacedCertificates: Migration = {
+  name: '0005-replaced-certificates',
+  async up(db) {
+    await db.schema.alterTable('nodeCertificates').addColumn('replacedMs', int).execute();
+  },
+};
+
 const streams: Migration = {
-  name: '0004-streams',
+  name: '0007-streams',
   async up(db) {
     await db.schema.alterTable('assignments').addColumn('controlJson', text).execute();
     await createTable(db, 'streamTickets', {
@@ -268,4 +312,4 @@ const streams: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet, streams];
+export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates, metrics, streams];

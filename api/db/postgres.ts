@@ -5,6 +5,7 @@ import { CompiledQuery, Kysely, PostgresDialect, type Transaction, sql } from 'k
 import pg from 'pg';
 import type { Database, Query, Write } from './database.ts';
 import type { Tables } from './tables.ts';
+import { PreparedPool, isPlanChanged } from './preparedPool.ts';
 import { Wakeups } from './wakeups.ts';
 
 const channel = 'lebureau';
@@ -29,7 +30,8 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
     statement_timeout: 15_000,
   });
   pool.on('error', (error) => log.warn('database connection lost', { error: error.message }));
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const prepared = new PreparedPool(pool);
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: prepared }) });
   const wakeups = new Wakeups();
   const listener = new Listener({ url, log, wakeups });
   await listener.start();
@@ -38,7 +40,7 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
     read: db,
     commitMark: () => undefined,
     select: async <Row>({ text, parameters }: Query) =>
-      (await pool.query(numbered(text), [...parameters])).rows as Row[],
+      (await prepared.query(numbered(text), parameters)).rows as Row[],
     write: (body) => writeRepeated(db, body, wakeups),
     waitFor: (topic, options) => wakeups.waitFor(topic, options),
     async close() {
@@ -56,17 +58,22 @@ async function writeRepeated<Result>(
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     const topics = new Set<string>();
+    const effects: (() => void)[] = [];
+    const wake = (topic: string) => topics.add(topic);
+    const afterCommit = (effect: () => void) => effects.push(effect);
     try {
       const result = await db.transaction().execute(async (tx) => {
-        const value = await body({ db: tx, select: selectorOn(tx), wake: (topic) => topics.add(topic) });
+        const value = await body({ db: tx, select: selectorOn(tx), wake, afterCommit });
         if (topics.size > 0)
           await sql`select pg_notify(${channel}, topic) from unnest(${[...topics]}::text[]) as topic`.execute(tx);
         return value;
       });
+      for (const effect of effects) effect();
       for (const topic of topics) wakeups.wake(topic);
       return result;
     } catch (error) {
-      if (attempt >= triesMax || !repeatable.has((error as { code?: string }).code ?? '')) throw error;
+      const isRepeatable = isPlanChanged(error) || repeatable.has((error as { code?: string }).code ?? '');
+      if (attempt >= triesMax || !isRepeatable) throw error;
       await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, 500)));
     }
   }

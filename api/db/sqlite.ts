@@ -134,9 +134,13 @@ export function openSqlite(path: string): Database {
     commitMark: () => (dataVersion.get() as { data_version: number }).data_version,
     async write(body) {
       const topics = new Set<string>();
+      const effects: (() => void)[] = [];
+      const wake = (topic: string) => topics.add(topic);
+      const afterCommit = (effect: () => void) => effects.push(effect);
       const result = await writing
         .transaction()
-        .execute((db) => body({ db, select: selectWriting, wake: (topic) => topics.add(topic) } satisfies Write));
+        .execute((db) => body({ db, select: selectWriting, wake, afterCommit } satisfies Write));
+      for (const effect of effects) effect();
       for (const topic of topics) wakeups.wake(topic);
       return result;
     },

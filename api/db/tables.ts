@@ -11,10 +11,14 @@ export interface Tables {
   idempotency: IdempotencyRow;
   counters: { name: string; value: number };
   authorities: AuthorityRow;
+  authorityGenerations: AuthorityGenerationRow;
   joinTokens: JoinTokenRow;
   nodeCertificates: NodeCertificateRow;
   tunnels: TunnelRow;
   streamTickets: StreamTicketRow;
+  replicas: ReplicaRow;
+  metricReports: MetricReportRow;
+  metricChunks: MetricChunkRow;
   migrations: { name: string; appliedMs: number };
 }
 
@@ -72,7 +76,7 @@ export interface NodeRow {
   createdMs: number;
   /** Given by people; what `nodeSelector` of a new desktop is compared with. */
   labelsJson: string;
-  /** Free disk when it held least, which is what it has for desktops. */
+  /** What it has for desktops in all: what is free and what they hold already. */
   diskMiB: number;
   /** When it joined by a token; null: it is on this machine and comes by the Unix socket. */
   joinedMs: number | null;
@@ -84,6 +88,9 @@ export interface NodeRow {
   fencedMs: number | null;
   /** When it was taken out of service for good. */
   decommissionedMs: number | null;
+  /** Of the last report of metrics within this epoch, and when that or an earlier one came; null: never. */
+  metricsSeq: number;
+  metricsMs: number | null;
 }
 
 /** A certificate authority of ours, shared by all replicas. */
@@ -93,6 +100,21 @@ export interface AuthorityRow {
   /** Sealed with a key that is never in the database. */
   keySealed: string;
   createdMs: number;
+  generation: number;
+}
+
+/** A pair of authorities, and how far it is on its way to take the place of the one before; each step once. */
+export interface AuthorityGenerationRow {
+  generation: number;
+  createdMs: number;
+  /** When those of before are dropped even if nodes have not renewed; null: of the first. */
+  deadlineMs: number | null;
+  /** From when it signs nodes: every replica has read it. */
+  signsMs: number | null;
+  /** From when replicas show certificates of it: every node trusts it and has a certificate of it. */
+  shownMs: number | null;
+  /** When it was dropped, since every replica showed a newer one. */
+  droppedMs: number | null;
 }
 
 export interface JoinTokenRow {
@@ -109,6 +131,8 @@ export interface JoinTokenRow {
   createdMs: number;
   expiresMs: number;
   usedMs: number | null;
+  /** Of the authority by which whoever holds it will know the API. */
+  generation: number;
 }
 
 export interface NodeCertificateRow {
@@ -117,7 +141,24 @@ export interface NodeCertificateRow {
   nodeId: string;
   createdMs: number;
   expiresMs: number;
+  /** No call begins with it any more, and those that run are cut. */
   revokedMs: number | null;
+  /** It was revoked because a newer one of the same node was used: the calls that run come to their end. */
+  replacedMs: number | null;
+  /** Of the authority that signed it. */
+  generation: number;
+}
+
+/** A replica with a listener for nodes of other machines. */
+export interface ReplicaRow {
+  id: string;
+  /** Where nodes and other replicas reach it. */
+  address: string;
+  /** The newest generation of authorities that it has read. */
+  generation: number;
+  /** That of the certificate that it shows. */
+  shownGeneration: number;
+  heardMs: number;
 }
 
 /** A right to open one live stream, once. */
@@ -151,6 +192,8 @@ export interface DesktopRow {
   templateName: string;
   labelsJson: string;
   timeZone: string;
+  /** Labels that its node must have, wherever it is placed. */
+  nodeSelectorJson: string;
   ephemeral: number;
   ttlSeconds: number | null;
   expiresMs: number | null;
@@ -239,4 +282,24 @@ export interface IdempotencyRow {
   status: number | null;
   bodyText: string | null;
   createdMs: number;
+}
+
+/** Metrics of several desktops as their node told them, until they are rolled up. */
+export interface MetricReportRow {
+  position: number;
+  nodeId: string;
+  /** Which of the node's desktops are in it (`partOf`). */
+  part: number;
+  receivedMs: number;
+  /** How many are in it. */
+  samples: number;
+  data: Uint8Array;
+}
+
+/** Points of one desktop that stand beside each other (`packChunk`). */
+export interface MetricChunkRow {
+  desktopId: string;
+  stepSeconds: number;
+  startMs: number;
+  data: Uint8Array;
 }

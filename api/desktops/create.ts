@@ -15,18 +15,17 @@ import {
   suitableNodes,
 } from '../nodes/placement.ts';
 import { type Likeness, placementNodes } from '../nodes/placementNodes.ts';
-import { insertAssignment, orderChanged, reserveAll } from '../nodes/store.ts';
+import { insertAssignment, reserveAll } from '../nodes/store.ts';
 import { claimReady } from '../pool/claim.ts';
 import { giveBackMember } from '../pool/giveBack.ts';
 import type { PoolKind } from '../pool/kind.ts';
-import { noteDemand } from '../pool/store.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
 import { hostNameOf } from './hostName.ts';
 import type { CreateDesktop } from './schema.ts';
 import { type SizeName, sizes } from './sizes.ts';
-import { findDesktop, insertDesktop } from './store.ts';
-import type { DesktopView } from './view.ts';
+import { insertDesktop } from './store.ts';
+import { type DesktopView, type NodeSeen, joinView } from './view.ts';
 
 const ttlSecondsDefault = 3600;
 
@@ -48,7 +47,7 @@ export async function createDesktop(
   const nowMs = services.clock.nowMs();
   const wish = wishOf(from.body, caller);
   const desktop = newDesktop(wish, { workspaceId: caller.workspaceId, nowMs });
-  const { assignment, templateName, kind } = await machineFor(services, write, { wish, desktop });
+  const { assignment, templateName, kind, node } = await machineFor(services, write, { wish, desktop });
   Object.assign(desktop, { assignmentId: assignment.id, nodeId: assignment.nodeId, templateName });
   await insertDesktop(write, desktop, wish.labels);
   await record(write, services.clock, {
@@ -59,11 +58,10 @@ export async function createDesktop(
     requestId,
     data: { name: desktop.name, hardware: wish.hardware, templateId: assignment.templateId },
   });
-  const view = await findDesktop(write, { workspaceId: caller.workspaceId, restriction: null }, desktop.id);
-  // Last, since every other create waits for these two rows until this one is committed.
-  await noteDemand(write, kind, nowMs);
+  write.afterCommit(() => services.demand.note(kind));
+  // Last, since every other create waits for this row until this one is committed.
   checkQuota(await countDesktop(write, caller.workspaceId, { hardware: wish.hardware, sign: 1 }));
-  return view!;
+  return joinView({ desktop, assignment, node });
 }
 
 function wishOf(body: Static<typeof CreateDesktop>, caller: Caller): Wish {
@@ -127,6 +125,7 @@ interface Machine {
   templateName: string;
   /** What was asked for, as the pool counts it. */
   kind: PoolKind;
+  node: NodeSeen;
 }
 
 /** One that waits in the pool, else a new one on the best node; the next best when another request was faster. */
@@ -148,12 +147,13 @@ async function machineFor(services: Services, write: Write, of: { wish: Wish; de
   };
   const kind = { ...wish.hardware, templateId: suitable.template.id, network: suitable.network };
   const waiting = await claimReady(write, { kind, nodes: leastAlike(suitable.nodes), owner });
-  if (waiting !== undefined) return { assignment: waiting, templateName: suitable.template.name, kind };
+  const nodeOf = (nodeId: string) => nodes.find((each) => each.id === nodeId)!;
+  if (waiting !== undefined)
+    return { assignment: waiting, templateName: suitable.template.name, kind, node: nodeOf(waiting.nodeId) };
   const place = await takePlace(services, write, { asked, nodes: suitable.nodes, likeness });
   const assignment = newAssignment(place, wish.hardware, { ...owner, poolKey: null, nowMs });
   await insertAssignment(write, assignment);
-  await orderChanged(write, place.nodeId);
-  return { assignment, templateName: place.template.name, kind };
+  return { assignment, templateName: place.template.name, kind, node: nodeOf(place.nodeId) };
 }
 
 function likenessOf(wish: Wish, workspaceId: string): Likeness | undefined {
@@ -207,6 +207,7 @@ function newDesktop(wish: Wish, at: { workspaceId: string; nowMs: number }): Des
     size: wish.size,
     templateName: '',
     labelsJson: JSON.stringify(wish.labels),
+    nodeSelectorJson: JSON.stringify(wish.body.nodeSelector ?? {}),
     timeZone: wish.body.timeZone ?? 'Etc/UTC',
     ephemeral: wish.ttlSeconds === null ? 0 : 1,
     ttlSeconds: wish.ttlSeconds,

@@ -13,6 +13,9 @@ interface Desktop {
   startMode: string | null;
   error: { code: string } | null;
   labels: Record<string, string>;
+  nodeId: string;
+  template: object;
+  hardware: object;
   timings: Record<string, string | null>;
   network: string;
   expiresAt: string | null;
@@ -39,7 +42,10 @@ const act = (id: string, action: string) =>
 test('a desktop is created, becomes ready, stops, starts, restarts and is deleted', async () => {
   const created = await create({ name: 'My first — Désktop', size: 'nano', labels: { team: 'a' } });
   expect(created).toMatchObject({ status: 'pending', ready: false, labels: { team: 'a' }, network: 'internet' });
-  expect(await wait(created.id, 'ready')).toMatchObject({ status: 'running', ready: true, startMode: 'warm' });
+  const found = await wait(created.id, 'ready');
+  expect(found).toMatchObject({ status: 'running', ready: true, startMode: 'warm' });
+  expect(Object.keys(found), 'what is said of it at once has the same members').toEqual(Object.keys(created));
+  expect(found).toMatchObject({ nodeId: created.nodeId, template: created.template, hardware: created.hardware });
   expect(node.orders().find((order) => order.desktopId === created.id)).toMatchObject({
     hostName: 'my-first-desktop',
     desired: 'running',

@@ -37,6 +37,11 @@ export const Labels = t.Record(
 );
 export const DesktopName = t.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
 
+const NodeSelector = t.Record(t.String({ pattern: labelName }), t.String({ maxLength: 255 }), {
+  maxProperties: 8,
+  description: 'Labels that its node must have, whenever it is placed.',
+});
+
 export const DesktopError = t.Object({ code: t.String(), message: t.String() });
 
 export const Desktop = t.Object({
@@ -57,6 +62,7 @@ export const Desktop = t.Object({
   hardware: Hardware,
   template: t.Object({ id: t.String(), name: t.String() }),
   labels: Labels,
+  nodeSelector: NodeSelector,
   network: t.Word(['internet', 'none']),
   timeZone: t.String(),
   ipAddress: t.Nullable(t.String({ description: 'Inside the desktop’s own network.' })),
@@ -89,12 +95,7 @@ export const CreateDesktop = t.Object(
     template: t.Optional(t.String({ minLength: 1, maxLength: 100, description: 'Id or name. Default: the newest.' })),
     labels: t.Optional(Labels),
     network: t.Optional(t.Word(['internet', 'none'], { description: 'Default internet.' })),
-    nodeSelector: t.Optional(
-      t.Record(t.String({ pattern: labelName }), t.String({ maxLength: 255 }), {
-        maxProperties: 8,
-        description: 'Labels that its node must have.',
-      }),
-    ),
+    nodeSelector: t.Optional(NodeSelector),
     spreadBy: t.Optional(
       t.String({
         pattern: labelName,

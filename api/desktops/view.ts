@@ -1,6 +1,6 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
 import type { Static } from '../http/schema.ts';
-import type { AssignmentRow, DesktopRow } from '../db/tables.ts';
+import type { AssignmentRow, DesktopRow, NodeRow } from '../db/tables.ts';
 import type { Desktop } from './schema.ts';
 import { type Status, type StatusFacts, allowedActionsOf, statusOf } from './status.ts';
 
@@ -13,6 +13,7 @@ export const desktopColumns = [
   'size',
   'templateName',
   'labelsJson',
+  'nodeSelectorJson',
   'timeZone',
   'ephemeral',
   'ttlSeconds',
@@ -51,15 +52,19 @@ export const assignmentColumns = [
   'controlJson',
 ] as const satisfies readonly (keyof AssignmentRow)[];
 
+/** What a desktop shows of its node. */
+export type NodeSeen = Pick<NodeRow, 'heardMs' | 'guestAddress' | 'drainMs' | 'fencedMs' | 'decommissionedMs'>;
+
 /** A desktop, its assignment and when its node was last heard, in one row. */
 export type DesktopView = Pick<DesktopRow, (typeof desktopColumns)[number]> &
-  Pick<AssignmentRow, (typeof assignmentColumns)[number]> & {
-    heardMs: number;
-    guestAddress: string;
-    drainMs: number | null;
-    fencedMs: number | null;
-    decommissionedMs: number | null;
-  };
+  Pick<AssignmentRow, (typeof assignmentColumns)[number]> &
+  NodeSeen;
+
+/** The same of rows that are at hand. */
+export function joinView(of: { desktop: DesktopRow; assignment: AssignmentRow; node: NodeSeen }): DesktopView {
+  const { heardMs, guestAddress, drainMs, fencedMs, decommissionedMs } = of.node;
+  return { ...of.assignment, ...of.desktop, heardMs, guestAddress, drainMs, fencedMs, decommissionedMs };
+}
 
 export interface ObservedFault {
   code: string;
@@ -142,6 +147,7 @@ export function toWire(view: DesktopView, nowMs: number): Static<typeof Desktop>
     hardware: { vcpus: view.vcpus, memoryMiB: view.memoryMiB, diskGiB: view.diskGiB },
     template: { id: view.templateId, name: view.templateName },
     labels: JSON.parse(view.labelsJson) as Record<string, string>,
+    nodeSelector: JSON.parse(view.nodeSelectorJson) as Record<string, string>,
     network: view.network as 'internet' | 'none',
     timeZone: view.timeZone,
     ipAddress: view.ipAddress,

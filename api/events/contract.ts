@@ -26,6 +26,8 @@ export const eventTypes = [
   'node.drained',
   'node.fenced',
   'node.decommissioned',
+  'authority.rotating',
+  'authority.rotated',
 ] as const;
 
 export const Event = t.Object({

@@ -57,6 +57,36 @@ test('a screenshot as JSON is in the contract too', async () => {
   expect(shot).toMatchObject({ unchanged: false, frame: { screenWidth: 1280 } });
 });
 
+test('a node that says more than a problem can be is not listened to for ever', async () => {
+  let sent = 0;
+  let isLeft = false;
+  node.guest.answer = () =>
+    new Response(
+      new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await Bun.sleep(0);
+          sent += 65_536;
+          controller.enqueue(Buffer.alloc(65_536, ' '));
+        },
+        cancel: () => void (isLeft = true),
+      }),
+      { status: 409, headers: { 'content-type': 'application/problem+json' } },
+    );
+  await api.expect('listWindows', 500, { method: 'GET', path: below('/windows') });
+  await expect.poll(() => isLeft).toBe(true);
+  expect(sent).toBeLessThan(16_000_000);
+  node.guest.answer = undefined;
+});
+
+test('a problem that is no object is no problem that is passed on', async () => {
+  for (const text of ['null', '7', '[]', 'nothing']) {
+    node.guest.answer = () =>
+      new Response(text, { status: 409, headers: { 'content-type': 'application/problem+json' } });
+    await api.expect('listWindows', 500, { method: 'GET', path: below('/windows') });
+  }
+  node.guest.answer = undefined;
+});
+
 test('bad bodies never reach the node', async () => {
   const seen = node.guest.seen.length;
   const refuse = (operationId: string, path: string, body: unknown) =>

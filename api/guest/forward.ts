@@ -4,6 +4,7 @@ import { allowedActionsOf, statusOf } from '../desktops/status.ts';
 import { renewExpiry } from '../desktops/store.ts';
 import type { Usage } from '../desktops/usage.ts';
 import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
+import { boundedText } from '../http/boundedText.ts';
 import { problems } from '../http/problems.ts';
 import type { Call } from '../http/route.ts';
 import type { Ways } from '../reach/ways.ts';
@@ -37,6 +38,7 @@ const sentUp = [
 const renewedBelowMs = 10_000;
 const answerTimeoutMs = 60_000;
 const longAnswerTimeoutMs = 660_000;
+const problemMaxBytes = 65_536;
 
 interface ForwardParams {
   desktopId: string;
@@ -144,7 +146,7 @@ function picked(headers: Headers, names: readonly string[]): Record<string, stri
 
 /** The node's problem under our request id; a code that is not of the closed list is not passed on. */
 async function problemFrom(answer: Response, requestId: string, younger = false): Promise<Response> {
-  const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  const body = await membersOf(answer);
   if (younger && saysTooOld(body)) throw new Fault('unsupported', 'The node of this desktop cannot do that yet.');
   const code =
     typeof body['code'] === 'string' && body['code'] in problems ? (body['code'] as keyof typeof problems) : undefined;
@@ -167,6 +169,16 @@ async function problemFrom(answer: Response, requestId: string, younger = false)
     requestId,
   });
   return new Response(text, { status, headers });
+}
+
+/** A node that went wrong may say anything, and as much as it likes. */
+async function membersOf(answer: Response): Promise<Record<string, unknown>> {
+  try {
+    const members: unknown = JSON.parse((await boundedText(answer, problemMaxBytes)) ?? '');
+    return typeof members === 'object' && members !== null ? { ...members } : {};
+  } catch {
+    return {};
+  }
 }
 
 const neverConnected = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ENOENT', 'ECONNREFUSED']);

@@ -4,6 +4,7 @@ import { newId } from '@lebureau/kit/id';
 import type { Log } from '@lebureau/kit/log';
 import type { Database } from '../db/database.ts';
 import { type Authenticator, type Caller, requireCapability } from '../keys/auth.ts';
+import { boundedText } from './boundedText.ts';
 import { parseJson, readBody } from './body.ts';
 import {
   type KeptAnswer,
@@ -14,6 +15,7 @@ import {
   onceOf,
   outcomeUnknown,
   release,
+  tooLong,
 } from './idempotency.ts';
 import type { Peer } from '../nodes/peer.ts';
 import type { RequestMetrics } from './metrics.ts';
@@ -36,6 +38,8 @@ export interface GateOptions {
 
 const noQuery = t.Object({});
 const bodyMaxBytesDefault = 65_536;
+/** What a desktop answers is held until it is whole, to know whether it was; no more than this. */
+const forwardedMaxBytes = 33_554_432;
 const nobody: Caller = { keyId: '', workspaceId: '', capabilities: new Set(), restriction: null };
 
 /** What every request passes on its way to an operation, and every answer on its way out. */
@@ -161,7 +165,9 @@ export class Gate {
     try {
       const reply = await body();
       const answer =
-        reply instanceof Response ? { status: reply.status, bodyText: await reply.clone().text() } : answerOf(reply);
+        reply instanceof Response
+          ? { status: reply.status, bodyText: (await boundedText(reply.clone(), forwardedMaxBytes)) ?? tooLong }
+          : answerOf(reply);
       const code = codeOf(answer);
       if (code !== undefined && refusedCodes.has(code))
         await database.write((transaction) => release(transaction, once));

@@ -76,7 +76,7 @@ export async function claim({ db }: Write, once: Once, clock: Clock): Promise<Ke
 }
 
 /** Stands in the place of an answer; it is no JSON, so no answer equals it. */
-const tooLong = 'not kept';
+export const tooLong = 'not kept';
 /** A request whose effect nobody can tell is never carried out again. */
 export const outcomeUnknown: KeptAnswer = { status: 504, bodyText: tooLong };
 

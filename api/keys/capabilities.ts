@@ -12,6 +12,7 @@ export const capabilities = {
   'keys:write': 'List, create and revoke API keys',
   'nodes:read': 'List nodes',
   'nodes:write': 'Let nodes join; cordon, drain, fence and decommission them',
+  'metrics:read': 'See what desktops use: processor, memory, disk, network',
 } as const;
 
 export type Capability = keyof typeof capabilities;

@@ -30,7 +30,7 @@ export const listAssignmentsOperation = operation({
   description:
     'Answers at once when `after` is absent or differs from the current revision, else when something changed or after `waitSeconds`. It is always the full list.',
   query: t.Object({
-    epoch: t.Integer({ minimum: 1 }),
+    epoch: t.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     after: t.Optional(t.String({ maxLength: 64, description: 'The revision this node has.' })),
     waitSeconds: t.Optional(t.Integer({ minimum: 0, maximum: 45, description: 'Default 0.' })),
   }),

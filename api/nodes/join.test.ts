@@ -6,6 +6,7 @@ import { openAuthority } from './authority.ts';
 import { makeAuthority, signRequest } from './certificates.ts';
 import { authorityNames } from './peer.ts';
 import { seal, unseal } from './seal.ts';
+import { readSealKeys } from './sealKey.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -94,6 +95,11 @@ test('a node cannot take the name or the epoch of another', async () => {
     403,
     'node_refused',
   ]);
+  const metrics = { epoch, seq: 1, samples: [] };
+  const tell = (tls: object) => askTls(api, '/node/v1/metrics', { tls, body: metrics });
+  expect(await codeOf(await tell(two.tls))).toEqual([403, 'node_refused']);
+  expect((await tell(one.tls)).status).toBe(200);
+  expect(await codeOf(await tell(two.tls))).toEqual([403, 'node_refused']);
   expect((await askTls(api, `/node/v1/assignments?epoch=${epoch}`, { tls: one.tls })).status).toBe(200);
 });
 
@@ -149,8 +155,8 @@ test('what lies in the database lets nobody in', async () => {
 test('replicas share the authorities, and one with another key says so', async () => {
   const { database, clock, authority } = api.api.services;
   const at = { database, clock };
-  await expect(openAuthority({ ...at, sealKey: randomBytes(32) })).rejects.toThrow(/LEBUREAU_NODE_CA_KEY_FILE/);
-  const { readSealKey } = await import('./sealKey.ts');
-  const again = await openAuthority({ ...at, sealKey: readSealKey(api.config.home, undefined) });
+  const strange = { current: randomBytes(32) };
+  await expect(openAuthority({ ...at, sealKeys: strange })).rejects.toThrow(/LEBUREAU_NODE_CA_KEY_FILE/);
+  const again = await openAuthority({ ...at, sealKeys: readSealKeys(api.config.home, api.config) });
   expect(again.fingerprint).toBe(authority!.fingerprint);
 });

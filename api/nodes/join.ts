@@ -42,6 +42,7 @@ export async function createJoinToken(
     createdMs: nowMs,
     expiresMs: nowMs + (body.expiresInSeconds ?? expiresInSecondsDefault) * 1000,
     usedMs: null,
+    generation: authority.shown,
   };
   await write.db.insertInto('joinTokens').values(row).execute();
   return {
@@ -66,6 +67,8 @@ export async function joinNode(
     .where('nodeId', '=', nodeId)
     .where('revokedMs', 'is', null)
     .execute();
+  // Whoever joins anew may have lost the former ones to somebody: calls that run with any of them end.
+  await write.db.updateTable('nodeCertificates').set({ replacedMs: null }).where('nodeId', '=', nodeId).execute();
   const signed = await certify(services, write, { nodeId, requestPem: request.certificateRequest });
   await record(write, services.clock, {
     type: 'node.joined',
@@ -74,7 +77,8 @@ export async function joinNode(
     data: { nodeId, name: request.nodeName, joinTokenId: token.id },
   });
   services.log.info('node joined', { node: request.nodeName, nodeId, joinTokenId: token.id });
-  return { nodeId, certificate: signed.certificatePem, expiresAtMs: signed.expiresMs };
+  const { addresses: apiAddresses } = services.replicas;
+  return { nodeId, certificate: signed.certificatePem, expiresAtMs: signed.expiresMs, apiAddresses };
 }
 
 /** By compare-and-set: of two that come with the same token one is let in. */
@@ -118,6 +122,12 @@ export async function renewCertificate(
 ): Promise<Static<typeof Renewed>> {
   const { peer, requestPem } = from;
   if (peer.kind !== 'node') throw new Fault('node_refused', 'Hostd of this machine needs no certificate.');
+  // Besides the one it shows a node has at most one that it may use next, however often it asks.
+  await write.db
+    .deleteFrom('nodeCertificates')
+    .where('nodeId', '=', peer.nodeId)
+    .where('serial', '<>', peer.serial)
+    .execute();
   const signed = await certify(services, write, { nodeId: peer.nodeId, requestPem });
   return { certificate: signed.certificatePem, expiresAtMs: signed.expiresMs };
 }
@@ -128,11 +138,11 @@ async function certify(
   from: { nodeId: string; requestPem: string },
 ): Promise<SignedCertificate> {
   const signed = await authorityOf(services).signNode(from.nodeId, from.requestPem);
-  const { serial, expiresMs } = signed;
+  const { serial, expiresMs, generation } = signed;
   const createdMs = services.clock.nowMs();
   await db
     .insertInto('nodeCertificates')
-    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null })
+    .values({ serial, nodeId: from.nodeId, createdMs, expiresMs, revokedMs: null, replacedMs: null, generation })
     .execute();
   return signed;
 }

@@ -1,7 +1,7 @@
 import { idPattern } from '@lebureau/kit/id';
 import { Labels } from '../desktops/schema.ts';
 import { t } from '../http/schema.ts';
-import { NodeName } from './schema.ts';
+import { ApiAddresses, NodeName } from './schema.ts';
 
 /** Wire shapes of joining: how a machine becomes a node and keeps its certificate fresh. */
 
@@ -53,6 +53,7 @@ export const Joined = t.Object({
   nodeId: t.String({ pattern: idPattern('nod') }),
   certificate: pem('Of this node, PEM. It names the node: no other row can be reached with it.'),
   expiresAtMs,
+  apiAddresses: t.Optional(ApiAddresses),
 });
 
 export const RenewRequest = t.Object({ certificateRequest: CertificateRequest });

@@ -30,24 +30,29 @@ export async function listenNodes(
   };
 }
 
-async function openTls(services: Services, answer: NodeAnswerer, at: { hostname: string; port: number; reach: Reach }) {
+async function openTls(
+  services: Services,
+  answer: NodeAnswerer,
+  at: NonNullable<ApiConfig['nodeListen']['tls']> & { reach: Reach },
+) {
   const { listenTls } = await import('./tlsListener.ts');
   const { clock, log } = services;
   const { reach } = at;
   const listener = await listenTls({
     ...at,
     authority: services.authority!,
-    replica: reach.replica(),
+    replica: reach.replica.current(),
     answer,
     onTunnel: (...call) => reach.onTunnel(...call),
     onRelay: (socket) => reach.onRelay(socket),
     log,
   });
+  reach.replica.follow(() => listener.renew(reach.replica.current()));
   const ending = new AbortController();
   const loop = { name: 'replicaCertificate', clock, log, signal: ending.signal, intervalMs: renewEveryMs };
   const renewing = clock
     .sleep(renewEveryMs, ending.signal)
-    .then(() => runLoop({ ...loop, backoffMaxMs: 60_000 }, async () => listener.renew(await reach.renew())));
+    .then(() => runLoop({ ...loop, backoffMaxMs: 60_000 }, () => reach.replica.renew()));
   return {
     port: listener.port,
     async close() {

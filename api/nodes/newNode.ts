@@ -30,6 +30,8 @@ export function newNode(name: string, epoch: number, nowMs: number): NodeRow {
     drainedMs: null,
     fencedMs: null,
     decommissionedMs: null,
+    metricsSeq: 0,
+    metricsMs: null,
   };
 }
 

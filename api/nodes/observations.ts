@@ -98,7 +98,7 @@ async function takeObservation(
   if (closes) await addReservedDisk(write, nodeId, -order.diskGiB);
   if (closes || (order.cloneSeen === 0 && seen.presence === 'present')) await orderChanged(write, nodeId);
   if (closes && before) await countDesktop(write, order.workspaceId, { hardware: order, sign: -1 });
-  if (before) await desktopChanged(services, write, { before, order, closes });
+  if (before) await desktopChanged(services, write, { before, now: { ...before, ...change }, order, closes });
   return undefined;
 }
 
@@ -146,11 +146,10 @@ async function viewOf(write: Write, order: AssignmentRow): Promise<DesktopView |
 async function desktopChanged(
   services: Services,
   write: Write,
-  it: { before: DesktopView; order: AssignmentRow; closes: boolean },
+  it: { before: DesktopView; now: DesktopView; order: AssignmentRow; closes: boolean },
 ): Promise<void> {
-  const { before, order } = it;
+  const { before, now, order } = it;
   const nowMs = services.clock.nowMs();
-  const now = (await viewOf(write, order))!;
   const was = statusOf(factsOf(before, nowMs));
   const facts = factsOf(now, nowMs);
   const is = it.closes ? 'destroyed' : statusOf(facts);

@@ -9,7 +9,7 @@ export type Peer =
   /** Nobody yet: came over TLS without a certificate. */
   | { kind: 'stranger' };
 
-/** The names that our authorities carry; a verified chain ends in one of the two. */
+/** The names that our authorities carry, with a number from the second generation on; a verified chain ends in one of them. */
 export const authorityNames = { nodes: 'Le Bureau nodes', replicas: 'Le Bureau API' } as const;
 
 /** The one name that every replica's certificate carries. Its authority signs nothing else, so hosts do not matter. */
@@ -27,7 +27,8 @@ export function peerOf(certificate: CertificateSeen): Peer | undefined {
   const { subject, issuer, serialNumber } = certificate;
   const name = subject?.CN;
   if (typeof name !== 'string' || serialNumber === undefined) return undefined;
-  if (issuer?.CN === authorityNames.nodes) return { kind: 'node', nodeId: name, serial: serialNumber.toLowerCase() };
-  if (issuer?.CN === authorityNames.replicas && name === replicaName) return { kind: 'replica' };
+  const issuedBy = typeof issuer?.CN === 'string' ? issuer.CN.replace(/ [1-9]\d*$/, '') : undefined;
+  if (issuedBy === authorityNames.nodes) return { kind: 'node', nodeId: name, serial: serialNumber.toLowerCase() };
+  if (issuedBy === authorityNames.replicas && name === replicaName) return { kind: 'replica' };
   return undefined;
 }

@@ -1,8 +1,11 @@
 import { sql } from 'kysely';
 import type { Reader } from '../db/database.ts';
-import { nodeSilentMs } from '../desktops/view.ts';
+import { type NodeSeen, nodeSilentMs } from '../desktops/view.ts';
 import type { PlacementNode } from './placement.ts';
 import { helloOf, listNodeRows } from './store.ts';
+
+/** What was built later than that by the clock of its node would be the newest until then: it counts as the oldest. */
+const clockSkewMs = 3_600_000;
 
 /** A label whose other desktops count as alike. */
 export interface Likeness {
@@ -12,7 +15,11 @@ export interface Likeness {
 }
 
 /** All nodes that were heard once, as placement wants to know them. */
-export async function placementNodes(db: Reader, nowMs: number, likeness?: Likeness): Promise<PlacementNode[]> {
+export async function placementNodes(
+  db: Reader,
+  nowMs: number,
+  likeness?: Likeness,
+): Promise<(PlacementNode & NodeSeen)[]> {
   const rows = await listNodeRows(db);
   const alike = likeness === undefined ? undefined : await countAlike(db, likeness);
   return rows.flatMap((row) => {
@@ -24,7 +31,10 @@ export async function placementNodes(db: Reader, nowMs: number, likeness?: Liken
       heard: nowMs - row.heardMs < nodeSilentMs,
       cordoned: row.cordoned === 1,
       network,
-      templates,
+      templates: templates.map((each) => ({
+        ...each,
+        builtAtMs: each.builtAtMs > nowMs + clockSkewMs ? 0 : each.builtAtMs,
+      })),
       labels: JSON.parse(row.labelsJson) as Record<string, string>,
       alike: alike?.get(row.id) ?? 0,
     };

@@ -3,6 +3,7 @@ import { Labels } from '../desktops/schema.ts';
 import { listOf, pageQuery } from '../http/page.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
+import { authorityOperations } from './authorityContract.ts';
 import { createJoinToken } from './joinContract.ts';
 
 /** What users see of the nodes. */
@@ -35,10 +36,19 @@ export const Node = t.Object({
   capacity: t.Object({
     vcpus: t.Integer(),
     memoryMiB: t.Integer(),
-    diskMiB: t.Integer({ description: 'What it has for desktops in all.' }),
+    diskMiB: t.Integer({
+      description: 'What it has for desktops in all, as it is now: what is free and what they hold already.',
+    }),
     diskFreeMiB: t.Integer(),
   }),
   reserved: t.Object({ vcpus: t.Integer(), memoryMiB: t.Integer(), diskGiB: t.Integer() }),
+  overBooked: t.Object(
+    { vcpus: t.Integer(), memoryMiB: t.Integer(), diskGiB: t.Integer() },
+    {
+      description:
+        'How much more is reserved than may be promised of it, overcommit included: it has become smaller since. 0: nothing. Such a node gets no new desktops.',
+    },
+  ),
   templateIds: t.Array(t.String()),
   strangers: t.Integer({ description: 'VMs on it that nobody ordered; quarantined.' }),
   lastHeardAt: t.Nullable(t.String({ format: 'date-time' })),
@@ -160,6 +170,7 @@ export const nodeOperations: readonly Operation[] = [
   listNodes,
   getNode,
   createJoinToken,
+  ...authorityOperations,
   updateNode,
   cordonNode,
   uncordonNode,

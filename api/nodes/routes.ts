@@ -8,6 +8,7 @@ import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
 import type { Services } from '../services.ts';
 import * as duty from './duty.ts';
+import { type Limits, limitsOf } from './placement.ts';
 import * as contract from './publicContract.ts';
 import { decommissionNode, fenceNode } from './retire.ts';
 import { findNode, helloOf, listNodeRows } from './store.ts';
@@ -17,12 +18,12 @@ export function nodeRoutes(services: Services): Route[] {
   return [
     route(contract.listNodes, async ({ query }) => {
       const { data, nextCursor } = pageOf(await listNodeRows(services.database.read), query, 'nodes');
-      return { status: 200, body: { data: data.map((row) => toWire(row, services.clock.nowMs())), nextCursor } };
+      return { status: 200, body: { data: data.map((row) => toWire(services, row)), nextCursor } };
     }),
     route(contract.getNode, async ({ params }) => {
       const row = await findNode(services.database.read, params.nodeId);
       if (row === undefined) throw notFound('node');
-      return { status: 200, body: toWire(row, services.clock.nowMs()) };
+      return { status: 200, body: toWire(services, row) };
     }),
     ...dutyRoutes(services),
   ];
@@ -31,7 +32,7 @@ export function nodeRoutes(services: Services): Route[] {
 function dutyRoutes(services: Services): Route[] {
   const done = async (row: Promise<NodeRow>) => ({
     status: 200,
-    body: toWire(await row, services.clock.nowMs()),
+    body: toWire(services, await row),
   });
   const actOf = ({ caller, requestId, params }: { caller: Caller; requestId: string; params: { nodeId: string } }) => ({
     caller,
@@ -60,12 +61,20 @@ function statusOf(row: NodeRow, nowMs: number): Static<typeof contract.Node>['st
   return row.fencedMs === null ? 'silent' : 'fenced';
 }
 
-function toWire(row: NodeRow, nowMs: number): Static<typeof contract.Node> {
+function overBooked(row: NodeRow, limits: Limits): Static<typeof contract.Node>['overBooked'] {
+  return {
+    vcpus: Math.max(0, row.reservedVcpus - limits.vcpus),
+    memoryMiB: Math.max(0, row.reservedMemoryMiB - limits.memoryMiB),
+    diskGiB: Math.max(0, row.reservedDiskGiB - limits.diskGiB),
+  };
+}
+
+function toWire(services: Services, row: NodeRow): Static<typeof contract.Node> {
   const hello = helloOf(row);
   return {
     id: row.id,
     name: row.name,
-    status: statusOf(row, nowMs),
+    status: statusOf(row, services.clock.nowMs()),
     drain:
       row.drainMs === null
         ? null
@@ -85,6 +94,7 @@ function toWire(row: NodeRow, nowMs: number): Static<typeof contract.Node> {
     capacity: { vcpus: row.vcpus, memoryMiB: row.memoryMiB, diskMiB: row.diskMiB, diskFreeMiB: row.diskFreeMiB },
     labels: JSON.parse(row.labelsJson) as Record<string, string>,
     reserved: { vcpus: row.reservedVcpus, memoryMiB: row.reservedMemoryMiB, diskGiB: row.reservedDiskGiB },
+    overBooked: overBooked(row, limitsOf(row, services.placement.overcommit)),
     templateIds: (hello?.templates ?? []).map((template) => template.id),
     strangers: (JSON.parse(row.strangersJson) as unknown[]).length,
     lastHeardAt: row.heardMs === 0 ? null : toRfc3339(row.heardMs),

@@ -4,6 +4,13 @@ import { ControlHolder } from '../guest/controlSchema.ts';
 
 /** Wire shapes of the node contract (`openapi/node.json`): what hostd and the API say to each other about VMs. */
 
+/** Far above what there is and far below what a column holds: a node that says nonsense is refused, not believed. */
+const count = (options: { minimum?: number; description?: string } = {}) =>
+  t.Integer({ minimum: 0, maximum: 2_147_483_647, ...options });
+const sizeMiB = (options: { description?: string } = {}) => t.Integer({ minimum: 0, maximum: 2 ** 40, ...options });
+const serial = (options: { minimum?: number; description?: string } = {}) =>
+  t.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, ...options });
+
 const seconds = (about: string) => t.Integer({ minimum: 0, description: about });
 
 export const AssignmentId = t.String({ pattern: idPattern('asg'), examples: ['asg_01k9x3v6m8e9t2q4r6s8v0w2y4'] });
@@ -70,7 +77,7 @@ export const ObservedFault = t.Object({
 /** What hostd saw of one VM. */
 export const Observation = t.Object({
   assignmentId: AssignmentId,
-  generation: t.Integer({ minimum: 1 }),
+  generation: count({ minimum: 1 }),
   presence: t.Union([t.Literal('absent'), t.Literal('cloning'), t.Literal('present')]),
   power: t.Union([
     t.Literal('off'),
@@ -79,7 +86,7 @@ export const Observation = t.Object({
     t.Literal('stopping'),
     t.Literal('paused'),
   ]),
-  boot: t.Integer({ minimum: 0 }),
+  boot: count(),
   ready: t.Boolean({ description: 'A frame was taken and a command answered since this boot.' }),
   agentReady: t.Boolean(),
   startMode: t.Nullable(t.Union([t.Literal('warm'), t.Literal('cold')])),
@@ -88,12 +95,12 @@ export const Observation = t.Object({
   control: t.Optional(
     t.Nullable(ControlHolder, { description: 'Who holds control. Absent: a hostd that gives none.' }),
   ),
-  atMs: t.Integer({ description: 'Clock of the node, for people only.' }),
+  atMs: serial({ description: 'Clock of the node, for people only.' }),
 });
 
 export const ObservationReport = t.Object({
-  epoch: t.Integer({ minimum: 1 }),
-  seq: t.Integer({
+  epoch: serial({ minimum: 1 }),
+  seq: serial({
     minimum: 1,
     description: 'Counts up within one epoch; an older one than the last accepted is refused.',
   }),
@@ -118,9 +125,9 @@ export const ObservationReceipt = t.Object({
 export const NodeTemplate = t.Object({
   id: t.String({ pattern: idPattern('tpl') }),
   name: t.String({ maxLength: 100 }),
-  warmSizes: t.Array(t.String({ description: '`${vcpus}x${memoryMiB}`' }), { maxItems: 50 }),
-  diskMiB: t.Integer(),
-  builtAtMs: t.Integer(),
+  warmSizes: t.Array(t.String({ maxLength: 30, description: '`${vcpus}x${memoryMiB}`' }), { maxItems: 50 }),
+  diskMiB: sizeMiB(),
+  builtAtMs: serial(),
 });
 
 export const NodeName = t.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
@@ -128,7 +135,7 @@ export const NodeName = t.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0
 /** Sent at start and every ten seconds; starts a new epoch when `epoch` is absent. */
 export const NodeHello = t.Object({
   nodeName: NodeName,
-  epoch: t.Optional(t.Integer({ minimum: 1 })),
+  epoch: t.Optional(serial({ minimum: 1 })),
   version: t.String({ maxLength: 50 }),
   protocols: t.Optional(
     t.Array(t.Integer({ minimum: 1 }), {
@@ -145,12 +152,36 @@ export const NodeHello = t.Object({
   accelerator: t.String({ maxLength: 30 }),
   acceleratorReason: t.String({ maxLength: 500 }),
   hypervisorVersion: t.String({ maxLength: 100 }),
-  vcpus: t.Integer({ minimum: 0 }),
-  memoryMiB: t.Integer({ minimum: 0 }),
-  diskFreeMiB: t.Integer({ minimum: 0 }),
+  vcpus: count(),
+  memoryMiB: sizeMiB(),
+  diskFreeMiB: sizeMiB(),
+  diskHeldMiB: t.Optional(
+    sizeMiB({
+      description:
+        'What the disks of ordered machines hold by now. With `diskFreeMiB` it is all that there is for them.',
+    }),
+  ),
   network: t.Union([t.Literal('isolated'), t.Literal('none')]),
   networkReason: t.String({ maxLength: 500 }),
   templates: t.Array(NodeTemplate, { maxItems: 100 }),
+  authority: t.Optional(
+    t.Object(
+      {
+        generation: t.Integer({ minimum: 0, description: 'As the API said; 0: it has not said it yet.' }),
+        fingerprints: t.Array(t.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: 8 }),
+      },
+      {
+        description:
+          'By which certificates this node knows the API, each as its SHA-256. Absent: it cannot learn others.',
+      },
+    ),
+  ),
+});
+
+export const ApiAddresses = t.Array(t.String({ maxLength: 200 }), {
+  maxItems: 64,
+  description:
+    'Where nodes reach the API: each replica, this one included. Whoever does not answer is left for another.',
 });
 
 export const NodeWelcome = t.Object({
@@ -161,4 +192,23 @@ export const NodeWelcome = t.Object({
   }),
   reclaimAfterSeconds: seconds('How long a stranger is quarantined before it may be reclaimed.'),
   protocol: t.Optional(t.Integer({ minimum: 1, description: 'The version that is spoken from now on. Absent: 1.' })),
+  apiAddresses: t.Optional(ApiAddresses),
+  authority: t.Optional(
+    t.Object(
+      { generation: t.Integer({ minimum: 1 }), certificates: t.Array(t.String({ maxLength: 8192 }), { maxItems: 8 }) },
+      {
+        description:
+          'Said when the node trusts others: from now on it knows the API by exactly these certificates (PEM), unless it was told of a greater generation.',
+      },
+    ),
+  ),
+  renewCertificate: t.Optional(
+    t.Boolean({ description: 'The certificate of this node is of an authority that will be dropped: renew it now.' }),
+  ),
+  metricsEverySeconds: t.Optional(
+    t.Integer({ minimum: 1, maximum: 60, description: 'How often metrics are wanted. Absent: not at all.' }),
+  ),
+  metricsSilentSeconds: t.Optional(
+    t.Integer({ minimum: 0, description: 'How long ago metrics of this node came in. Absent: never, or not wanted.' }),
+  ),
 });

@@ -1,13 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { SealKeys } from './authorityRows.ts';
 import { sealKeyBytes } from './seal.ts';
+
+interface GivenKeys {
+  nodeCaKey: string | undefined;
+  nodeCaFormerKey: string | undefined;
+}
+
+/** The key that seals now, and the one before it where that was replaced. */
+export function readSealKeys(home: string, given: GivenKeys): SealKeys {
+  const { nodeCaKey, nodeCaFormerKey } = given;
+  const former =
+    nodeCaFormerKey === undefined ? {} : { former: checked(nodeCaFormerKey, 'LEBUREAU_NODE_CA_FORMER_KEY') };
+  return { current: readSealKey(home, nodeCaKey), ...former };
+}
 
 /**
  * The key under which the private keys of our authorities lie in the database: the one given, or that of the file
  * `node-ca-key` in the home folder, made once with mode 600.
  */
-export function readSealKey(home: string, given: string | undefined): Buffer {
+function readSealKey(home: string, given: string | undefined): Buffer {
   if (given !== undefined) return checked(given, 'LEBUREAU_NODE_CA_KEY');
   const path = join(home, 'node-ca-key');
   if (!existsSync(path)) writeDurably(path, `${randomBytes(sealKeyBytes).toString('base64')}\n`);

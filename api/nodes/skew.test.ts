@@ -51,6 +51,29 @@ test('an older hostd is understood, and finds in each answer all that it knows',
   });
 });
 
+test('an older hostd is asked for metrics in a member that it does not read, and misses nothing without them', async () => {
+  const welcome = await call('/node/v1/hello', recorded.hello.request);
+  expect(welcome.body).toMatchObject({ metricsEverySeconds: 10 });
+  expect(membersOf(welcome.body)).toEqual(expect.arrayContaining(membersOf(recorded.hello.answer)));
+  const [desktop] = (
+    await api.expect<{ data: { id: string }[] }>('listDesktops', 200, { method: 'GET', path: '/v1/desktops' })
+  ).data;
+  const path = `/v1/desktops/${desktop!.id}/metrics`;
+  const { points } = await api.expect<{ points: { measuredSeconds: number; cpuCores: number | null }[] }>(
+    'getDesktopMetrics',
+    200,
+    { method: 'GET', path },
+  );
+  expect(points.every((point) => point.measuredSeconds === 0 && point.cpuCores === null)).toBe(true);
+});
+
+test('measures that this API does not know are left out of metrics', async () => {
+  const { epoch } = (await call('/node/v1/hello', recorded.hello.request)).body as { epoch: number };
+  const values = [{ assignmentId: 'asg_01m8bvm84tekrvjybr2snafw62', cpuMs: 1, gpuMs: 2 }];
+  const report = { epoch, seq: 1, zone: 'a', samples: [{ ageMs: 0, overMs: 10_000, steal: 1, values }] };
+  expect(await call('/node/v1/metrics', report)).toEqual({ status: 200, body: { dropped: 1 } });
+});
+
 test('members that this API does not know are no hindrance', async () => {
   const hello = { ...recorded.hello.request, protocols: [1, 2], gpus: [{ model: 'x' }] };
   const welcome = await call('/node/v1/hello', hello);

@@ -34,9 +34,14 @@ export function reserve(write: Write, place: Place, hardware: Omit<Hardware, 'di
   return take(write, place, { vcpus, memoryMiB, diskGiB: 0 });
 }
 
-/** Takes processors, memory and disk for a new desktop, if the node still has them and still takes any. @returns whether it had */
-export function reserveAll(write: Write, place: Place, hardware: Hardware): Promise<boolean> {
-  return take(write, place, hardware);
+/**
+ * Takes processors, memory and disk for a new order, if the node still has them and still takes any, and says that its orders
+ * change. @returns whether it had
+ */
+export async function reserveAll(write: Write, place: Place, hardware: Hardware): Promise<boolean> {
+  const isTaken = await take(write, place, hardware);
+  if (isTaken) write.wake(orderTopic(place.nodeId));
+  return isTaken;
 }
 
 /** By compare-and-set: whoever chose this node may have been overtaken since. */
@@ -47,6 +52,7 @@ async function take({ db }: Write, { nodeId, limits }: Place, { vcpus, memoryMiB
       reservedVcpus: sql<number>`"reservedVcpus" + ${vcpus}`,
       reservedMemoryMiB: sql<number>`"reservedMemoryMiB" + ${memoryMiB}`,
       reservedDiskGiB: sql<number>`"reservedDiskGiB" + ${diskGiB}`,
+      ...(diskGiB > 0 ? { revision: sql<number>`"revision" + 1` } : {}),
     })
     .where('id', '=', nodeId)
     .where('decommissionedMs', 'is', null)

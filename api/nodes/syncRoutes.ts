@@ -1,5 +1,6 @@
 import { type Route, route, writeRoute } from '../http/route.ts';
 import type { Services } from '../services.ts';
+import { metricsOfNodes } from '../metrics/routes.ts';
 import { type Admit, admitted } from './admission.ts';
 import { listAssignments } from './assignments.ts';
 import * as sync from './contract.ts';
@@ -15,18 +16,19 @@ export function syncRoutes(services: Services): Route[] {
       status: 200,
       body: await welcomeNode(services, write, { peer: await admit(write.db, peer), hello: body }),
     })),
-    route(sync.listAssignmentsOperation, async ({ query, request, peer }) => ({
-      status: 200,
-      body: await listAssignments(services, {
-        ...query,
-        peer: await admit(services.database.read, peer),
-        signal: request.signal,
-      }),
-    })),
+    route(sync.listAssignmentsOperation, async ({ query, request, peer }) => {
+      const { read } = services.database;
+      const own = await admit(read, peer);
+      const list = await listAssignments(services, { ...query, peer: own, signal: request.signal });
+      // It may have waited for half a minute, and orders are for nobody who was taken out meanwhile.
+      await admit(read, peer);
+      return { status: 200, body: list };
+    }),
     writeRoute(sync.reportObservationsOperation, async ({ body, peer }, write) => ({
       status: 200,
       body: await takeReport(services, write, { peer: await admit(write.db, peer), report: body }),
     })),
+    ...metricsOfNodes(services, admit),
     ...joinRoutes(services, admit),
   ];
 }

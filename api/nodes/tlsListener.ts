@@ -7,6 +7,7 @@ import { relayWord, tunnelWord } from '@lebureau/kit/tunnelWords';
 import type { Authority } from './authority.ts';
 import type { KeyAndCertificate } from './certificates.ts';
 import { type Peer, peerOf } from './peer.ts';
+import { PeerLimits } from './peerLimits.ts';
 
 /** What a connection is for, agreed upon in the handshake (ALPN). */
 const wordOf = { contract: 'http/1.1', tunnel: tunnelWord, relay: relayWord } as const;
@@ -22,6 +23,8 @@ export interface TlsListenerOptions {
   /** Takes over a connection by which another replica wants to reach a node. */
   onRelay: (socket: TLSSocket) => void;
   log: Log;
+  /** How long a handshake may take; ten seconds when left out. */
+  handshakeTimeoutMs?: number;
 }
 
 export interface TlsListener {
@@ -32,7 +35,7 @@ export interface TlsListener {
 }
 
 const bodyMaxBytes = 8_388_608;
-const handshakeTimeoutMs = 10_000;
+const handshakeTimeoutMsDefault = 10_000;
 /** Above the longest wait of a long poll. */
 const silentTimeoutMs = 120_000;
 /** Whoever has no certificate can only join, and needs a moment for it. */
@@ -50,7 +53,10 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   const peers = new WeakMap<object, Peer>();
   const open = new Set<TLSSocket>();
   let strangers = 0;
-  const http = createHttp((request, response) => void serve(options, { request, response }, peers.get(request.socket)));
+  const held = new PeerLimits();
+  const http = createHttp((request, response) => {
+    void serve({ ...options, held }, { request, response }, peers.get(request.socket));
+  });
   Object.assign(http, { keepAliveTimeout: silentTimeoutMs, requestTimeout: silentTimeoutMs });
   const server = createTls(
     {
@@ -59,7 +65,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
       // One without a certificate may join and nothing else; one with a wrong certificate is cut off below.
       rejectUnauthorized: false,
       ALPNProtocols: Object.values(wordOf),
-      handshakeTimeout: handshakeTimeoutMs,
+      handshakeTimeout: options.handshakeTimeoutMs ?? handshakeTimeoutMsDefault,
     },
     (socket) => {
       open.add(socket);
@@ -77,6 +83,8 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
         });
       }
       if (takenOver(options, socket, peer)) return;
+      if (!held.take(peer, 'connections')) return void socket.destroy();
+      socket.on('close', () => held.giveBack(peer, 'connections'));
       peers.set(socket, peer);
       http.emit('connection', socket);
     },
@@ -135,44 +143,65 @@ function takenOver(options: TlsListenerOptions, socket: TLSSocket, peer: Peer): 
 }
 
 async function serve(
-  options: TlsListenerOptions,
+  options: TlsListenerOptions & { held: PeerLimits },
   at: { request: IncomingMessage; response: ServerResponse },
   peer: Peer | undefined,
 ): Promise<void> {
-  const { request: incoming, response: outgoing } = at;
+  const { response: outgoing } = at;
+  if (peer === undefined) return void outgoing.writeHead(400).end();
+  if (!options.held.take(peer, 'requests')) return void outgoing.writeHead(429, { 'retry-after': '1' }).end();
   const left = new AbortController();
   outgoing.on('close', () => left.abort());
   try {
-    if (peer === undefined) return void outgoing.writeHead(400).end();
-    const body = await bodyOf(incoming, peer.kind === 'stranger' ? strangerBodyMaxBytes : bodyMaxBytes);
-    if (body === 'too large') return void outgoing.writeHead(413).end();
-    const headers = new Headers();
-    for (const [name, value] of Object.entries(incoming.headers))
-      if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
-    const request = new Request(`https://node-listener${incoming.url ?? '/'}`, {
-      method: incoming.method,
-      headers,
-      ...(body.length === 0 ? {} : { body }),
-      signal: left.signal,
-    });
-    const answer = await options.answer(request, peer);
-    // Few may come without a certificate at a time, so none stays longer than it needs.
-    if (peer.kind === 'stranger') answer.headers.set('connection', 'close');
-    outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
-    outgoing.end(Buffer.from(await answer.arrayBuffer()));
+    await answerOne(options, { ...at, signal: left.signal }, peer);
   } catch (error) {
     if (!left.signal.aborted) options.log.warn('node request broke', { error: describeError(error) });
     outgoing.destroy();
+  } finally {
+    options.held.giveBack(peer, 'requests');
   }
 }
 
-async function bodyOf(incoming: IncomingMessage, maxBytes: number): Promise<Buffer<ArrayBuffer> | 'too large'> {
+async function answerOne(
+  options: TlsListenerOptions & { held: PeerLimits },
+  at: { request: IncomingMessage; response: ServerResponse; signal: AbortSignal },
+  peer: Peer,
+): Promise<void> {
+  const { request: incoming, response: outgoing, signal } = at;
+  const body = await bodyOf(incoming, peer, options.held);
+  if (body === 'too large') return void outgoing.writeHead(413).end();
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming.headers))
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  const request = new Request(`https://node-listener${incoming.url ?? '/'}`, {
+    method: incoming.method,
+    headers,
+    ...(body.length === 0 ? {} : { body }),
+    signal,
+  });
+  const answer = await options.answer(request, peer);
+  // Few may come without a certificate at a time, so none stays longer than it needs.
+  if (peer.kind === 'stranger') answer.headers.set('connection', 'close');
+  outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
+  outgoing.end(Buffer.from(await answer.arrayBuffer()));
+}
+
+async function bodyOf(
+  incoming: IncomingMessage,
+  peer: Peer,
+  held: PeerLimits,
+): Promise<Buffer<ArrayBuffer> | 'too large'> {
+  const maxBytes = peer.kind === 'stranger' ? strangerBodyMaxBytes : bodyMaxBytes;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) return 'too large';
-    chunks.push(chunk);
+  try {
+    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+      if (size + chunk.length > maxBytes || !held.take(peer, 'bodyBytes', chunk.length)) return 'too large';
+      size += chunk.length;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    held.giveBack(peer, 'bodyBytes', size);
   }
-  return Buffer.concat(chunks);
 }

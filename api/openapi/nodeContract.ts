@@ -6,6 +6,8 @@ import { guestOperationsBelow } from '../guest/operations.ts';
 import * as shell from '../guest/shellSchema.ts';
 import * as terminals from '../guest/terminalSchema.ts';
 import { ErrorCode, FieldError, NodeProblem } from '../http/problemSchema.ts';
+import { reportMetrics } from '../metrics/contract.ts';
+import * as metrics from '../metrics/nodeSchema.ts';
 import { syncOperations } from '../nodes/contract.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/schema.ts';
@@ -75,6 +77,7 @@ export function nodeContract(version: string): Contract {
       'What hostd and the API say to each other. `/node/v1` is served by the API on its node listener; `/guest` is served by hostd.',
     operations: [
       ...syncOperations,
+      reportMetrics,
       ...guestOperationsBelow('/guest/:assignmentId', { assignmentId: nodes.AssignmentId }, 'node'),
       openStream,
     ],
@@ -91,6 +94,10 @@ export function nodeContract(version: string): Contract {
       ObservationReport: nodes.ObservationReport,
       ObservationReceipt: nodes.ObservationReceipt,
       ObservedFault: nodes.ObservedFault,
+      MetricsReport: metrics.MetricsReport,
+      MetricsReceipt: metrics.MetricsReceipt,
+      MetricsSample: metrics.MetricsSample,
+      MetricsValues: metrics.MetricsValues,
       JoinRequest: joining.JoinRequest,
       Joined: joining.Joined,
       RenewRequest: joining.RenewRequest,

@@ -22,13 +22,21 @@ export const nodeExamples: Record<string, Example> = {
       vcpus: 8,
       memoryMiB: 32_768,
       diskFreeMiB: 400_000,
+      diskHeldMiB: 100_000,
       network: 'isolated',
       networkReason: 'Network namespaces and nft work.',
       templates: [
         { id: templateId, name: 'xfce-bookworm', warmSizes: ['1x1024'], diskMiB: 1700, builtAtMs: 1_795_000_000_000 },
       ],
     },
-    response: { nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4', epoch: 3, reclaimAfterSeconds: 600, protocol: 1 },
+    response: {
+      nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4',
+      epoch: 3,
+      reclaimAfterSeconds: 600,
+      protocol: 1,
+      apiAddresses: ['https://api.example.org:7443'],
+      metricsEverySeconds: 10,
+    },
   },
   getTrustAnchor: { response: { authority: pemExample } },
   join: {
@@ -71,6 +79,32 @@ export const nodeExamples: Record<string, Example> = {
         },
       ],
     },
+  },
+  reportMetrics: {
+    request: {
+      epoch: 3,
+      seq: 7,
+      samples: [
+        {
+          ageMs: 3,
+          overMs: 10_004,
+          values: [
+            {
+              assignmentId,
+              cpuMs: 480,
+              memoryUsedKiB: 655_360,
+              memoryHostKiB: 131_072,
+              diskUsedKiB: 204_800,
+              diskReadBytes: 0,
+              diskWrittenBytes: 40_960,
+              networkReceivedBytes: 1200,
+              networkSentBytes: 900,
+            },
+          ],
+        },
+      ],
+    },
+    response: { dropped: 0 },
   },
   reportObservations: {
     request: {

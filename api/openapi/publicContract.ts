@@ -9,6 +9,9 @@ import { Problem } from '../http/problemSchema.ts';
 import { keyOperations } from '../keys/contract.ts';
 import * as keys from '../keys/schema.ts';
 import * as me from '../me/contract.ts';
+import * as authority from '../nodes/authorityContract.ts';
+import { metricsOperations } from '../metrics/contract.ts';
+import * as metrics from '../metrics/schema.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/publicContract.ts';
 import { Hardware } from '../nodes/schema.ts';
@@ -22,6 +25,7 @@ import { publicExamples } from './publicExamples.ts';
 export const publicOperations: readonly Operation[] = [
   ...me.meOperations,
   ...desktopOperations,
+  ...metricsOperations,
   ...guestOperationsBelow('/v1/desktops/:desktopId', desktops.desktopParams),
   ...streamOperations,
   ...templates.templateOperations,
@@ -48,6 +52,8 @@ export function publicContract(version: string): Contract {
       DesktopError: desktops.DesktopError,
       CreateDesktop: desktops.CreateDesktop,
       UpdateDesktop: desktops.UpdateDesktop,
+      DesktopMetrics: metrics.DesktopMetrics,
+      MetricsPoint: metrics.MetricsPoint,
       SizeName: desktops.SizeName,
       Hardware,
       ApiKey: keys.ApiKey,
@@ -73,6 +79,8 @@ export function publicContract(version: string): Contract {
       CreateJoinToken: joining.CreateJoinToken,
       CreatedJoinToken: joining.CreatedJoinToken,
       JoinToken: joining.JoinToken,
+      NodeAuthority: authority.NodeAuthority,
+      RotateNodeAuthority: authority.RotateNodeAuthority,
     },
     tags: {
       me: 'The calling key.',

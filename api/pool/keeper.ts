@@ -3,7 +3,7 @@ import type { AssignmentRow } from '../db/tables.ts';
 import { newAssignment } from '../nodes/newAssignment.ts';
 import { type PlacementNode, limitsOf, placeDesktop } from '../nodes/placement.ts';
 import { placementNodes } from '../nodes/placementNodes.ts';
-import { insertAssignment, orderChanged, reserveAll } from '../nodes/store.ts';
+import { insertAssignment, reserveAll } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
 import { dropMember } from './giveBack.ts';
 import { type Demand, type Member, type PoolPlan, type PoolSettings, planPool } from './plan.ts';
@@ -17,6 +17,7 @@ const busyMaxMs = 120_000;
 /** One round: drops what is too much or spoilt, and orders at most one machine on each node. Safe on every replica. */
 export async function keepPool(services: Services, settings: PoolSettings): Promise<void> {
   const { database, clock } = services;
+  await services.demand.writeDown(database);
   // Looked at first without a transaction: most rounds change nothing.
   const { plan } = await lookAndPlan(services, settings, database.read);
   if (plan.add.length + plan.drop.length === 0) return;
@@ -93,7 +94,6 @@ async function orderMember(
     if (place.network !== kind.network || !(await reserveAll(write, place, kind))) continue;
     const owner = { workspaceId: '', desktopId: null, hostName: 'waiting', timeZone: 'Etc/UTC', poolKey: kind.poolKey };
     await insertAssignment(write, newAssignment(place, kind, { ...owner, nowMs }));
-    await orderChanged(write, place.nodeId);
     return place.nodeId;
   }
   return undefined;

@@ -133,6 +133,88 @@ describe('the pool', () => {
     expect(await waiting()).toHaveLength(1);
   });
 
+  test('a machine whose guest hangs is given to nobody and replaced', async () => {
+    let silent: string | undefined;
+    const node = await start({
+      distort: (seen, order) =>
+        order.assignmentId === silent && order.desktopId === null
+          ? { ...seen, ready: false, fault: { code: 'guest_unreachable', class: 'fail', message: 'It hangs.' } }
+          : seen,
+    });
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const [member] = await waiting();
+    silent = member!.id;
+    await node.turnOn(member!.id);
+    await untilWaiting(0);
+    const next = await create();
+    expect((await rows()).find((row) => row.desktopId === next.id)?.id).not.toBe(member!.id);
+    await wait(next.id, 'ready');
+    await round();
+    await expect
+      .poll(async () => {
+        await round();
+        return (await waiting()).filter((row) => row.ready === 1 && row.id !== member!.id).length;
+      })
+      .toBe(1);
+    await expect.poll(async () => (await rows()).find((row) => row.id === member!.id)?.closedMs).not.toBeNull();
+  });
+
+  test('a newer template of the same name empties the pool of the older one', async () => {
+    const template = { name: 'double', warmSizes: ['1x1024'], diskMiB: 1 };
+    const older = { ...template, id: `tpl_${'1'.repeat(26)}`, builtAtMs: 1 };
+    const newer = { ...template, id: `tpl_${'2'.repeat(26)}`, builtAtMs: 2 };
+    const templates = [older];
+    await start({ hello: { templates } });
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const [member] = await waiting();
+    expect(member!.templateId).toBe(older.id);
+    await round();
+    expect(
+      (await waiting()).map(({ id }) => id),
+      'it is not replaced for nothing',
+    ).toEqual([member!.id]);
+    const nodes = await api.api.services.database.read.selectFrom('nodes').selectAll().execute();
+    const helloJson = JSON.stringify({ ...JSON.parse(nodes[0]!.helloJson), templates: [older, newer] });
+    await api.api.services.database.write(({ db }) => db.updateTable('nodes').set({ helloJson }).execute());
+    await round();
+    expect(await waiting(), 'the older one goes').toEqual([]);
+    await wait((await create()).id, 'ready');
+    await expect
+      .poll(async () => {
+        await round();
+        return (await waiting()).map(({ templateId }) => templateId);
+      })
+      .toEqual([newer.id]);
+  });
+
+  test('a machine that somebody had is for nobody else, however it ended', async () => {
+    await start();
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const [member] = await waiting();
+    const first = await create();
+    expect((await rows()).find((row) => row.desktopId === first.id)?.id).toBe(member!.id);
+    await wait(first.id, 'ready');
+    await api.expect('stopDesktop', 200, { method: 'POST', path: `/v1/desktops/${first.id}/stop` });
+    await wait(first.id, 'stopped');
+    await api.expect('startDesktop', 200, { method: 'POST', path: `/v1/desktops/${first.id}/start` });
+    await wait(first.id, 'ready');
+    const beside = await create();
+    await api.ask('DELETE', `/v1/desktops/${first.id}`);
+    await wait(first.id, 'destroyed');
+    await round();
+    const after = await create();
+    const row = (await rows()).find((each) => each.id === member!.id)!;
+    expect(row).toMatchObject({ desktopId: first.id, poolKey: null, identityVersion: 1, desired: 'deleted' });
+    for (const { id } of [beside, after])
+      expect((await rows()).find((each) => each.desktopId === id)?.id).not.toBe(member!.id);
+  });
+
   test('a machine that was claimed in the meantime is not dropped', async () => {
     await start();
     await wait((await create()).id, 'ready');

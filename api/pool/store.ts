@@ -1,20 +1,6 @@
 import { sql } from 'kysely';
 import type { Reader, Write } from '../db/database.ts';
 import type { AssignmentRow, PoolDemandRow } from '../db/tables.ts';
-import { type PoolKind, poolKeyOf } from './kind.ts';
-import { recentCreates } from './plan.ts';
-
-/** Counts one more create of this kind. Two at once may count as one: it is a hint of how many to keep. */
-export async function noteDemand({ db }: Write, kind: PoolKind, nowMs: number): Promise<void> {
-  const poolKey = poolKeyOf(kind);
-  const before = await db.selectFrom('poolDemand').selectAll().where('poolKey', '=', poolKey).executeTakeFirst();
-  const recentMilli = Math.round(1000 * (1 + (before === undefined ? 0 : recentCreates(before, nowMs))));
-  await db
-    .insertInto('poolDemand')
-    .values({ ...kind, poolKey, recentMilli, lastMs: nowMs })
-    .onConflict((conflict) => conflict.column('poolKey').doUpdateSet({ recentMilli, lastMs: nowMs }))
-    .execute();
-}
 
 export function listDemand(db: Reader): Promise<PoolDemandRow[]> {
   return db.selectFrom('poolDemand').selectAll().orderBy('lastMs', 'desc').limit(1000).execute();

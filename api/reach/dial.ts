@@ -6,8 +6,8 @@ import { splice } from '@lebureau/kit/splice';
 import { ready, relayWord } from '@lebureau/kit/tunnelWords';
 import type { Services } from '../services.ts';
 import type { KeyAndCertificate } from '../nodes/certificates.ts';
-import { isAdmitted } from '../nodes/admission.ts';
 import { peerOf, replicaName } from '../nodes/peer.ts';
+import type { OpenCalls } from './openCalls.ts';
 import { replicaFor } from './tunnelRows.ts';
 import type { Tunnels } from './tunnels.ts';
 
@@ -24,37 +24,42 @@ export interface Dialer {
 export function dialerOf(at: {
   services: Services;
   tunnels: Tunnels;
+  calls: OpenCalls;
   replicaId: string;
   replica: () => KeyAndCertificate;
 }): Dialer {
-  const { services, tunnels, replicaId } = at;
+  const { services, tunnels, calls, replicaId } = at;
   const authority = services.authority!;
   const ours = () => ({ cert: at.replica().certificatePem, key: at.replica().privateKeyPem });
   return {
     async dial(nodeId, guestAddress) {
       if (guestAddress !== 'tunnel:') {
-        const to = { ...hostOf(guestAddress), ca: authority.nodesPem, ...ours() };
+        const to = { ...hostOf(guestAddress), ca: authority.nodesPems, ...ours() };
         const node = await connectTls({ ...to, checkServerIdentity: mustBe(nodeId) }, connectLimitMs);
-        return demandAdmitted(services, nodeId, node);
+        return demandAdmitted(calls, nodeId, node);
       }
-      const admits = (serial: string) => isAdmitted(services, nodeId, serial);
-      if (tunnels.has(nodeId)) return tunnels.take(nodeId, admits);
+      if (tunnels.has(nodeId)) return tunnels.take(nodeId, calls);
       const wish = { nodeId, ownId: replicaId, nowMs: services.clock.nowMs() };
       const address = await replicaFor(services.database, wish);
       // A tunnel that broke just now is made again within moments.
-      if (address === undefined) return tunnels.take(nodeId, admits);
-      const to = { ...hostOf(address), servername: replicaName, ca: authority.replicasPem, ...ours() };
-      const socket = await connectTls({ ...to, ALPNProtocols: [relayWord] }, connectLimitMs);
-      return askRelay(socket, nodeId);
+      if (address === undefined) return tunnels.take(nodeId, calls);
+      const to = { ...hostOf(address), servername: replicaName, ca: authority.replicasPems, ...ours() };
+      try {
+        const socket = await connectTls({ ...to, ALPNProtocols: [relayWord] }, connectLimitMs);
+        return await askRelay(socket, nodeId);
+      } catch {
+        // That replica has just died or lost the tunnel; within moments the node may be here.
+        return tunnels.take(nodeId, calls);
+      }
     },
   };
 }
 
 /** Another replica wants to reach a node whose tunnel is here. */
-export async function serveRelay(services: Services, tunnels: Tunnels, socket: TLSSocket): Promise<void> {
+export async function serveRelay(calls: OpenCalls, tunnels: Tunnels, socket: TLSSocket): Promise<void> {
   try {
     const nodeId = (await readExactly(socket, nodeIdBytes, connectLimitMs)).toString('latin1');
-    const tunnel = await tunnels.take(nodeId, (serial) => isAdmitted(services, nodeId, serial));
+    const tunnel = await tunnels.take(nodeId, calls);
     socket.write(Buffer.of(ready));
     await splice(socket, tunnel);
   } catch {
@@ -63,10 +68,9 @@ export async function serveRelay(services: Services, tunnels: Tunnels, socket: T
 }
 
 /** The chain and the name are right; this says that the certificate was not replaced or revoked since. */
-async function demandAdmitted(services: Services, nodeId: string, socket: TLSSocket): Promise<TLSSocket> {
+async function demandAdmitted(calls: OpenCalls, nodeId: string, socket: TLSSocket): Promise<TLSSocket> {
   const peer = peerOf(socket.getPeerCertificate());
-  if (peer?.kind === 'node' && peer.nodeId === nodeId && (await isAdmitted(services, nodeId, peer.serial)))
-    return socket;
+  if (peer?.kind === 'node' && peer.nodeId === nodeId && (await calls.begin(peer, socket))) return socket;
   socket.destroy();
   throw new Error(`That is no longer ${nodeId}.`);
 }

@@ -1,11 +1,11 @@
 import type { TLSSocket } from 'node:tls';
 import { describeError } from '@lebureau/kit/fault';
-import { newId } from '@lebureau/kit/id';
 import { runLoop } from '@lebureau/kit/loop';
-import type { KeyAndCertificate } from '../nodes/certificates.ts';
 import { admitted, isAdmitted } from '../nodes/admission.ts';
 import type { Services } from '../services.ts';
 import { dialerOf, serveRelay } from './dial.ts';
+import { OpenCalls } from './openCalls.ts';
+import { type OwnReplica, openOwnReplica } from './ownReplica.ts';
 import { forgetTunnels, writeTunnels } from './tunnelRows.ts';
 import { Tunnels } from './tunnels.ts';
 import { RemoteWays, type Ways, localWays } from './ways.ts';
@@ -15,22 +15,23 @@ export interface Reach {
   ways: Ways;
   onTunnel(nodeId: string, socket: TLSSocket, serial: string): void;
   onRelay(socket: TLSSocket): void;
-  /** Key and certificate that this replica shows now. */
-  replica(): KeyAndCertificate;
-  renew(): Promise<KeyAndCertificate>;
+  replica: OwnReplica;
   close(): Promise<void>;
 }
 
 const tellEveryMs = 10_000;
+/** A node that is taken out is cut off from what runs within twice that. */
+const cutEveryMs = 1_000;
 
 /** @returns undefined where every node is on this machine */
 export async function openReach(services: Services, home: string): Promise<Reach | undefined> {
   const { authority, clock, database, log } = services;
   if (authority === undefined) return undefined;
-  const replicaId = newId('rep', clock.nowMs());
+  const replica = await openOwnReplica(services, authority);
+  const replicaId = replica.id;
   const tunnels = new Tunnels(clock);
-  let replica = await authority.newReplica();
-  const dialer = dialerOf({ services, tunnels, replicaId, replica: () => replica });
+  const calls = new OpenCalls(services);
+  const dialer = dialerOf({ services, tunnels, calls, replicaId, replica: () => replica.current() });
   const ways = new RemoteWays({ home, dialer, log });
   const ending = new AbortController();
   const tell = (nodeIds: readonly string[]) => {
@@ -48,6 +49,11 @@ export async function openReach(services: Services, home: string): Promise<Reach
       if (!(await isAdmitted(services, nodeId, serial))) tunnels.dropSerial(serial);
     await tell(tunnels.nodeIds());
   });
+  const cutLoop = { ...loop, name: 'openCalls', intervalMs: cutEveryMs, backoffMaxMs: cutEveryMs };
+  const cutting = runLoop(cutLoop, async () => {
+    const cut = await calls.cutEnded();
+    if (cut > 0) log.warn('calls cut', { calls: cut });
+  });
   return {
     ways,
     onTunnel(nodeId, socket, serial) {
@@ -62,17 +68,14 @@ export async function openReach(services: Services, home: string): Promise<Reach
           socket.destroy();
         });
     },
-    onRelay: (socket) => void serveRelay(services, tunnels, socket),
-    replica: () => replica,
-    async renew() {
-      replica = await authority.newReplica();
-      return replica;
-    },
+    onRelay: (socket) => void serveRelay(calls, tunnels, socket),
+    replica,
     async close() {
       ending.abort();
       tunnels.close();
-      await telling;
+      await Promise.all([telling, cutting]);
       await ways.close();
+      await replica.close();
       await forgetTunnels(database, replicaId).catch(() => {});
     },
   };

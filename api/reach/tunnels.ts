@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '@lebureau/kit/clock';
 import { readExactly } from '@lebureau/kit/readExactly';
 import { go, ping, pingEveryMs, ready, waitingSilentMs } from '@lebureau/kit/tunnelWords';
+import type { NodeCertificate, OpenCalls } from './openCalls.ts';
 
 const takeLimitMs = 3_000;
 const waitLimitMs = 5_000;
@@ -38,12 +39,12 @@ export class Tunnels {
   }
 
   /** The certificates that are waited with. */
-  serials(): { nodeId: string; serial: string }[] {
+  serials(): NodeCertificate[] {
     const all = [...this.#waiting].flatMap(([nodeId, waiting]) => waiting.map(({ serial }) => ({ nodeId, serial })));
     return [...new Map(all.map((each) => [each.serial, each])).values()];
   }
 
-  add(node: { nodeId: string; serial: string }, socket: TLSSocket): void {
+  add(node: NodeCertificate, socket: TLSSocket): void {
     const { nodeId, serial } = node;
     // It may have closed while its certificate was looked up.
     if (socket.destroyed) return;
@@ -67,8 +68,8 @@ export class Tunnels {
     for (const wake of this.#wanted.get(nodeId) ?? []) wake();
   }
 
-  /** A connection of this node behind which its guests answer. @throws Error when there is none in time, or as `admits` */
-  async take(nodeId: string, admits: (serial: string) => Promise<boolean>): Promise<TLSSocket> {
+  /** A connection of this node behind which its guests answer. @throws Error when there is none in time */
+  async take(nodeId: string, calls: OpenCalls): Promise<TLSSocket> {
     const endMs = this.#clock.monotonicMs() + waitLimitMs;
     for (;;) {
       const one = this.#waiting.get(nodeId)?.at(-1);
@@ -81,10 +82,7 @@ export class Tunnels {
       this.#remove(nodeId, one);
       const { socket } = one;
       socket.off('data', one.hear);
-      if (!(await admits(one.serial))) {
-        socket.destroy();
-        continue;
-      }
+      if (!(await calls.begin({ nodeId, serial: one.serial }, socket))) continue;
       try {
         await askToGo(socket);
         return socket;

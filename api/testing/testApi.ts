@@ -54,6 +54,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     nodeListen: { socket: join(home, 'run', 'api-node.sock') },
     nodeAddress: undefined,
     nodeCaKey: undefined,
+    nodeCaFormerKey: undefined,
     databaseUrl: (await testDatabase.url?.()) ?? `sqlite:${join(home, 'api.db')}`,
     logLevel: 'silent',
     rateLimits: noLimits,
@@ -63,6 +64,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     pool: undefined,
     reclaimAfterSeconds: 600,
     streamOrigins: [],
+    metrics: true,
     sourceUrl: 'https://example.org/source',
     ...options.config,
   };

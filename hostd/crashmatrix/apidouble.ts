@@ -49,6 +49,7 @@ export class ApiDouble {
       const { generation, identityVersion } = row.order;
       row.order = {
         ...row.order,
+        desktopId: 'dsk_01k9x3v6m8e9t2q4r6s8v0w2y4',
         generation: generation + 1,
         identityVersion: identityVersion + 1,
         hostName: 'claimed',
@@ -76,6 +77,7 @@ export class ApiDouble {
     return {
       hello: (hello) => this.travel(at, 'hello', () => this.hello(hello)),
       assignments: (ask) => this.travel(at, 'orders', () => this.list(ask)),
+      metrics: () => Promise.resolve({ dropped: 0 }),
       report: (report) => this.travel(at, 'report', () => this.accept(report)),
     };
   }

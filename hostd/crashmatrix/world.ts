@@ -1,19 +1,15 @@
 import { Fault } from '@lebureau/kit/fault';
 import { silentLog } from '@lebureau/kit/log';
 import { Hostd } from '../hostd.ts';
-import { FakeHypervisor, type FakeOptions, type FakeVm } from '../hypervisor/fake.ts';
 import type { Assignment } from '../orders.ts';
 import type { Entrusted } from '../orphans.ts';
 import type { ReclaimRecord } from '../reclaimrecord.ts';
 import { VirtualClock } from '../virtualclock.ts';
 import { ApiDouble } from './apidouble.ts';
+import { fakeGround, type Ground, type GroundOptions, type GroundVm } from './ground.ts';
 
 export const assignmentId = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
 export const vmRef = 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4';
-const otherVm = { vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y5', owner: 'asg_somebody_else' };
-const unmarkedVm = { vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y6' };
-const foreignVm = { vmRef: 'customer-database', owner: 'asg_01k9x3v6m8e9t2q4r6s8v0w2y7' };
-const planted = [otherVm, unmarkedVm, foreignVm];
 
 /**
  * What happens at one point of the run:
@@ -30,7 +26,8 @@ export interface Plan {
   mishaps: ReadonlyMap<number, Mishap>;
   /** Wishes of the user, each made when the former one is fulfilled. */
   wishes: readonly Wish[];
-  flaw?: FakeOptions['flaw'] | 'forgetsClones';
+  /** Deliberate faults, of the API double or of what the ground knows. */
+  flaw?: string;
   bootMs?: number;
   /** The guest answers nothing and ignores requests to power off. */
   wedged?: boolean;
@@ -49,15 +46,17 @@ export interface Outcome {
 const limitMs = 3 * 3_600_000;
 const stepsMax = 20_000;
 
-export async function play(plan: Plan): Promise<Outcome> {
-  const world = new World(plan);
+export type OpenGround = (options: GroundOptions) => Ground;
+
+export async function play(plan: Plan, openGround: OpenGround = fakeGround): Promise<Outcome> {
+  const world = new World(plan, openGround);
   await world.play();
   return { wrong: [...world.wrong], points: world.points, steps: world.steps, powerLost: world.powerLost };
 }
 
 class World {
   readonly clock = new VirtualClock();
-  readonly hypervisor: FakeHypervisor;
+  readonly ground: Ground;
   readonly api: ApiDouble;
   readonly wrong = new Set<string>();
   readonly points: string[] = [];
@@ -73,13 +72,15 @@ class World {
   private readonly processes = new Set<Process>();
   private diskLost = false;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, openGround: OpenGround) {
     this.plan = plan;
-    const apiFlaw = plan.flaw === 'forgetsClones' ? plan.flaw : undefined;
-    const driverFlaw = plan.flaw === 'forgetsClones' ? undefined : plan.flaw;
-    this.hypervisor = new FakeHypervisor({ clock: this.clock, bootMs: plan.bootMs ?? 0, flaw: driverFlaw });
-    this.api = new ApiDouble(this.clock, apiFlaw);
-    for (const vm of planted) this.hypervisor.plant(vm);
+    const isOfApi = plan.flaw === 'forgetsClones';
+    this.ground = openGround({
+      clock: this.clock,
+      bootMs: plan.bootMs ?? 0,
+      flaw: isOfApi ? undefined : plan.flaw,
+    });
+    this.api = new ApiDouble(this.clock, isOfApi ? 'forgetsClones' : undefined);
   }
 
   async play(): Promise<void> {
@@ -93,11 +94,8 @@ class World {
     }
     if (this.order.desired !== 'deleted') this.api.want(assignmentId, 'deleted');
     await this.until('deleted', () => this.isFulfilled());
-    await this.until(
-      'no VM that nobody knows',
-      () => !this.hypervisor.vms.has(vmRef) && this.hypervisor.vms.size === planted.length,
-    );
-    this.checkPlanted();
+    await this.until('no VM that nobody knows', () => this.ground.vms().length === 0);
+    for (const name of this.ground.touched(this.powerLost)) this.wrong.add(`touched a foreign VM ${name}`);
     for (const process of this.processes) process.die();
   }
 
@@ -122,15 +120,14 @@ class World {
 
   private async loseDisk(): Promise<void> {
     this.diskLost = true;
-    this.hypervisor.vms.delete(vmRef);
-    this.hypervisor.sync(vmRef);
+    this.ground.loseDisk(vmRef);
     await this.until('the loss is told', () => this.isFulfilled());
   }
 
   /** What the user wished is so, and the API says so. */
   private isFulfilled(): boolean {
     const row = this.api.row(assignmentId);
-    const vm = this.hypervisor.vms.get(vmRef);
+    const vm = this.ground.vms().find((one) => one.vmRef === vmRef);
     const seen = row.observed;
     if (row.order.desired === 'deleted') return row.gone && vm === undefined;
     if (seen === undefined || seen.generation !== row.order.generation) return false;
@@ -148,26 +145,18 @@ class World {
     );
   }
 
-  private checkPlanted(): void {
-    for (const vm of planted) {
-      const now = this.hypervisor.vms.get(vm.vmRef);
-      const touched = now?.disk !== -1 || now.boot !== 1 || (now.power !== 'running' && !this.powerLost);
-      if (touched) this.wrong.add(`touched a foreign VM ${vm.vmRef}`);
-    }
-  }
-
   private checkAlways(point: string): void {
-    const owned = [...this.hypervisor.vms.values()].filter((vm) => vm.owner === assignmentId);
+    const owned = this.ground.vms().filter((vm) => vm.owner === assignmentId);
     if (owned.length > 1) this.wrong.add('two VMs for one assignment');
-    if (point === 'clone:disk' && this.order.cloneSeen) this.wrong.add('cloned over a lost disk');
-    if (point === 'clone:disk' && this.diskLost) this.wrong.add('cloned over a lost disk');
+    if (this.ground.makesDisk(point) && (this.order.cloneSeen || this.diskLost))
+      this.wrong.add('cloned over a lost disk');
     for (const vm of owned)
       if (this.isToldAsAnother(vm)) this.wrong.add('ready while its guest takes itself for another');
-    if (this.plan.wedged) for (const vm of owned) vm.wedged = true;
+    if (this.plan.wedged) for (const vm of owned) this.ground.wedge(vm.vmRef);
   }
 
   /** Whoever claims a machine may use it from the moment it is told as ready. */
-  private isToldAsAnother(vm: FakeVm): boolean {
+  private isToldAsAnother(vm: GroundVm): boolean {
     const { order, observed } = this.api.row(assignmentId);
     if (observed?.ready !== true || observed.generation !== order.generation || vm.identity === undefined) return false;
     return vm.boot === observed.boot && vm.identity !== `${assignmentId}:${vm.boot}:${order.identityVersion}`;
@@ -193,7 +182,7 @@ class World {
       case 'powerLoss':
         this.powerLost = true;
         for (const one of this.processes) if (one !== process) one.die();
-        this.hypervisor.losePower();
+        this.ground.losePower();
         return this.crash(process, 30_000);
       case 'lost':
         return never();
@@ -238,8 +227,8 @@ class Process {
     const at = (point: string) => world.at(this, point);
     const hostd = new Hostd({
       desk: world.api.desk(at),
-      driver: world.hypervisor.driver(at),
-      guests: world.hypervisor.guests(at),
+      driver: world.ground.driver(at),
+      guests: world.ground.guests(at),
       clock: world.clock,
       log: silentLog,
       identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot, version: order.identityVersion }),

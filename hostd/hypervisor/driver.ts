@@ -43,8 +43,23 @@ export interface Driver {
   /** Cuts the power. Resolves when the VM is off. Off already is success. */
   kill(vmRef: string): Promise<void>;
 
-  /** Removes the VM and everything of it. Absent already is success. @throws Fault `not_ours` when `owner` differs. */
+  /**
+   * Removes the VM and everything of it, also one that is not seen yet because its clone still runs. Absent already is
+   * success. @throws Fault `not_ours` when `owner` differs.
+   */
   delete(vmRef: string, owner: string): Promise<void>;
+
+  /**
+   * What the running VMs of this node have used and use, all at once and cheap enough for every ten seconds. What is not
+   * known is left out, and a VM of which nothing can be learnt just now may be missing.
+   */
+  metrics(): Promise<VmMetrics[]>;
+
+  /**
+   * What the hypervisor itself remembers of the last hour of a VM since it was started, oldest first. Slow: to fill a gap
+   * after hostd was away. Left out: it remembers nothing.
+   */
+  pastMetrics?(vmRef: string): Promise<PastMetrics[]>;
 
   /** Opens the channel to the resident init process. One open channel a VM; opening again closes the former. */
   openInit(vmRef: string): Promise<Duplex>;
@@ -72,6 +87,8 @@ export interface NodeFacts {
   vcpus: number;
   memoryMiB: number;
   diskFreeMiB: number;
+  /** What the VMs in our range hold of the disk by now, each by its name; what it might still grow by does not count. */
+  diskHeldMiB: Readonly<Record<string, number>>;
   /** `isolated`: each guest has its own network namespace with internet; `none`: guests have no network, and why. */
   network: 'isolated' | 'none';
   networkReason: string;
@@ -125,6 +142,33 @@ export interface VmSeen {
   address?: string;
   /** When power is `broken`: what is wrong, for people. When it is `paused`: the node lacks disk for it to go on. */
   trouble?: string;
+}
+
+/** Levels, and counters that begin anew with every `life`. Undefined: not known. */
+export interface VmMetrics {
+  vmRef: string;
+  /** Names one run of the hypervisor's process: counters of another life are not compared. */
+  life: string;
+  /** Processor time of the process, counted; or, where only that is told, the processors that are kept busy now. */
+  cpuMs?: number;
+  cpuCores?: number;
+  /** What the guest and its emulator hold, and what of it no other VM shares. */
+  memoryUsedKiB?: number;
+  memoryHostKiB?: number;
+  /** What its own disk takes, without its template. */
+  diskUsedKiB?: number;
+  /** Counted, as the guest sees them. */
+  diskReadBytes?: number;
+  diskWrittenBytes?: number;
+  networkReceivedBytes?: number;
+  networkSentBytes?: number;
+}
+
+/** What a VM used in `overMs` that ended `agoMs` ago. */
+export interface PastMetrics {
+  agoMs: number;
+  overMs: number;
+  used: Omit<VmMetrics, 'vmRef' | 'life' | 'cpuCores'>;
 }
 
 /**

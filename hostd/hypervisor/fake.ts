@@ -3,7 +3,7 @@ import { Fault } from '@lebureau/kit/fault';
 import type { GuestDoor } from '../act.ts';
 import { identityMark } from '../guest/init/channel.ts';
 import type { Assignment } from '../orders.ts';
-import type { Driver, NodeFacts, StartOptions, VmSeen, VmSpec } from './driver.ts';
+import type { Driver, NodeFacts, StartOptions, VmMetrics, VmSeen, VmSpec } from './driver.ts';
 
 /**
  * A hypervisor in memory, for tests and for trying the API without a VM. It outlives the processes that use it: each
@@ -31,6 +31,8 @@ export interface FakeVm extends VmSeen {
   wedged?: boolean;
   /** Cutting its power succeeds and changes nothing. */
   unkillable?: boolean;
+  /** In the place of what it makes up. */
+  metrics?: Partial<VmMetrics>;
 }
 
 export class FakeHypervisor {
@@ -111,6 +113,7 @@ class FakeDriver implements Driver {
       vcpus: 64,
       memoryMiB: 262_144,
       diskFreeMiB: 10_000_000,
+      diskHeldMiB: {},
       network: 'none',
       networkReason: 'The fake hypervisor has no network.',
       templates: this.world.templates,
@@ -231,6 +234,27 @@ class FakeDriver implements Driver {
     if (world.vms.delete(vmRef)) world.removed.push(vmRef);
     world.sync(vmRef);
     await this.at('delete:after', vmRef);
+  }
+
+  /** Every guest keeps a twentieth of a processor busy and writes a little. */
+  async metrics(): Promise<VmMetrics[]> {
+    const running = [...this.world.vms.values()].filter((vm) => vm.power === 'running');
+    return running.map((vm) => {
+      const upMs = Math.max(0, this.world.clock.monotonicMs() - vm.startedAtMs);
+      return {
+        vmRef: vm.vmRef,
+        life: `${vm.boot}:${vm.startedAtMs}`,
+        cpuMs: Math.floor(upMs / 20),
+        memoryUsedKiB: 614_400,
+        memoryHostKiB: 102_400,
+        diskUsedKiB: 204_800 + Math.floor(upMs / 1000),
+        diskReadBytes: Math.floor(upMs),
+        diskWrittenBytes: Math.floor(upMs * 4),
+        networkReceivedBytes: Math.floor(upMs / 2),
+        networkSentBytes: Math.floor(upMs / 4),
+        ...vm.metrics,
+      };
+    });
   }
 
   openInit(): Promise<never> {

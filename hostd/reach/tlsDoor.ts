@@ -11,6 +11,8 @@ export interface TlsDoorOptions {
   /** The Unix socket of the guest contract behind it. */
   guestSocket: string;
   log: Log;
+  /** How long a handshake may take; ten seconds when left out. */
+  handshakeTimeoutMs?: number;
 }
 
 export interface TlsDoor {
@@ -20,12 +22,14 @@ export interface TlsDoor {
 }
 
 const connectionsMax = 1024;
+const handshakeTimeoutMsDefault = 10_000;
 
 /** The guest contract for the API on another machine. Only what the authority of the API has certified comes in. */
 export async function openTlsDoor(options: TlsDoorOptions): Promise<TlsDoor> {
   const open = new Set<{ destroy(): void }>();
+  const { handshakeTimeoutMs: handshakeTimeout = handshakeTimeoutMsDefault } = options;
   const server = createServer(
-    { ...contextOf(options.identity), requestCert: true, rejectUnauthorized: true, handshakeTimeout: 10_000 },
+    { ...contextOf(options.identity), requestCert: true, rejectUnauthorized: true, handshakeTimeout },
     (socket) => {
       socket.on('error', () => socket.destroy());
       if (!socket.authorized || socket.getPeerCertificate().subject.CN !== apiServerName) return void socket.destroy();

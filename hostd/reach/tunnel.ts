@@ -7,10 +7,12 @@ import type { Log } from '@lebureau/kit/log';
 import { backoffMs } from '@lebureau/kit/loop';
 import { splice } from '@lebureau/kit/splice';
 import { go, ping, ready, tunnelWord, waitingSilentMs } from '@lebureau/kit/tunnelWords';
+import type { ApiAddresses } from '../apiAddresses.ts';
 import { type NodeIdentity, tlsTowardsApi } from '../nodeIdentity.ts';
 
 export interface TunnelOptions {
   identity: () => NodeIdentity;
+  addresses: ApiAddresses;
   /** The Unix socket of the guest contract behind it. */
   guestSocket: string;
   clock: Clock;
@@ -59,9 +61,10 @@ export class Tunnel {
 
   async #dial(): Promise<void> {
     this.#dialing += 1;
+    const address = this.#options.addresses.current;
     try {
       const identity = this.#options.identity();
-      const to = { ...hostOf(identity.apiAddress), ALPNProtocols: [tunnelWord] };
+      const to = { ...hostOf(address), ALPNProtocols: [tunnelWord] };
       const socket = await connectTls({ ...to, ...tlsTowardsApi(identity) }, connectLimitMs);
       if (socket.alpnProtocol !== tunnelWord || this.#over.signal.aborted) {
         socket.destroy();
@@ -69,6 +72,7 @@ export class Tunnel {
       }
       this.#wait(socket);
     } catch (error) {
+      if (!this.#over.signal.aborted) this.#options.addresses.failed(address);
       await this.#rest(error);
     } finally {
       this.#dialing -= 1;

@@ -18,6 +18,7 @@ const everything: Capability[] = [
   'events:read',
   'keys:write',
   'nodes:read',
+  'metrics:read',
 ];
 
 export interface FakeOptions {

@@ -48,6 +48,7 @@ export class FakeDesktop {
       hardware: body.hardware ?? { vcpus: 1, memoryMiB: 1024, diskGiB: 8 },
       template: { id: 'tpl_00000000000000000000000001', name: 'fake' },
       labels: body.labels ?? {},
+      nodeSelector: body.nodeSelector ?? {},
       network: body.network ?? 'internet',
       timeZone: body.timeZone ?? 'Etc/UTC',
       ipAddress: null,

@@ -1,5 +1,5 @@
 import { type WaitFor, isHopeless, reached } from '../desktop.ts';
-import type { ActionBatch, DesktopCreate, DesktopData, ExecBody } from '../types.ts';
+import type { ActionBatch, DesktopCreate, DesktopData, DesktopMetrics, ExecBody } from '../types.ts';
 import type { Capability, Fake } from './fake.ts';
 import { FakeDesktop } from './fakeDesktop.ts';
 import { FakeProblem } from './problem.ts';
@@ -42,6 +42,7 @@ export const fakeRoutes: readonly Route[] = [
   ['POST', at('/start'), 'desktop:lifecycle', ({ fake, desktop }) => step(fake, desktop, 'start')],
   ['POST', at('/stop'), 'desktop:lifecycle', ({ fake, desktop }) => step(fake, desktop, 'stop')],
   ['POST', at('/restart'), 'desktop:lifecycle', ({ fake, desktop }) => step(fake, desktop, 'restart')],
+  ['GET', at('/metrics'), 'metrics:read', nothingMeasured],
   ['GET', at('/screenshot'), 'desktop:control', ready(({ desktop }) => json(desktop.screenshot()))],
   ['POST', at('/actions'), 'desktop:control', ready(runActions)],
   ['GET', at('/clipboard'), 'desktop:control', ready(({ desktop }) => json({ text: desktop.clipboard }))],
@@ -112,6 +113,31 @@ async function getDesktop({ desktop, query, request }: Context): Promise<Respons
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return json(desktop.data);
+}
+
+/** The last hour of a desktop of which nothing is known. */
+function nothingMeasured(): Response {
+  const stepMs = 60_000;
+  const toMs = Math.ceil((performance.timeOrigin + performance.now()) / stepMs) * stepMs;
+  const time = (ms: number) => new Date(ms).toISOString();
+  const unknown = {
+    cpuCores: null,
+    cpuCoresMax: null,
+    memoryUsedMiB: null,
+    memoryUsedMiBMax: null,
+    memoryHostMiB: null,
+    diskUsedMiB: null,
+    diskReadBytesPerSecond: null,
+    diskWriteBytesPerSecond: null,
+    networkReceiveBytesPerSecond: null,
+    networkSendBytesPerSecond: null,
+  };
+  const points = Array.from({ length: 60 }, (_, index) => ({
+    at: time(toMs - (60 - index) * stepMs),
+    measuredSeconds: 0,
+    ...unknown,
+  }));
+  return json({ from: points[0]!.at, to: time(toMs), stepSeconds: 60, points } satisfies DesktopMetrics);
 }
 
 function step(fake: Fake, desktop: FakeDesktop, action: DesktopData['allowedActions'][number]): Response {

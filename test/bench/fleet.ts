@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import type { Figure } from './figure.ts';
-import { createsFigures, returnFigures, steadyFigures } from '../fleet/figures.ts';
+import { metricsDayFigures, metricsLiveFigures } from '../fleet/metricsFigures.ts';
+import { createsFigures, returnFigures, steadyCreatedFigures, steadyFigures } from '../fleet/figures.ts';
 
 /** `npm run bench:fleet [-- names…]`: prints every figure of a fleet as JSON. A figure that is missed is printed as missed. */
 
@@ -19,7 +20,12 @@ const groups: Record<string, () => Promise<Figure[]>> = {
   creates: createsFigures,
   return: returnFigures,
   steady: steadyFigures,
+  'steady-created': steadyCreatedFigures,
+  metrics: metricsLiveFigures,
+  metricsDay: metricsDayFigures,
 };
+/** Measured only when it is named. */
+const seldom = new Set(['steady-created']);
 const wanted = process.argv.slice(2);
 const strange = wanted.filter((name) => !(name in groups));
 if (strange.length > 0) {
@@ -28,7 +34,7 @@ if (strange.length > 0) {
 }
 const figures: Figure[] = [];
 for (const [name, measure] of Object.entries(groups)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (wanted.length === 0 ? seldom.has(name) : !wanted.includes(name)) continue;
   try {
     figures.push(...(await measure()));
   } catch (error) {

@@ -39,3 +39,30 @@ function kibOf(path: string, name: string): number {
     .find((each) => each.startsWith(`${name}:`));
   return Number.parseInt(line?.slice(name.length + 1) ?? '0', 10);
 }
+
+/** CPU seconds of all descendants of this process with this name, those that ended too. */
+export function descendantsCpuSeconds(pid: number, name: string): number {
+  const stats = readdirSync('/proc')
+    .filter((each) => /^\d+$/.test(each))
+    .flatMap((each) => {
+      try {
+        const stat = readFileSync(`/proc/${each}/stat`, 'latin1');
+        const end = stat.lastIndexOf(')');
+        const fields = stat
+          .slice(end + 2)
+          .split(' ')
+          .map(Number);
+        const ticks = fields.slice(11, 15).reduce((sum, ticksOfOne) => sum + ticksOfOne, 0);
+        return [{ pid: Number(each), name: stat.slice(stat.indexOf('(') + 1, end), parent: fields[1]!, ticks }];
+      } catch {
+        return [];
+      }
+    });
+  const family = new Set([pid]);
+  for (let size = 0; size !== family.size;) {
+    size = family.size;
+    for (const one of stats) if (family.has(one.parent)) family.add(one.pid);
+  }
+  const named = stats.filter((one) => one.pid !== pid && family.has(one.pid) && one.name.startsWith(name));
+  return named.reduce((sum, one) => sum + one.ticks, 0) / 100;
+}

@@ -2,16 +2,14 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@lebureau/kit/clock';
-import { silentLog } from '@lebureau/kit/log';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newToken } from '../../api/testing/joiner.ts';
 import { type TestPostgres, startTestPostgres } from '../../api/testing/postgres.ts';
 import { type TestApi, startTestApi } from '../../api/testing/testApi.ts';
-import { openApiLink } from '../../hostd/apiLink.ts';
 import { joinApi } from '../../hostd/joinApi.ts';
-import { tlsTowardsApi, writeNodeIdentity } from '../../hostd/nodeIdentity.ts';
-import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
+import { tlsTowardsApi } from '../../hostd/nodeIdentity.ts';
 import { freePort } from '../freePort.ts';
+import { type RemoteNode, startRemoteNode } from './remoteNode.ts';
 
 /** The API's half and hostd's half of the way to a guest, joined over real sockets; behind it a guest contract without guests. */
 
@@ -37,50 +35,18 @@ afterAll(async () => {
   await postgres.stop();
 });
 
-interface Remote {
-  node: NodeDouble;
-  desktopId: string;
-  guestAddress: string;
+/** A node whose desktop the first replica knows; it goes when the tests are over. */
+async function startRemote(name: string, guestListen?: { hostname: string; port: number }): Promise<RemoteNode> {
+  const remote = await startRemoteNode(apis[0]!, name, guestListen);
+  ends.push(() => remote.close());
+  return remote;
 }
 
-/** Joins with hostd's own code and opens its way in; the machines behind are doubles. */
-async function startRemote(name: string, guestListen?: { hostname: string; port: number }): Promise<Remote> {
-  const [api] = apis;
-  const home = mkdtempSync(join(tmpdir(), 'lb-remote-'));
-  const apiAddress = `https://127.0.0.1:${api!.api.nodeTlsPort}`;
-  const identity = await joinApi({ apiAddress, token: await newToken(api!), nodeName: name }, systemClock);
-  writeNodeIdentity(home, identity);
-  const guestSocket = join(home, 'guest.sock');
-  const config = { home, apiAddress: undefined, nodeName: name, guestSocket, guestListen, guestAddress: undefined };
-  const link = openApiLink(config, { clock: systemClock, log: silentLog });
-  const node = await startNodeDouble({
-    apiTls: { address: apiAddress, tls: tlsTowardsApi(identity) },
-    guestSocket,
-    name,
-    hello: { guestAddress: link.guestAddress },
-  });
-  ends.push(() => node.stop());
-  const opened = await link.open();
-  ends.push(() => opened.close());
-  const { id } = await api!.expect<{ id: string }>('createDesktop', 201, {
-    method: 'POST',
-    path: '/v1/desktops',
-    body: { labels: { node: name }, template: undefined },
-  });
-  const path = `/v1/desktops/${id}?waitFor=ready&timeoutSeconds=10`;
-  expect(await api!.expect('getDesktop', 200, { method: 'GET', path })).toMatchObject({ nodeId: node.nodeId });
-  // The next desktop is for the next node.
-  await api!.api.services.database.write(({ db }) =>
-    db.updateTable('nodes').set({ cordoned: 1 }).where('id', '=', node.nodeId).execute(),
-  );
-  return { node, desktopId: id, guestAddress: link.guestAddress };
-}
-
-const exec = (api: TestApi, remote: Remote) =>
+const exec = (api: TestApi, remote: RemoteNode) =>
   api.ask('POST', `/v1/desktops/${remote.desktopId}/exec`, { body: { command: 'true' } });
 
 /** Moves that many bytes both ways and tells how much memory the process needed beyond what it had. */
-async function moveBig(api: TestApi, remote: Remote): Promise<number> {
+async function moveBig(api: TestApi, remote: RemoteNode): Promise<number> {
   const before = process.memoryUsage.rss();
   let most = before;
   const timer = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
@@ -108,7 +74,7 @@ async function moveBig(api: TestApi, remote: Remote): Promise<number> {
 }
 
 /** Opens a stream by this replica and moves that many bytes to the node and back. */
-async function throughStream(api: TestApi, remote: Remote, bytes: number): Promise<number> {
+async function throughStream(api: TestApi, remote: { desktopId: string }, bytes: number): Promise<number> {
   const path = `/v1/desktops/${remote.desktopId}/streams`;
   const made = await api.expect<{ path: string; ticket: string }>('createStream', 201, {
     method: 'POST',
@@ -133,7 +99,7 @@ async function throughStream(api: TestApi, remote: Remote, bytes: number): Promi
 }
 
 describe('a node with an address', () => {
-  let remote: Remote;
+  let remote: RemoteNode;
   beforeAll(async () => {
     remote = await startRemote('direct', { hostname: '127.0.0.1', port: await freePort() });
   });
@@ -182,7 +148,7 @@ describe('a node with an address', () => {
 });
 
 describe('a node without an address', () => {
-  let remote: Remote;
+  let remote: RemoteNode;
   beforeAll(async () => {
     remote = await startRemote('behind-nat');
   });
@@ -218,5 +184,18 @@ describe('a node without an address', () => {
       config: { ...api!.config, nodeListen: { tls: { hostname: '127.0.0.1', port } } },
     });
     await expect.poll(async () => (await exec(apis[1]!, remote)).status, { timeout: 20_000, interval: 200 }).toBe(200);
+  });
+
+  test('a call over the other replica is cut when the node is taken out', async () => {
+    const { guest, nodeId } = remote.node;
+    const seen = guest.seen.length;
+    guest.answer = () => new Promise(() => {});
+    const answers = Promise.all(apis.map((api) => exec(api, remote)));
+    await expect.poll(() => guest.seen.length).toBe(seen + 2);
+    const path = `/v1/nodes/${nodeId}/decommission`;
+    await apis[1]!.expect('decommissionNode', 200, { method: 'POST', path, body: { force: true } });
+    const beganMs = performance.now();
+    expect((await answers).map(({ status }) => status)).toEqual([504, 504]);
+    expect(performance.now() - beganMs).toBeLessThan(6_000);
   });
 });

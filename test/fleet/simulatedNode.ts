@@ -10,7 +10,7 @@ import { Hostd } from '../../hostd/hostd.ts';
 import type { NodeFacts } from '../../hostd/hypervisor/driver.ts';
 import { FakeHypervisor } from '../../hostd/hypervisor/fake.ts';
 import { joinApi } from '../../hostd/joinApi.ts';
-import { writeNodeIdentity } from '../../hostd/nodeIdentity.ts';
+import { readNodeIdentity, writeNodeIdentity } from '../../hostd/nodeIdentity.ts';
 import type { Assignment } from '../../hostd/orders.ts';
 import { type GuestDouble, serveGuestDouble } from '../doubles/guest.ts';
 
@@ -57,6 +57,11 @@ export class SimulatedNode {
 
   get #guestSocket(): string {
     return join(this.#home, 'guest.sock');
+  }
+
+  /** Where it would look for the API if it started now, besides the address it joined. */
+  get knownAddresses(): readonly string[] {
+    return readNodeIdentity(this.#home)?.apiAddresses ?? [];
   }
 
   async join(): Promise<void> {

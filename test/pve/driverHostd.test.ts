@@ -1,15 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ApiDouble } from '@lebureau/hostd/crashmatrix/apidouble';
 import { firstOrder, nobody } from '@lebureau/hostd/crashmatrix/world';
-import type { GuestDoor } from '@lebureau/hostd/act';
 import { Hostd } from '@lebureau/hostd/hostd';
-import type { Driver } from '@lebureau/hostd/hypervisor/driver';
 import type { Assignment } from '@lebureau/hostd/orders';
-import { Fault } from '@lebureau/kit/fault';
 import { systemClock, type Clock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
 import { findReference } from './api/reference.ts';
 import { openDriverWorld, spec, type DriverWorld } from './driverWorld.ts';
+import { ToldGuests } from './toldGuests.ts';
 import { newVm } from './vm/lifecycle.ts';
 
 const times = 20;
@@ -21,44 +19,13 @@ const fastClock: Clock = {
 };
 const refs = ['a', 'b', 'c'].map((letter) => `01k9x3v6m8e9t2q4r6s8v0w2${letter}4`);
 
-/** A guest answers as soon as its VM runs, and knows what it was told until that ends. */
-class Guests implements GuestDoor {
-  private readonly known = new Map<string, string>();
-
-  constructor(private readonly driver: Driver) {}
-
-  async identity(order: Assignment): Promise<string | undefined> {
-    return this.known.get(`${order.vmRef}:${await this.boot(order)}`);
-  }
-
-  async identify(order: Assignment, identity: { owner: string; boot: number }): Promise<void> {
-    this.known.set(`${order.vmRef}:${await this.boot(order)}`, `${identity.owner}:${identity.boot}`);
-  }
-
-  async answerCommand(order: Assignment): Promise<void> {
-    await this.boot(order);
-  }
-
-  async takeFrame(order: Assignment): Promise<void> {
-    await this.boot(order);
-  }
-
-  close(): void {}
-
-  private async boot(order: Assignment): Promise<number> {
-    const vm = await this.driver.look(order.vmRef);
-    if (vm?.power !== 'running') throw new Fault('guest_unreachable', 'It is off.');
-    return vm.boot;
-  }
-}
-
 function startHostd(world: DriverWorld, api: ApiDouble) {
   const over = new AbortController();
   const driver = world.again({}, fastClock);
   const hostd = new Hostd({
     desk: api.desk(async () => {}),
     driver,
-    guests: new Guests(driver),
+    guests: new ToldGuests(driver),
     clock: fastClock,
     log: silentLog,
     identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot }),

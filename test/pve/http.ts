@@ -4,7 +4,6 @@ import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Reply, Request } from './api/dispatch.ts';
-import type { Json } from './api/reference.ts';
 import { isUpload, takeUpload } from './api/upload.ts';
 import { Refusal } from './api/refusal.ts';
 import { acceptHeaders, overWebSocket } from './api/webSocket.ts';
@@ -53,7 +52,10 @@ async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response
     send(response, request ?? { status: 404, reason: 'no such file', contentType: null, body: null });
     return;
   }
-  const { faults, pace } = dispatcher.world;
+  const { faults, pace, state } = dispatcher.world;
+  // The clock of the daemon that is asked.
+  const [asked] = Object.keys(state.nodes);
+  response.setHeader('date', new Date(dispatcher.world.nowS(asked) * 1000).toUTCString());
   const name = dispatcher.nameOf(request);
   if (faults.meets('lostRequest', name)) return void incoming.socket.destroy();
   const instead = faults.meets('answer', name);
@@ -151,7 +153,7 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
   const params: Parameters = {};
   addForm(params, query);
   const type = incoming.headers['content-type'] ?? '';
-  if (body.length > 0 && type.includes('json')) Object.assign(params, jsonValues(body.toString()));
+  if (body.length > 0 && type.includes('json')) Object.assign(params, JSON.parse(body.toString()) as Parameters);
   else if (body.length > 0) addForm(params, body.toString());
   return {
     method: incoming.method ?? 'GET',
@@ -159,14 +161,6 @@ function parse(incoming: IncomingMessage, body: Buffer): Request | undefined {
     params,
     authorization: incoming.headers.authorization,
   };
-}
-
-function jsonValues(text: string): Parameters {
-  const values: Parameters = {};
-  for (const [name, value] of Object.entries(JSON.parse(text) as Record<string, Json>)) {
-    values[name] = typeof value === 'boolean' ? (value ? 1 : 0) : value;
-  }
-  return values;
 }
 
 function addForm(params: Parameters, text: string): void {

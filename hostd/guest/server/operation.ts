@@ -7,6 +7,7 @@ type SyncOperationId =
   | 'hello'
   | 'listAssignments'
   | 'reportObservations'
+  | 'reportMetrics'
   | 'getTrustAnchor'
   | 'join'
   | 'renewCertificate';

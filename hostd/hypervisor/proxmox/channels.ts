@@ -88,11 +88,11 @@ export class GuestChannels {
    * first characters as the password, which is what VNC authentication reads of any password.
    */
   async openDisplay(guest: VmPlace): Promise<{ stream: Duplex; password: string }> {
-    const { endpoint, token } = this.#site.settings;
+    const { endpoint } = this.#site.settings;
     const ask = await vmApi(this.#site, guest).vncproxy.$post({ websocket: true });
     const query = new URLSearchParams({ port: String(ask.port), vncticket: ask.ticket });
     const path = `/api2/json/nodes/${guest.node}/qemu/${guest.vmid}/vncwebsocket?${query.toString()}`;
-    const stream = await connectWebSocket(endpoint, { path, token });
+    const stream = await connectWebSocket(endpoint, { path, token: this.#site.token.text });
     return { stream, password: ask.password ?? ask.ticket };
   }
 

@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs';
 import type { Variable } from '@lebureau/kit/config';
 import { checkAddressing } from './addressing.ts';
 import type { ProxmoxSettings, VmidRange } from './settings.ts';
+import { PveToken } from './token.ts';
 
 const absent = undefined as string | undefined;
 
 /** Variables of the Proxmox VE driver, in the schema of hostd's configuration. */
 export const proxmoxVariables = {
   LEBUREAU_PVE_URL: variable('https://host:8006 of Proxmox VE’s API', parseUrl, absent),
-  LEBUREAU_PVE_TOKEN: { ...variable('API token USER@REALM!NAME=UUID', parseToken, absent), file: true },
+  LEBUREAU_PVE_TOKEN: {
+    ...variable('API token USER@REALM!NAME=UUID', (value) => PveToken.parse(value), absent),
+    file: true,
+  },
   LEBUREAU_PVE_CA: variable('file with the authority of its certificate', text, absent),
   LEBUREAU_PVE_FINGERPRINT: variable('SHA-256 fingerprint of its certificate', parseFingerprint, absent),
   LEBUREAU_PVE_NODE: variable('name of the Proxmox VE node', text, absent),
@@ -34,7 +38,10 @@ type Values = {
 const defaultResolver = '9.9.9.9';
 
 /** @throws Error that names what is missing or contradicts. */
-export function readProxmoxSettings(values: Values, resolver: string | undefined): ProxmoxSettings {
+export function readProxmoxSettings(
+  values: Values,
+  beside: { resolver?: string; tokenFile?: string },
+): ProxmoxSettings {
   const { LEBUREAU_PVE_URL: url, LEBUREAU_PVE_TOKEN: token, LEBUREAU_PVE_NODE: node } = values;
   if (url === undefined || token === undefined || node === undefined)
     throw new Error('LEBUREAU_DRIVER=proxmox wants LEBUREAU_PVE_URL, LEBUREAU_PVE_TOKEN_FILE and LEBUREAU_PVE_NODE');
@@ -43,6 +50,7 @@ export function readProxmoxSettings(values: Values, resolver: string | undefined
   const settings: ProxmoxSettings = {
     endpoint: { url, ca, fingerprint },
     token,
+    tokenFile: beside.tokenFile,
     node,
     storage: values.LEBUREAU_PVE_STORAGE,
     importStorage: values.LEBUREAU_PVE_IMPORT_STORAGE,
@@ -52,7 +60,7 @@ export function readProxmoxSettings(values: Values, resolver: string | undefined
     guestNetwork: {
       cidr: values.LEBUREAU_PVE_NETWORK,
       gateway: values.LEBUREAU_PVE_GATEWAY,
-      resolver: resolver ?? defaultResolver,
+      resolver: beside.resolver ?? defaultResolver,
       hostdSource: values.LEBUREAU_PVE_HOSTD_SOURCE,
       blocked: values.LEBUREAU_PVE_BLOCKED,
     },
@@ -74,11 +82,6 @@ function text(value: string): string {
 function parseUrl(value: string): string {
   const isLoopback = /^http:\/\/(127\.0\.0\.1|localhost)(:\d+)?$/.test(value);
   if (!/^https:\/\/[^/]+$/.test(value) && !isLoopback) throw new Error('wants https://host:8006');
-  return value;
-}
-
-function parseToken(value: string): string {
-  if (!/^[^@\s]+@[^!\s]+![^=\s]+=[0-9a-f-]{36}$/i.test(value)) throw new Error('wants USER@REALM!NAME=UUID');
   return value;
 }
 

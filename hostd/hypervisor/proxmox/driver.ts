@@ -1,7 +1,16 @@
 import type { Duplex } from 'node:stream';
 import { Fault, isFault } from '@lebureau/kit/fault';
 import { Slots } from '../../limit.ts';
-import type { Driver, DriverCapabilities, NodeFacts, StartOptions, VmSeen, VmSpec } from '../driver.ts';
+import type {
+  Driver,
+  DriverCapabilities,
+  NodeFacts,
+  PastMetrics,
+  StartOptions,
+  VmMetrics,
+  VmSeen,
+  VmSpec,
+} from '../driver.ts';
 import { Turns } from '../turns.ts';
 import { GuestChannels, type RunningGuest } from './channels.ts';
 import { cloneVm } from './clone.ts';
@@ -11,6 +20,7 @@ import { requireQuorum, requireVm, vmsNamed } from './find.ts';
 import { HalfClones } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
 import { listVms, recordOf } from './listVms.ts';
+import { PveMetrics } from './metrics.ts';
 import { powerSeen, seeVm } from './observe.ts';
 import { askToStop, cutPower, startVm } from './power.ts';
 import { removeVm } from './remove.ts';
@@ -38,6 +48,7 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   };
   readonly #site: Site;
   readonly #facts: PveFacts;
+  readonly #metrics: PveMetrics;
   readonly #channels: GuestChannels;
   readonly #turns = new Turns();
   readonly #halfClones = new HalfClones();
@@ -46,6 +57,7 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   constructor(site: Site) {
     this.#site = site;
     this.#facts = new PveFacts(site);
+    this.#metrics = new PveMetrics(site);
     this.#channels = new GuestChannels(site);
   }
 
@@ -104,6 +116,14 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
     this.#channels.forget(vmRef);
     const parts = { site: this.#site, halfClones: this.#halfClones };
     return this.#effect(vmRef, () => removeVm(parts, vmRef, owner));
+  }
+
+  metrics(): Promise<VmMetrics[]> {
+    return told(() => this.#metrics.read());
+  }
+
+  pastMetrics(vmRef: string): Promise<PastMetrics[]> {
+    return told(() => this.#metrics.past(vmRef));
   }
 
   openInit(vmRef: string): Promise<Duplex> {

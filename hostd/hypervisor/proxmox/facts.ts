@@ -1,6 +1,7 @@
 import { describeError } from '@lebureau/kit/fault';
 import { within } from '../../limit.ts';
 import type { NodeFacts } from '../driver.ts';
+import type { ListedVm } from './lists.ts';
 import { SharedCall } from './sharedCall.ts';
 import type { Site } from './site.ts';
 import { rootDisk } from './rootDisk.ts';
@@ -19,13 +20,15 @@ interface ClusterRow {
   ip?: string;
 }
 
+type Disk = Pick<NodeFacts, 'diskFreeMiB' | 'diskHeldMiB'>;
+
 /** What changes seldom is asked for once a minute. */
 export class PveFacts {
   readonly #site: Site;
   readonly #version: SharedCall<string>;
   readonly #firewall: SharedCall<boolean>;
   readonly #addresses: SharedCall<string[]>;
-  #diskFree = 0;
+  #disk: Disk = { diskFreeMiB: 0, diskHeldMiB: {} };
 
   constructor(site: Site) {
     this.#site = site;
@@ -56,10 +59,10 @@ export class PveFacts {
   async read(): Promise<NodeFacts> {
     const { client, settings } = this.#site;
     const node = client.api.nodes.$(settings.node);
-    const [version, status, diskFreeMiB, isFirewallOn, templates] = await Promise.all([
+    const [version, status, disk, isFirewallOn, templates] = await Promise.all([
       this.#version.get(),
       node.status.$get() as unknown as Promise<NodeStatus>,
-      this.#diskFreeInTime(),
+      this.#diskInTime(),
       this.#firewall.get(),
       templateSeen(this.#site),
     ]);
@@ -68,7 +71,7 @@ export class PveFacts {
       hypervisorVersion: `Proxmox VE ${version}`,
       vcpus: status.cpuinfo.cpus,
       memoryMiB: Math.floor(status.memory.total / 2 ** 20),
-      diskFreeMiB,
+      ...disk,
       network: isFirewallOn ? 'isolated' : 'none',
       networkReason: isFirewallOn
         ? 'Each guest is closed in by the firewall of Proxmox VE.'
@@ -78,26 +81,43 @@ export class PveFacts {
   }
 
   /** A storage that hangs must not make the whole node silent: then what it said last is said. */
-  async #diskFreeInTime(): Promise<number> {
+  async #diskInTime(): Promise<Disk> {
     const { clock } = this.#site;
     const limit = { clock, limitMs: storageMaxMs, code: 'hypervisor_failed', doing: 'ask the storage what is free' };
     try {
-      this.#diskFree = await within(this.#diskFreeMiB(), limit);
+      this.#disk = await within(this.#readDisk(), limit);
     } catch (error) {
       this.#site.log.warn('storage did not answer', { error: describeError(error) });
     }
-    return this.#diskFree;
+    return this.#disk;
   }
 
   /** Of the storage that clones go to: the one that is set, or that of the first template. */
-  async #diskFreeMiB(): Promise<number> {
+  async #readDisk(): Promise<Disk> {
     const { client, settings } = this.#site;
     const template = settings.storage === undefined ? (await templatesOf(this.#site))[0] : undefined;
     const storage = settings.storage ?? (template && rootDisk(template.record.config)?.storage);
-    if (storage === undefined) return 0;
-    const { avail } = (await client.api.nodes.$(settings.node).storage.$(storage).status.$get()) as { avail?: number };
-    return Math.floor((avail ?? 0) / 2 ** 20);
+    if (storage === undefined) return { diskFreeMiB: 0, diskHeldMiB: {} };
+    const { avail = 0, used = 0 } = (await client.api.nodes.$(settings.node).storage.$(storage).status.$get()) as {
+      avail?: number;
+      used?: number;
+    };
+    const vms = await this.#site.lists.ofNode();
+    return { diskFreeMiB: Math.floor(avail / 2 ** 20), diskHeldMiB: shareOf(vms, used / 2 ** 20) };
   }
+}
+
+/**
+ * Not every storage tells what a thin disk holds by now, so each VM counts with its size; all together with no more than
+ * the storage has in use.
+ */
+function shareOf(vms: readonly ListedVm[], usedMiB: number): Disk['diskHeldMiB'] {
+  const disks = vms.flatMap(({ isTemplate, name, diskMiB = 0 }) =>
+    isTemplate || name === undefined ? [] : [{ name, diskMiB }],
+  );
+  const sumMiB = disks.reduce((sum, vm) => sum + vm.diskMiB, 0);
+  const share = Math.min(1, usedMiB / Math.max(1, sumMiB));
+  return Object.fromEntries(disks.map((vm) => [vm.name, Math.floor(vm.diskMiB * share)]));
 }
 
 function acceleratorOf({ cpuinfo }: NodeStatus): Pick<NodeFacts, 'accelerator' | 'acceleratorReason'> {

@@ -14,10 +14,31 @@ export interface ListedVm extends VmPlace {
   qmpStatus?: string;
   lock?: string;
   isTemplate: boolean;
+  /** Size of the disk it boots from, where a list told it. */
+  diskMiB?: number;
   tags: readonly string[];
+  /** Only of one that runs, in the list of the own node. */
+  use?: ListedUse;
 }
 
-interface Row {
+/** What a VM uses, as the list says it: bytes, of disk and network since it was started. */
+export interface ListedUse {
+  pid?: number;
+  /** Seconds. */
+  uptime?: number;
+  /** Share of `cpus`. */
+  cpu?: number;
+  cpus?: number;
+  mem?: number;
+  /** Since Proxmox VE 9. */
+  memhost?: number;
+  diskread?: number;
+  diskwrite?: number;
+  netin?: number;
+  netout?: number;
+}
+
+interface Row extends ListedUse {
   type?: string;
   vmid?: number;
   node?: string;
@@ -27,6 +48,7 @@ interface Row {
   lock?: string;
   template?: boolean | number;
   tags?: string;
+  maxdisk?: number;
 }
 
 /** Two calls serve every look at every VM; each is made at most once a second. */
@@ -47,7 +69,7 @@ export class VmLists {
     this.#node = new SharedCall(
       async () => {
         const rows = (await api.nodes.$(node).qemu.$get({ full: true })) as Row[];
-        return rows.map((row) => listed({ ...row, node })).filter(inRange);
+        return rows.map((row) => ({ ...listed({ ...row, node }), use: useOf(row) })).filter(inRange);
       },
       clock,
       goodMs,
@@ -85,6 +107,12 @@ export class VmLists {
   }
 }
 
+function useOf(row: Row): ListedUse | undefined {
+  if (row.status !== 'running') return undefined;
+  const { pid, uptime, cpu, cpus, mem, memhost, diskread, diskwrite, netin, netout } = row;
+  return { pid, uptime, cpu, cpus, mem, memhost, diskread, diskwrite, netin, netout };
+}
+
 function listed(row: Row): ListedVm {
   return {
     vmid: Number(row.vmid),
@@ -94,6 +122,7 @@ function listed(row: Row): ListedVm {
     qmpStatus: row.qmpstatus,
     lock: row.lock,
     isTemplate: Number(row.template ?? 0) === 1,
+    diskMiB: row.maxdisk === undefined ? undefined : Math.floor(row.maxdisk / 2 ** 20),
     tags: row.tags?.split(/[;, ]/).filter((tag) => tag !== '') ?? [],
   };
 }

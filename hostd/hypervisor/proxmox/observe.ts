@@ -59,9 +59,13 @@ async function whyOff(site: Site, vm: ListedVm, marker: VmMarker): Promise<VmSee
   if (marker.startNode !== vm.node) return 'guest';
   const last = await lastStart(site, vm);
   if (last === undefined || last.upid === marker.startBefore || last.status !== 'OK') return undefined;
-  const { uptime } = (await site.client.api.nodes.$(vm.node).status.$get()) as unknown as { uptime: number };
-  const nodeNowMs = site.clock.nowMs() + (site.client.skewMs() ?? 0);
-  return last.starttime * 1000 < nodeNowMs - uptime * 1000 ? 'crashed' : 'guest';
+  // All of it by the clock of that node: ours and those of other nodes may be minutes apart from it.
+  const node = site.client.api.nodes.$(vm.node);
+  const [{ uptime }, { time }] = (await Promise.all([node.status.$get(), node.time.$get()])) as unknown as [
+    { uptime: number },
+    { time: number },
+  ];
+  return last.starttime < time - uptime ? 'crashed' : 'guest';
 }
 
 export interface StartTask {

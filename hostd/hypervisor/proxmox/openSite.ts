@@ -9,7 +9,8 @@ import { VmLists } from './lists.ts';
 import { VmRecords } from './records.ts';
 import type { ProxmoxSettings } from './settings.ts';
 import type { GuestKeys, Site } from './site.ts';
-import { openTransport } from './transport.ts';
+import { PveToken } from './token.ts';
+import { openTransport, type PveSend } from './transport.ts';
 
 export interface SiteOptions {
   settings: ProxmoxSettings;
@@ -17,23 +18,29 @@ export interface SiteOptions {
   log: Log;
   /** SSH keys of the guest of an assignment. */
   keysOf: (owner: string) => GuestKeys;
+  /** Take the place of a connection and of the command of the settings, in tests. */
+  send?: PveSend;
+  unlock?: Site['unlock'];
 }
 
 const unlockMaxMs = 20_000;
 
 /** Sends nothing yet. @throws Error when the settings contradict each other. */
-export function openSite({ settings, clock, log, keysOf }: SiteOptions): Site {
+export function openSite({ settings, clock, log, keysOf, ...given }: SiteOptions): Site {
   checkAddressing(settings.vmids, settings.guestNetwork);
-  const client = pveClient(openTransport(settings.endpoint, settings.token, clock), () => clock.nowMs());
+  const token = new PveToken(settings);
+  const { send = openTransport(settings.endpoint, token, clock), unlock = unlocker(settings) } = given;
+  const client = pveClient(send, () => clock.nowMs());
   return {
     client,
+    token,
     settings,
     clock,
     log,
     keysOf,
     lists: new VmLists(client.api, settings, clock),
     records: new VmRecords(client.api, clock),
-    unlock: unlocker(settings),
+    unlock,
   };
 }
 

@@ -21,14 +21,22 @@ export async function removeVm(
   for (const vm of all) await removeOne(parts, vm, owner);
 }
 
-/** A clone that still runs may be this very one, and cannot be seen before it ends. */
+/** A clone that still runs may be this very one, and cannot be seen before it ends; one that was cut off never. */
 async function hiddenVm(parts: { site: Site; halfClones: HalfClones }, vmRef: string): Promise<ListedVm[]> {
-  const { settings } = parts.site;
-  await requireQuorum(parts.site);
-  const vmid = vmidsToTry(vmRef, settings.vmids)[0]!;
-  const hidden = { vmid, node: settings.node, status: 'stopped', isTemplate: false, tags: [] };
-  const found = await readOrReveal(parts, hidden);
-  return typeof found === 'object' && found.name === vmRef ? [hidden] : [];
+  const { site, halfClones } = parts;
+  const { node, vmids } = site.settings;
+  await requireQuorum(site);
+  const ids = vmidsToTry(vmRef, vmids);
+  const at = (vmid: number): ListedVm => ({ vmid, node, status: 'stopped', isTemplate: false, tags: [] });
+  await halfClones.requireIdle(site, at(ids[0]!));
+  const ended = await vmsNamed(site, vmRef, true);
+  if (ended.length > 0) return ended;
+  // The id that its clone got: the first that is not another's.
+  const taken = new Set((await site.lists.ofCluster()).map((vm) => vm.vmid));
+  const vmid = ids.find((each) => !taken.has(each));
+  if (vmid === undefined) return [];
+  const found = await readOrReveal(parts, at(vmid));
+  return typeof found === 'object' && found.name === vmRef ? [at(vmid)] : [];
 }
 
 async function removeOne(

@@ -5,6 +5,8 @@ export interface ProxmoxSettings {
   endpoint: PveEndpoint;
   /** `USER@REALM!NAME=UUID` */
   token: string;
+  /** Where it was read, and is read again when it is refused. */
+  tokenFile?: string;
   /** The cluster's name of the node that this hostd looks after. */
   node: string;
   /** Where disks of clones lie; left out: where the template's lies, by linked clones. */

@@ -4,6 +4,7 @@ import type { PveApi, PveClient } from './client.ts';
 import type { ProxmoxSettings } from './settings.ts';
 import type { VmLists } from './lists.ts';
 import type { VmRecords } from './records.ts';
+import type { PveToken } from './token.ts';
 
 /** SSH keys of a guest, which follow from its owner. */
 export interface GuestKeys {
@@ -14,6 +15,7 @@ export interface GuestKeys {
 /** What the parts of the driver share. */
 export interface Site {
   client: PveClient;
+  token: PveToken;
   settings: ProxmoxSettings;
   lists: VmLists;
   records: VmRecords;

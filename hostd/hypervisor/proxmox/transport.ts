@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '@lebureau/kit/clock';
 import { connectPve, type PveEndpoint } from './connect.ts';
 import { readAnswer, type PveAnswer } from './httpAnswer.ts';
+import type { PveToken } from './token.ts';
 
 export interface PveRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -30,13 +31,15 @@ export type PveSend = (request: PveRequest) => Promise<PveAnswer>;
 
 const answerMaxBytes = 64 * 2 ** 20;
 
+const refused = 401;
+
 /**
  * One connection for each request. A kept one may break between two requests, and then nobody knows whether a POST was
- * taken; nothing here is ever sent twice.
+ * taken. Nothing is sent twice but what was refused for its token, which nobody carried out, with another token.
  */
-export function openTransport(endpoint: PveEndpoint, token: string, clock: Clock): PveSend {
+export function openTransport(endpoint: PveEndpoint, token: PveToken, clock: Clock): PveSend {
   const { host } = new URL(endpoint.url);
-  return async (request) => {
+  const send = async (request: PveRequest, shown: string) => {
     const over = new AbortController();
     let dueMs = 0;
     const wait = () => {
@@ -54,11 +57,16 @@ export function openTransport(endpoint: PveEndpoint, token: string, clock: Clock
       throw new Error(`no answer within ${request.limitMs / 1000} s`);
     };
     try {
-      const message = { head: headOf(request, host, token), parts: request.parts, onTaken: wait };
+      const message = { head: headOf(request, host, shown), parts: request.parts, onTaken: wait };
       return await Promise.race([exchange(endpoint, message, over.signal), late()]);
     } finally {
       over.abort();
     }
+  };
+  return async (request) => {
+    const shown = token.text;
+    const answer = await send(request, shown);
+    return answer.status === refused && token.refused(shown) ? send(request, token.text) : answer;
   };
 }
 

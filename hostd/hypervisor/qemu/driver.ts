@@ -5,15 +5,17 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '@lebureau/kit/clock';
 import { describeError, Fault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
-import type { Driver, DriverCapabilities, NodeFacts, StartOptions, VmSeen, VmSpec } from '../driver.ts';
+import type { Driver, DriverCapabilities, NodeFacts, StartOptions, VmMetrics, VmSeen, VmSpec } from '../driver.ts';
 import { removeAbandoned } from './abandoned.ts';
 import { Channels } from './channels.ts';
 import { cloneVm, removeVm } from './clone.ts';
 import { Controls } from './control.ts';
+import { diskHeldMiB } from './diskHeld.ts';
 import { controlTarget, diskFreeMiB, processesOfBlock, requireVm, type Engine, type VmFolder } from './engine.ts';
 import { isVmRef, readBoot, readMarker, vmPaths, vmRefsIn } from './files.ts';
 import { probeHost, type HypervisorHost } from './host.ts';
 import { instanceBlock } from './instance.ts';
+import { readMetrics } from './metrics.ts';
 import { GuestNetwork } from './network.ts';
 import { endAllProcesses, guestStatus, livingProcess, noteBoot, seeVm } from './observe.ts';
 import { startVm } from './start.ts';
@@ -125,6 +127,7 @@ class QemuDriverOfHome implements QemuDriver {
       vcpus: cpus().length,
       memoryMiB: Math.floor(totalmem() / 2 ** 20),
       diskFreeMiB: await diskFreeMiB(this.#engine),
+      diskHeldMiB: await diskHeldMiB(this.#engine.home),
       network: network.isolated ? 'isolated' : 'none',
       networkReason: network.reason,
       templates: await shelf.list(),
@@ -193,6 +196,10 @@ class QemuDriverOfHome implements QemuDriver {
       this.#channels.forget(vmRef);
       await removeVm(this.#engine, { paths, marker });
     });
+  }
+
+  metrics(): Promise<VmMetrics[]> {
+    return readMetrics(this.#engine);
   }
 
   openInit(vmRef: string): Promise<Duplex> {

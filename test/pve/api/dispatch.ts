@@ -31,6 +31,8 @@ interface Found {
 
 const jsonType = 'application/json;charset=UTF-8';
 const authDelayMs = 3000;
+/** What pveproxy answers to somebody it does not know. */
+const openCalls = new Set(['GET /access/domains', 'GET /access/ticket', 'POST /access/ticket']);
 
 /** One request through PVE's own order: who are you, is there such a call, may you, which node, is it well-formed, do it. */
 export class Dispatcher {
@@ -56,7 +58,8 @@ export class Dispatcher {
 
   async handle(request: Request): Promise<Reply> {
     try {
-      const caller = await this.authenticate(request.authorization);
+      const open = openCalls.has(`${request.method} ${request.path}`) && request.authorization === undefined;
+      const caller = open ? '' : await this.authenticate(request.authorization);
       return await this.answer(request, caller);
     } catch (error) {
       if (error instanceof Refusal) return refusalReply(error);
@@ -88,9 +91,11 @@ export class Dispatcher {
 
   private async answer(request: Request, caller: string): Promise<Reply> {
     const found = this.find(request.method, request.path);
-    const handler = found && routes[`${request.method} ${found.template}`];
-    if (!found || !handler) throw notImplemented(request);
+    if (!found) throw notImplemented(request);
     const call = this.prepare(request, found, caller);
+    // A call that PVE has and the double has not is refused as PVE would, as far as that goes.
+    const handler = routes[`${request.method} ${found.template}`];
+    if (!handler) throw notImplemented(request);
     const result = await handler(call);
     if (result instanceof Download) return { status: 200, reason: 'OK', contentType: 'text/plain', body: result.text };
     const [data, beside] = result instanceof Envelope ? [result.data, result.beside] : [result, {}];
@@ -107,7 +112,7 @@ export class Dispatcher {
     }
     world.permissions.checkMethod(caller, found.method, given);
     const node = found.inPath.node ?? this.options.localNode;
-    this.reach(node);
+    if (found.method.proxyto) this.reach(node);
     return { world, caller, node, given: verifyParameters(found.method, given, world.facts.absentParameters) };
   }
 
@@ -123,28 +128,42 @@ export class Dispatcher {
   }
 
   private find(verb: string, path: string): Found | undefined {
-    const parts = path
-      .split('/')
-      .slice(1)
-      .map((part) => decodeURIComponent(part));
+    const given = unescaped(path)
+      .split(/\/+/)
+      .filter((part) => part !== '');
     let best: Found | undefined;
     let bestFixed = -1;
     for (const one of this.trees.get(verb) ?? []) {
-      if (one.parts.length !== parts.length) continue;
-      const inPath: Record<string, string> = {};
-      const fits = one.parts.every((part, at) => {
-        const name = /^\{(.+)\}$/.exec(part)?.[1];
-        if (name === undefined) return part === parts[at];
-        inPath[name] = parts[at] ?? '';
-        return parts[at] !== '';
-      });
+      const inPath = matched(one.parts, given);
       const fixed = one.parts.filter((part) => !part.startsWith('{')).length;
-      if (!fits || fixed <= bestFixed) continue;
+      if (inPath === undefined || fixed <= bestFixed) continue;
       best = { template: one.template, method: one.method, inPath };
       bestFixed = fixed;
     }
     return best;
   }
+}
+
+/** The whole path is unescaped before it is taken apart: `%2F` divides as a slash does. */
+function unescaped(path: string): string {
+  const bytes = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
+  return path === bytes ? path : Buffer.from(bytes, 'latin1').toString();
+}
+
+/** Names with slashes in them are always last: a network, a volume. */
+const restOfPath = new Set(['{cidr}', '{volume}']);
+
+function matched(parts: string[], given: string[]): Record<string, string> | undefined {
+  const greedy = restOfPath.has(parts.at(-1) ?? '') && given.length > parts.length;
+  const ours = greedy ? [...given.slice(0, parts.length - 1), given.slice(parts.length - 1).join('/')] : given;
+  if (ours.length !== parts.length) return undefined;
+  const inPath: Record<string, string> = {};
+  for (const [at, part] of parts.entries()) {
+    const name = /^\{(.+)\}$/.exec(part)?.[1];
+    if (name === undefined && part !== ours[at]) return undefined;
+    if (name !== undefined) inPath[name] = ours[at] ?? '';
+  }
+  return inPath;
 }
 
 function notImplemented(request: Request): Refusal {
@@ -153,9 +172,11 @@ function notImplemented(request: Request): Refusal {
 }
 
 function refusalReply(refusal: Refusal): Reply {
-  const { status, reason, details } = refusal;
+  const { status, details } = refusal;
+  // A status line is one line, whatever there is more to say.
+  const [reason = ''] = refusal.reason.split('\n');
   if (details.body === 'none') return { status, reason, contentType: null, body: null };
-  const body: Record<string, Json> = { data: null, message: details.message ?? `${reason}\n` };
+  const body: Record<string, Json> = { data: null, message: details.message ?? `${refusal.reason}\n` };
   if (details.errors) body.errors = details.errors;
   return { status, reason, contentType: jsonType, body };
 }

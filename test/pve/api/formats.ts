@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { firewallFormats } from './firewallFormats.ts';
 
 const label = '[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?';
 const dnsName = new RegExp(`^${label}(?:\\.${label})*$`);
@@ -15,32 +16,21 @@ function isCidr(value: string, only?: 4 | 6): boolean {
   return /^\d+$/.test(bits) && Number(bits) > 7 && Number(bits) <= (kind === 4 ? 32 : 128);
 }
 
-function firewallAddress(value: string): string | undefined {
-  if (/^\+?(?:(?:dc|guest)\/)?[A-Za-z][A-Za-z0-9\-_]*$/.test(value)) return undefined;
-  const parts = value.split(',');
-  for (const part of parts) {
-    const range = part.split('-');
-    if (range.length === 2 && range.every((one) => isIP(one) !== 0)) continue;
-    if (isIP(part) === 0 && !isCidr(part)) return `invalid address/network '${part}' in list`;
-  }
-  return undefined;
+/** verify_poolname of AccessControl.pm. */
+function poolName(value: string): string | undefined {
+  if (value.split('/').length > 3) return `pool name '${value}' nested too deeply (max levels = 3)`;
+  const good = /^[A-Za-z0-9.\-_]+(?:\/[A-Za-z0-9.\-_]+){0,2}$/.test(value);
+  return when(good, `pool name '${value}' contains invalid characters`);
 }
 
-function firewallPort(value: string): string | undefined {
-  for (const part of value.split(',')) {
-    const numbers = part.split(':');
-    if (numbers.length > 2) return 'port range error';
-    for (const number of numbers) {
-      if (/^\d+$/.test(number) && (Number(number) < 1 || Number(number) > 65_535)) return `invalid port '${number}'`;
-      if (!/^\d+$|^[a-z][a-z0-9-]*$/.test(number)) return `invalid port '${number}'`;
-    }
-  }
-  return undefined;
+const disk = /^(?:ide[0-3]|sata[0-5]|scsi(?:[12]?\d|30)|virtio(?:1[0-5]|\d))$/;
+
+function isDisk(value: string): boolean {
+  return disk.test(value);
 }
 
-function tags(value: string): string | undefined {
-  const list = value.split(/[,;\s\0]+/).filter((tag) => tag !== '');
-  return list.every((tag) => /^[a-z0-9_][a-z0-9_\-+.]*$/i.test(tag)) ? undefined : 'invalid characters in tag';
+function isBootable(value: string): boolean {
+  return isDisk(value) || /^(?:net(?:[12]?\d|3[01])|usb(?:\d|1[0-3])|hostpci(?:\d|1[0-5]))$/.test(value);
 }
 
 function when(good: boolean, text: string): string | undefined {
@@ -64,7 +54,6 @@ const isAddress = (value: string) =>
   when(isIP(value) !== 0 || dnsName.test(value), `value does not look like a valid address: ${value}`);
 const isNode = (value: string) =>
   when(new RegExp(`^${label}$`).test(value), 'value does not look like a valid node name');
-const cidrText = 'value does not look like a valid IP address or CIDR network';
 
 /** The text after `invalid format - `, or undefined when the value is good. Formats that no call of ours uses pass. */
 export const formats: Record<string, (value: string) => string | undefined> = {
@@ -76,14 +65,13 @@ export const formats: Record<string, (value: string) => string | undefined> = {
   'pve-configid-list': each(isConfigId),
   'pve-storage-id': isStorageId,
   'pve-storage-id-list': each(isStorageId),
-  'pve-poolid': (value) =>
-    when(/^[A-Za-z0-9.\-_]+(?:\/[A-Za-z0-9.\-_]+){0,2}$/.test(value), `value does not look like a valid pool name`),
+  'pve-poolid': poolName,
   'dns-name': (value) => when(dnsName.test(value), 'value does not look like a valid DNS name'),
   'mac-addr': (value) => when(unicastMac.test(value), 'value does not look like a valid unicast MAC address'),
   'pve-bridge-id': (value) => when(/^[-_.\w]+$/.test(value), `invalid bridge ID '${value}'`),
   'pve-iface': (value) =>
     when(/^[a-z][a-z0-9_]{1,20}(?:[:.]\d+)?$/i.test(value), `invalid network interface name '${value}'`),
-  'pve-tag-list': tags,
+  'pve-tag-list': each((value) => when(/^[a-z0-9_][a-z0-9_\-+.]*$/i.test(value), 'invalid characters in tag')),
   'pve-volume-id': (value) => when(volumeId.test(value), `unable to parse volume ID '${value}'`),
   'pve-volume-id-or-qm-path': (value) =>
     when(
@@ -100,18 +88,19 @@ export const formats: Record<string, (value: string) => string | undefined> = {
       /^(?:auto|dhcp|manual)$/.test(value) || isCidr(value, 6),
       'value does not look like a valid ipv6 network configuration',
     ),
-  'pve-bootdev-list': each((value) =>
-    when(/^(?:ide|sata|scsi|virtio|net|usb|hostpci)\d+$/.test(value), `invalid boot device '${value}'`),
+  'pve-bootdev-list': each((value) => when(isBootable(value), `invalid boot device '${value}'`)),
+  'pve-qm-bootdisk': (value) => when(isDisk(value), `invalid boot disk '${value}'`),
+  'pve-hotplug-features': each((value) =>
+    when(/^(?:[01]|network|disk|cpu|memory|usb|cloudinit)$/.test(value), `invalid hotplug feature '${value}'`),
   ),
+  'pve-volume-id-or-absolute-path': (value) =>
+    when(value.startsWith('/') || volumeId.test(value), `unable to parse volume ID '${value}'`),
   'pve-startup-order': (value) =>
     when(
-      value.split(',').every((part) => /^\s*$|^(?:order=)?\d+$|^(?:up|down)=\d+$/.test(part)),
+      !/^0?$/.test(value) && value.split(',').every((part) => /^\s*$|^(?:order=)?\d+$|^(?:up|down)=\d+$/.test(part)),
       'unable to parse startup options',
     ),
-  'pve-fw-addr-spec': firewallAddress,
-  'pve-fw-dport-spec': firewallPort,
-  'pve-fw-sport-spec': firewallPort,
-  'pve-fw-protocol-spec': (value) => when(/^[a-z0-9-]+$/.test(value), `unknown protocol '${value}'`),
+  ...firewallFormats,
   'disk-size': (value) =>
     when(/^\d+(?:\.\d+)?[KMGT]?$/.test(value), `value does not look like a valid disk size: ${value}`),
   urlencoded: (value) => when(/^[-%a-zA-Z0-9_.!~*'()]*$/.test(value), `invalid urlencoded string: ${value}`),
@@ -123,7 +112,4 @@ export const formats: Record<string, (value: string) => string | undefined> = {
   CIDRv4: (value) => when(isCidr(value, 4), 'value does not look like a valid IPv4 CIDR network'),
   CIDRv6: (value) => when(isCidr(value, 6), 'value does not look like a valid IPv6 CIDR network'),
   CIDR: (value) => when(isCidr(value), 'value does not look like a valid CIDR network'),
-  IPorCIDR: (value) => when(isIP(value) !== 0 || isCidr(value), cidrText),
-  IPorCIDRorAlias: (value) =>
-    when(isIP(value) !== 0 || isCidr(value) || /^(?:(?:dc|guest)\/)?[A-Za-z][A-Za-z0-9\-_]+$/.test(value), cidrText),
 };

@@ -7,7 +7,7 @@ import type { Parameters } from './verify.ts';
 /** Who calls: `user@realm!token`. */
 export type Caller = string;
 
-const wholePaths = ['/', '/access', '/access/groups', '/nodes', '/pool', '/sdn', '/sdn/zones', '/storage', '/vms'];
+const wholePaths = ['/', '/access', '/access/groups', '/nodes', '/pool', '/sdn', '/storage', '/vms'];
 
 export class Permissions {
   constructor(private readonly state: State) {}
@@ -19,7 +19,13 @@ export class Permissions {
     if (!caller.includes('!')) return own;
     const users = this.ofUser(caller.split('!')[0] ?? '', path);
     if (token && !token.privsep) return users;
-    return new Map([...own].filter(([privilege]) => users.has(privilege)));
+    // A token has what both have, and passes on what both pass on.
+    return new Map(
+      [...own].flatMap(([privilege, propagates]) => {
+        const user = users.get(privilege);
+        return user === undefined ? [] : [[privilege, propagates && user] as const];
+      }),
+    );
   }
 
   check(caller: Caller, path: string, privileges: string[]): void {
@@ -67,14 +73,17 @@ export class Permissions {
     for (let at = 0; at < options.length; at++) {
       if (options[at] === 'require_param' && given[String(options[at + 1])] === undefined) throw forbidden();
     }
-    const path = template.replace(/\{([^}]+)\}/g, (_, name: string) => String(given[name] ?? ''));
-    const privileges = this.translate(names);
+    const path = normal(template.replace(/\{([^}]+)\}/g, (_, name: string) => String(given[name] ?? '')));
+    const privileges = this.translate(names, path);
     if (options.includes('any')) this.checkAny(caller, path, privileges);
     else this.check(caller, path, privileges);
   }
 
-  private translate(names: string[]): string[] {
+  /** Version 8 has one privilege for the agent and for QEMU's monitor. */
+  private translate(names: string[], path: string): string[] {
     const { agentPrivilege } = versionFacts[this.state.version];
+    if (agentPrivilege !== undefined && path.startsWith('/vms/') && names.includes('Sys.Audit'))
+      return [agentPrivilege];
     if (agentPrivilege === undefined || !names.some((name) => name.startsWith('VM.GuestAgent.'))) return names;
     const others = names.filter((name) => !name.startsWith('VM.GuestAgent.'));
     return [...others, agentPrivilege];
@@ -90,7 +99,10 @@ export class Permissions {
     const vm = /^\/vms\/(\d+)$/.exec(path);
     if (vm) {
       const pool = Object.entries(this.state.pools).find(([, one]) => one.members.includes(Number(vm[1])));
-      if (pool) for (const [role, propagate] of this.roles(who, `/pool/${pool[0]}`)) roles.set(role, propagate);
+      // What comes from a pool adds to an entry of its own, and passes nothing on.
+      for (const role of pool === undefined ? [] : this.roles(who, `/pool/${pool[0]}`).keys()) {
+        if (!roles.has(role)) roles.set(role, false);
+      }
     }
     const privileges = new Map<string, boolean>();
     for (const [role, propagate] of roles) {
@@ -112,18 +124,28 @@ export class Permissions {
     return roles;
   }
 
-  /** `GET /access/permissions`: every path an entry or a fixed name exists for. */
+  /** `GET /access/permissions`: every path that an entry, a pool or a fixed name exists for; one asked for by name, always. */
   table(caller: Caller, only?: string): Record<string, Record<string, number>> {
+    if (only !== undefined) return { [only]: this.numbers(caller, only) };
     const named = this.state.acl.flatMap((one) => withParents(one.path));
-    const paths = only === undefined ? new Set([...wholePaths, ...named]) : [only];
+    const pooled = Object.values(this.state.pools).flatMap((pool) => pool.members.map((vmid) => `/vms/${vmid}`));
     const table: Record<string, Record<string, number>> = {};
-    for (const path of paths) {
-      const has = this.on(caller, path);
-      if (has.size === 0) continue;
-      table[path] = Object.fromEntries([...has].map(([one, propagate]) => [one, propagate ? 1 : 0]));
+    for (const path of new Set([...wholePaths, ...named, ...pooled])) {
+      const has = this.numbers(caller, path);
+      if (Object.keys(has).length > 0) table[path] = has;
     }
     return table;
   }
+
+  private numbers(caller: Caller, path: string): Record<string, number> {
+    return Object.fromEntries([...this.on(caller, path)].map(([one, propagate]) => [one, propagate ? 1 : 0]));
+  }
+}
+
+/** normalize_path of AccessControl.pm: no slash at the end, none twice. */
+function normal(path: string): string {
+  const short = path.replace(/\/+/g, '/').replace(/\/$/, '');
+  return short === '' ? '/' : short;
 }
 
 function withParents(path: string): string[] {

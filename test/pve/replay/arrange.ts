@@ -1,7 +1,8 @@
 import { boot, newVm } from '../vm/lifecycle.ts';
 import { clonedConfig, diskKey } from '../vm/config.ts';
+import { sampled } from '../vm/status.ts';
 import { addTemplate } from '../world/seed.ts';
-import type { JsonObject } from '../api/reference.ts';
+import type { Json, JsonObject } from '../api/reference.ts';
 import type { Exchange } from './recording.ts';
 import type { Config, State, VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
@@ -14,6 +15,7 @@ const args =
 export function recordedWorld(state: State, node: string, nowMs: number): void {
   const made = addTemplate(state, { vmid: template, node, name: 'tmpl-guest', nowMs, memoryMiB: 256 });
   Object.assign(made.config, { args, kvm: '0' });
+  Object.assign(state.nodes[node] ?? {}, { cpus: 2, memoryBytes: 25_276_510_208 });
   const privileges = [
     ...(state.roles.DeskPool ?? []),
     'Datastore.AllocateSpace',
@@ -166,8 +168,47 @@ async function untilUp(world: World, vmid: number): Promise<void> {
   }
 }
 
+interface Line {
+  type?: string;
+  vmid?: number;
+  node?: string;
+  status?: string;
+  lock?: string;
+  tags?: string;
+}
+
+/** Lines of VMs in an answer, wherever in it they stand. */
+function vmLines(data: Json | undefined): Line[] {
+  const lists = Array.isArray(data) ? data : [data ?? null];
+  return lists.flatMap((one) => {
+    const line = one as (Line & { members?: Line[] }) | null;
+    return [...(line?.type === 'qemu' ? [line] : []), ...(line?.members ?? [])];
+  });
+}
+
+/** When pvestatd looks is a matter of the moment: it has looked at the VMs that the recording says it has looked at. */
+export function lookedAt(world: World, { response }: Exchange): void {
+  for (const line of vmLines((response.body as JsonObject | null)?.data)) {
+    const vm = world.state.vms[line.vmid ?? 0];
+    if (vm === undefined) continue;
+    if (line.status === 'unknown') delete vm.sample;
+    else vm.sample ??= sampled(world, vm);
+  }
+}
+
+/** A VM that a list tells of with a lock, and that no step of the case touches, is one that an unrecorded step left so. */
+function lockedByOthers(world: World, { response }: Exchange, paths: string): void {
+  for (const { vmid = 0, node = '', lock, tags } of vmLines((response.body as JsonObject | null)?.data)) {
+    if (lock === undefined || paths.includes(`/${vmid}`)) continue;
+    const vm = ensure(world, vmid, node);
+    Object.assign(vm.config, { lock }, tags === undefined ? {} : { tags });
+  }
+}
+
 /** What cases that are not in the file left behind: snapshots and options that a case finds and does not make itself. */
 export function leftByOthers(world: World, exchanges: Exchange[]): void {
+  const paths = exchanges.map(({ request }) => request.path).join(' ');
+  for (const exchange of exchanges) lockedByOthers(world, exchange, paths);
   const made = new Set(exchanges.flatMap(({ request }) => Object.values(request.params ?? {}).map(String)));
   for (const { request, response } of exchanges) {
     const data = (response.body as JsonObject | null)?.data;

@@ -6,7 +6,7 @@ import { seedState } from '../world/seed.ts';
 import type { Version } from '../world/state.ts';
 import { runStatd } from '../world/statd.ts';
 import { World } from '../world/world.ts';
-import { arrange, heldByCleanup, leftByOthers, recordedWorld } from './arrange.ts';
+import { arrange, heldByCleanup, leftByOthers, lookedAt, recordedWorld } from './arrange.ts';
 import { differences } from './compare.ts';
 import { readCases, type Case, type Exchange } from './recording.ts';
 import { FastClock } from './fastClock.ts';
@@ -79,6 +79,8 @@ class Player {
   }
 
   private run = '';
+  /** Tasks of this case that the recording says ended well: of several at once, they had the lock first. */
+  private winners = new Set<string | undefined>();
 
   async play(one: Case): Promise<Disagreement[]> {
     const run = one.exchanges[0]?.run ?? '';
@@ -89,6 +91,7 @@ class Player {
     leftByOthers(this.world, one.exchanges);
     const found: Disagreement[] = [];
     const open: Promise<void>[] = [];
+    this.winners = new Set(one.exchanges.flatMap(endedWell));
     const first = one.exchanges[0]?.atMs ?? 0;
     const startedMs = this.clock.nowMs();
     for (const exchange of one.exchanges) {
@@ -129,14 +132,15 @@ class Player {
 
   private async exchange(exchange: Exchange): Promise<string[]> {
     const { request, fold, response } = exchange;
-    await this.clock.sleep(effectMs(exchange));
+    await this.clock.sleep(effectMs(exchange) - (this.winners.has(startedTask(exchange)) ? 5 : 0));
     const send = () =>
       this.dispatcher.handle({
         method: request.method,
         path: this.translate(request.path),
         params: JSON.parse(this.translate(JSON.stringify(request.params ?? {}))) as Record<string, Json>,
-        authorization: tokens[request.as],
+        authorization: request.as in tokens ? tokens[request.as] : `PVEAPIToken=${request.as}`,
       });
+    lookedAt(this.world, exchange);
     let reply = await send();
     for (let polls = 0; polls < 400 && fold === 'final' && unfinished(exchange, reply); polls++) {
       await this.clock.sleep(250);
@@ -172,6 +176,11 @@ function effectMs(exchange: Exchange): number {
   const upid = startedTask(exchange);
   if (upid !== undefined) return 10 + (Number.parseInt(upid.split(':')[2] ?? '0', 16) % 1000) / 100;
   return exchange.elapsedMs < 1000 ? Math.max(0, exchange.elapsedMs - 5) : 0;
+}
+
+function endedWell({ response }: Exchange): string[] {
+  const data = (response.body as JsonObject | null)?.data as JsonObject | null | undefined;
+  return data?.exitstatus === 'OK' && typeof data.upid === 'string' ? [data.upid] : [];
 }
 
 function startedTask({ request, response }: Exchange): string | undefined {

@@ -49,8 +49,8 @@ export const agentRoutes: Routes = {
   [`GET ${base}/file-read`]: readFile,
   [`POST ${base}/set-user-password`]: async (call) => {
     const { username, password, crypted } = call.given;
-    await available(call);
     const encoded = latin1(String(password)).toString('base64');
+    await available(call);
     await ask(call, 'guest-set-user-password', {
       username,
       password: encoded,
@@ -114,14 +114,15 @@ function textOf(base64: Json | undefined): string {
 }
 
 async function exec(call: Call): Promise<Json> {
-  await available(call);
   const [path, ...rest] = call.given.command as string[];
   const input = call.given['input-data'];
+  const encoded = input === undefined ? undefined : latin1(String(input)).toString('base64');
+  await available(call);
   const answer = (await ask(call, 'guest-exec', {
     path,
     arg: rest,
     'capture-output': true,
-    ...(input === undefined ? {} : { 'input-data': latin1(String(input)).toString('base64') }),
+    ...(encoded === undefined ? {} : { 'input-data': encoded }),
   })) as JsonObject;
   return { pid: answer.pid ?? null };
 }
@@ -141,10 +142,10 @@ async function execStatus(call: Call): Promise<Json> {
 
 async function writeFile(call: Call): Promise<Json> {
   const { given } = call;
-  await available(call);
   const content = String(given.content);
-  const handle = await ask(call, 'guest-file-open', { path: given.file, mode: 'wb' });
   const encoded = given.encode === 0 ? content : latin1(content).toString('base64');
+  await available(call);
+  const handle = await ask(call, 'guest-file-open', { path: given.file, mode: 'wb' });
   await ask(call, 'guest-file-write', { handle, 'buf-b64': encoded });
   await ask(call, 'guest-file-close', { handle });
   return null;

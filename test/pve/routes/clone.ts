@@ -3,7 +3,6 @@ import type { Config, VmState } from '../world/state.ts';
 import type { Running } from '../world/tasks.ts';
 import type { Call, Routes, World } from '../world/world.ts';
 import {
-  bridgeOf,
   clonedConfig,
   driveSize,
   drives,
@@ -14,10 +13,12 @@ import {
   sizeText,
 } from '../vm/config.ts';
 import { checkLock, newVm } from '../vm/lifecycle.ts';
+import { checkBridges } from '../vm/optionRights.ts';
 import { assertQuorum, assertWritable } from '../vm/writable.ts';
 import {
   assertSpace,
   canLink,
+  enabledStorage,
   freeDiskName,
   linkedName,
   NoSpace,
@@ -30,9 +31,12 @@ import {
 interface Plan {
   world: World;
   source: VmState;
+  /** What is cloned: its config, or that of a snapshot. */
+  config: Config;
   newid: number;
   full: boolean;
   storage?: string;
+  format?: string;
   target: string;
   name?: string;
   description?: string;
@@ -51,40 +55,43 @@ export const cloneRoutes: Routes = {
   },
 };
 
+/** `$load_and_check` of `clone_vm` in API2/Qemu.pm, in its order. */
 function planOf(call: Call): Plan {
   const { world, given, caller } = call;
   const text = (name: string) => (given[name] === undefined ? undefined : String(given[name]));
   const vmid = Number(given.vmid);
   const newid = Number(given.newid);
-  const [pool, storage, snapname] = [text('pool'), text('storage'), text('snapname')];
+  const [pool, storage, snapname, format] = [text('pool'), text('storage'), text('snapname'), text('format')];
   const source = world.state.vms[vmid];
   if (source === undefined || source.node !== call.node) throw noConfigFile(vmid, call.node);
   if (pool !== undefined && world.state.pools[pool] === undefined) throw forbidden(`pool '${pool}' does not exist`);
-  const target = text('target') ?? call.node;
+  const target = given.target === undefined || given.target === 'localhost' ? call.node : String(given.target);
   if (world.state.nodes[target] === undefined) throw died(`no such cluster node '${target}'`);
-  if (storage !== undefined) checkStorage(world, storage, target === call.node);
+  if (storage !== undefined) checkStorage(world, storage, { node: call.node, target });
   assertQuorum(world);
   checkLock(source);
-  if (snapname !== undefined && source.snapshots[snapname] === undefined) {
-    throw died(`snapshot '${snapname}' does not exist`);
-  }
+  const config = snapname === undefined ? source.config : source.snapshots[snapname];
+  if (config === undefined) throw died(`snapshot '${snapname}' does not exist`);
   const full = given.full === undefined ? source.config.template !== '1' : given.full === 1;
   for (const name of ['storage', 'format']) {
     if (!full && given[name] !== undefined) throw died(`parameter '${name}' not allowed for linked clones`);
   }
-  const shared = checkDisks({ world, source, full, caller, storage });
+  const shared = checkAccess(world, caller, { config, storage });
   if (target !== call.node && !shared) throw died(`can't clone VM to node '${target}' (VM uses local storage)`);
   if (world.state.vms[newid]?.node === call.node) throw taken(newid);
-  return { world, source, newid, full, storage, target, pool, name: text('name'), description: text('description') };
+  checkFeatures(world, source, { config, full, snapname });
+  const { name, description } = { name: text('name'), description: text('description') };
+  return { world, source, config, newid, full, storage, format, target, pool, name, description };
 }
 
-function checkStorage(world: World, name: string, local: boolean): void {
-  const storage = storageOf(world, name);
-  if (storage.disabled) throw died(`storage '${name}' is disabled`);
+function checkStorage(world: World, name: string, { node, target }: { node: string; target: string }): void {
+  const storage = enabledStorage(world, name, node);
   if (!storage.content.includes('images')) {
     throw badParameters({ storage: `storage '${name}' does not support vm images` });
   }
-  if (!local && !storage.shared) throw died(`can't clone to non-shared storage '${name}'`);
+  if (target === node) return;
+  enabledStorage(world, name, target);
+  if (!storage.shared) throw died(`can't clone to non-shared storage '${name}'`);
 }
 
 /** An id that a VM of another node has is noticed only by the cluster's file system. */
@@ -98,23 +105,38 @@ function taken(vmid: number): Refusal {
   return died(`unable to create VM ${vmid}: config file already exists`);
 }
 
-function checkDisks(one: { world: World; source: VmState; full: boolean; caller: string; storage?: string }): boolean {
+/** What a clone takes of its caller: room for the disks, and the networks. @returns whether every node has the disks. */
+function checkAccess(world: World, caller: string, one: { config: Config; storage?: string }): boolean {
   let shared = true;
-  const { world, source, full, caller } = one;
-  for (const [key, raw] of Object.entries(source.config)) {
-    const bridge = /^net\d+$/.test(key) ? bridgeOf(raw) : undefined;
-    if (bridge !== undefined) world.permissions.check(caller, `/sdn/zones/localnetwork/${bridge}`, ['SDN.Use']);
-  }
-  for (const [key, raw] of realDisks(source.config)) {
+  for (const [, raw] of drives(one.config)) {
     const { volume } = parseDrive(raw);
+    if (!volume.includes(':')) continue;
     const { storage } = parseVolume(volume);
     if (!storageOf(world, storage).shared) shared = false;
-    if (!full && (source.config.template !== '1' || !canLink(storageOf(world, storage)))) {
-      throw died(`Linked clone feature is not supported for '${volume}' (${key})`);
-    }
+    if (isCdrom(raw)) continue;
     world.permissions.check(caller, `/storage/${one.storage ?? storage}`, ['Datastore.AllocateSpace']);
   }
+  const nets = Object.entries(one.config).filter(([key]) => /^net\d+$/.test(key));
+  checkBridges(
+    world,
+    caller,
+    nets.map(([, raw]) => raw),
+  );
   return shared;
+}
+
+function checkFeatures(
+  world: World,
+  source: VmState,
+  { config, full, snapname }: { config: Config; full: boolean; snapname?: string },
+): void {
+  for (const [key, raw] of realDisks(config)) {
+    const { volume } = parseDrive(raw);
+    const linkable = source.config.template === '1' && canLink(storageOf(world, parseVolume(volume).storage));
+    if (full || (linkable && snapname === undefined)) continue;
+    const what = snapname === undefined ? '' : ' a snapshot of';
+    throw died(`Linked clone feature is not supported for${what} '${volume}' (${key})`);
+  }
 }
 
 async function clone(plan: Plan, running: Running): Promise<void> {
@@ -148,10 +170,12 @@ async function clone(plan: Plan, running: Running): Promise<void> {
   }
 }
 
-/** Options, rules and sets of the source, from the first moment on. */
-function cloneFirewall({ state }: World, from: number, to: number): void {
-  const source = state.firewalls[`/vms/${from}`];
-  if (source !== undefined) state.firewalls[`/vms/${to}`] = structuredClone(source);
+/** The clone has its source's firewall, whatever its id had before (clone_vmfw_conf of Firewall.pm). */
+function cloneFirewall(world: World, from: number, to: number): void {
+  const { firewalls } = world.state;
+  const own = firewalls[`/vms/${from}`];
+  delete firewalls[`/vms/${to}`];
+  if (own) firewalls[`/vms/${to}`] = structuredClone(own);
 }
 
 async function makeDisks(plan: Plan, made: VmState, running: Running): Promise<void> {
@@ -161,20 +185,28 @@ async function makeDisks(plan: Plan, made: VmState, running: Running): Promise<v
   await world.pace.wait(phasesMs.disks);
   if (running.signal.aborted) throw new Error('interrupted by signal');
   made.config = {
-    ...clonedConfig(source.config, { name: plan.name, description: plan.description, sourceVmid: source.vmid }),
+    ...clonedConfig(plan.config, { name: plan.name, description: plan.description, sourceVmid: source.vmid }),
     lock: 'clone',
   };
-  const cdroms = drives(source.config).filter(([, raw]) => isCdrom(raw));
+  const cdroms = drives(plan.config).filter(([, raw]) => isCdrom(raw));
   for (const [key, raw] of cdroms) made.config[key] = isCloudInit(raw) ? cloudInitDrive(plan, raw, log) : raw;
   world.save();
   await world.machines.cloneDisk(source.vmid, newid);
   await world.pace.wait(phasesMs.rest * (plan.full ? 4 : 1));
   if (running.signal.aborted) throw new Error('interrupted by signal');
   const disks: Config = {};
-  for (const [key, raw] of realDisks(source.config)) {
+  for (const [key, raw] of realDisks(plan.config)) {
+    demandSource(plan, parseDrive(raw).volume);
     disks[key] = plan.full ? fullDisk(plan, [key, raw], log) : linkedDisk(plan, [key, raw], log);
     Object.assign(made.config, disks);
   }
+}
+
+/** Nobody keeps root from taking files away while a clone reads them. */
+function demandSource({ world, source }: Plan, volume: string): void {
+  if (world.state.vms[source.vmid] === source) return;
+  const path = pathOf(world, volume);
+  throw new Error(`unable to create image: qemu-img: ${path}: Could not open '${path}': No such file or directory`);
 }
 
 function cloudInitDrive(plan: Plan, raw: string, log: (text: string) => void): string {
@@ -214,7 +246,7 @@ function fullDisk(plan: Plan, [key, raw]: [string, string], log: (text: string) 
   const { volume: from, options } = parseDrive(raw);
   const storage = plan.storage ?? parseVolume(from).storage;
   const name = freeDiskName(world.state.vms[newid] ?? plan.source);
-  const volume = volumeName(world, storage, { vmid: newid, name });
+  const volume = volumeName(world, storage, { vmid: newid, name, format: plan.format });
   const bytes = driveSize(raw);
   reserve(plan, { volume, bytes: Math.floor(bytes / 4), log });
   log(`create full clone of drive ${key} (${from})`);

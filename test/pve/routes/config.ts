@@ -1,38 +1,16 @@
-import { badParameters, died } from '../api/refusal.ts';
+import { died } from '../api/refusal.ts';
 import type { Json } from '../api/reference.ts';
 import type { VmState } from '../world/state.ts';
-import type { Call, Routes, World } from '../world/world.ts';
+import type { Call, Routes } from '../world/world.ts';
 import { applyChange, checkBalloon, type Change } from '../vm/changes.ts';
-import {
-  digestOf,
-  diskKey,
-  driveSize,
-  isCdrom,
-  isCloudInit,
-  parseDrive,
-  sizeBytes,
-  sizeText,
-  withMac,
-} from '../vm/config.ts';
+import { digestOf, diskKey, driveSize, isCdrom, isCloudInit, parseDrive, sizeBytes, sizeText } from '../vm/config.ts';
 import { checkLock } from '../vm/lifecycle.ts';
-import { checkOptionRights } from '../vm/optionRights.ts';
+import { demandRoom } from '../vm/room.ts';
+import { checkBridges, checkDeviceRights } from '../vm/optionRights.ts';
 import { refuseRootOnly } from '../vm/rootOnly.ts';
-import { checkImport } from '../vm/imports.ts';
-import { parseVolume, pathOf, storageOf } from '../vm/volumes.ts';
+import { parseVolume, pathOf } from '../vm/volumes.ts';
+import { changeOf } from '../vm/wanted.ts';
 import { assertWritable } from '../vm/writable.ts';
-
-const notOptions = new Set([
-  'node',
-  'vmid',
-  'delete',
-  'revert',
-  'digest',
-  'skiplock',
-  'force',
-  'background_delay',
-  'import-working-storage',
-]);
-const numberedOption = /^(?:net|ipconfig|serial|usb|hostpci|numa|parallel|virtiofs)\d+$/;
 
 export const configRoutes: Routes = {
   'PUT /nodes/{node}/qemu/{vmid}/config': change,
@@ -63,11 +41,27 @@ export const configRoutes: Routes = {
 async function change(call: Call): Promise<Json> {
   const wanted = changeOf(call);
   if (call.world.facts.configCheckedEarly) ready(call, wanted);
-  await call.world.locks.within(Number(call.given.vmid), () => applyChange(call.world, ready(call, wanted), wanted));
+  await call.world.locks.within(Number(call.given.vmid), () => apply(call, wanted, () => {}));
   return null;
 }
 
-function changeInTask(call: Call): Json | Promise<Json> {
+async function changeInTask(call: Call): Promise<Json> {
+  const upid = await startChange(call);
+  return call.given.background_delay === undefined ? upid : waited(call, upid);
+}
+
+/** Who asks for it waits for the task: nothing is told when it ended well, its UPID when it has not ended. */
+async function waited({ world, given }: Call, upid: string): Promise<Json> {
+  const ended = () => world.state.tasks[upid]?.exitstatus;
+  for (let tries = Number(given.background_delay) * 10; ended() === undefined && tries > 0; tries--) {
+    await world.pace.wait(100);
+  }
+  const status = ended();
+  if (status === undefined || status === 'OK') return status === undefined ? upid : null;
+  throw died(`failed to update VM ${String(given.vmid)}: ${status}`);
+}
+
+function startChange(call: Call): string | Promise<string> {
   const { world, given } = call;
   const wanted = changeOf(call);
   const vmid = Number(given.vmid);
@@ -75,7 +69,7 @@ function changeInTask(call: Call): Json | Promise<Json> {
     world.task(call, 'qmconfig', async (running) => {
       running.log(`update VM ${vmid}: ${shown(given)}`);
       await world.pace.wait(140);
-      await inside(() => applyChange(world, ready(call, wanted), wanted));
+      await inside(() => apply(call, wanted, running.log));
     });
   if (!world.facts.configCheckedEarly) {
     return world.locks.within(vmid, () => {
@@ -99,89 +93,7 @@ function find(call: Call): VmState {
   return call.world.vm(Number(call.given.vmid), call.node);
 }
 
-/** Everything that is checked before the config is read. */
-function changeOf(call: Call, pool?: string): Change {
-  const { world, given, caller } = call;
-  refuseRootOnly(call, 'skiplock');
-  const names = (value: unknown) =>
-    value === undefined
-      ? []
-      : String(value)
-          .split(/[,;\s]+/)
-          .filter((one) => one !== '');
-  const remove = names(given.delete);
-  const revert = names(given.revert);
-  const set = new Map<string, string>();
-  for (const [key, value] of Object.entries(given)) if (!notOptions.has(key)) set.set(key, String(value));
-  checkSshKeys(set.get('sshkeys'));
-  if (remove.length + revert.length + set.size === 0) throw died('no options specified');
-  checkNames(world, { set, remove, revert });
-  for (const [key, raw] of set) {
-    if (!diskKey.test(key)) continue;
-    checkDrive(call, raw);
-    checkImport(call, key, raw);
-  }
-  const who = { caller, vmid: Number(given.vmid), pool };
-  checkOptionRights(world, who, new Map([...remove, ...revert].map((key) => [key, undefined])));
-  checkOptionRights(world, who, set);
-  return { set: normalised(set), remove, revert, force: given.force === 1 };
-}
-
-function checkNames(world: World, { set, remove, revert }: Change): void {
-  const known = (key: string) =>
-    key in world.vmProperties || diskKey.test(key) || numberedOption.test(key) || key === 'vmstate';
-  for (const key of revert) {
-    if (!known(key)) throw badParameters({ revert: `unknown option '${key}'` });
-    if (set.has(key)) throw badParameters({ delete: `you can't use '-${key}' and -revert ${key}' at the same time` });
-  }
-  for (const key of remove) {
-    if (set.has(key)) throw badParameters({ delete: `you can't use '-${key}' and -delete ${key}' at the same time` });
-    if (revert.includes(key)) {
-      throw badParameters({ revert: `you can't use '-delete ${key}' and -revert ${key}' at the same time` });
-    }
-    if (!known(key)) throw badParameters({ delete: `unknown option '${key}'` });
-  }
-}
-
-function checkSshKeys(keys: string | undefined): void {
-  if (keys === undefined) return;
-  const lines = decodeURIComponent(keys)
-    .split('\n')
-    .filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  const form = /^(?:\S+ )?(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]{16,}(?: .*)?$/;
-  if (!lines.every((line) => form.test(line.trim()))) throw died('SSH public key validation error');
-}
-
-function checkDrive(call: Call, raw: string): void {
-  const { volume } = parseDrive(raw);
-  if (volume === 'none') return;
-  if (volume === 'cdrom') return call.world.permissions.check(call.caller, '/', ['Sys.Console']);
-  if (volume.startsWith('/')) throw died('Only root can pass arbitrary filesystem paths.');
-  const { storage, rest } = parseVolume(volume);
-  const one = storageOf(call.world, storage);
-  if (!/^\d+(?:\.\d+)?$/.test(rest)) return;
-  call.world.permissions.check(call.caller, `/storage/${storage}`, ['Datastore.AllocateSpace']);
-  if (!one.content.includes('images'))
-    throw badParameters({ storage: `storage '${storage}' does not support vm images` });
-}
-
-function normalised(set: Map<string, string>): Map<string, string> {
-  const result = new Map(set);
-  for (const [key, raw] of set) {
-    if (/^net\d+$/.test(key)) result.set(key, withMac(raw));
-    if (key === 'tags') result.set(key, tidyTags(raw));
-    if (key === 'cipassword') result.set(key, `$5$${raw.length}`);
-    if (key === 'vmgenid' && raw === '1') result.set(key, crypto.randomUUID());
-  }
-  return result;
-}
-
-/** PVE keeps tags sorted, in small letters and once each. */
-function tidyTags(raw: string): string {
-  const tags = raw.split(/[,;\s]+/).filter((tag) => tag !== '');
-  return [...new Set(tags.map((tag) => tag.toLowerCase()))].toSorted().join(';');
-}
-
+/** Looked at with the config in hand: digest, lock, and what single devices need of the caller. */
 function ready(call: Call, wanted: Change): VmState {
   const vm = find(call);
   checkDigest(call, vm);
@@ -192,9 +104,42 @@ function ready(call: Call, wanted: Change): VmState {
   return vm;
 }
 
+/** The worker's part: warnings go to its log. */
+function apply(call: Call, wanted: Change, log: (text: string) => void): void {
+  const { world, caller } = call;
+  const vm = ready(call, wanted);
+  const who = { caller, vmid: vm.vmid };
+  for (const option of wanted.remove) {
+    const value = vm.config[option] ?? vm.pending[option];
+    if (value === undefined) log(`cannot delete '${option}' - not set in current configuration!`);
+    else {
+      refuseProtected(vm, option, value);
+      checkDeviceRights(world, who, { option, value, verb: 'delete' });
+    }
+  }
+  for (const [option, value] of wanted.set) {
+    const before = vm.config[option];
+    if (before !== undefined && !option.startsWith('serial')) {
+      checkDeviceRights(world, who, { option, value: before, verb: 'modify' });
+    }
+    checkDeviceRights(world, who, { option, value, verb: 'modify' });
+    if (before !== undefined && /^net\d+$/.test(option)) checkBridges(world, caller, [before]);
+  }
+  applyChange(world, vm, wanted);
+}
+
+/** A protected VM keeps its disks. */
+function refuseProtected(vm: VmState, option: string, value: string): void {
+  if (vm.config.protection !== '1') return;
+  const file = value.split(',')[0];
+  if (option.startsWith('unused')) throw died(`can't remove unused disk '${file}' - protection mode enabled`);
+  if (option === 'vmstate') throw died(`can't remove vmstate '${value}' - protection mode enabled`);
+  if (diskKey.test(option)) throw died(`can't remove drive '${option}' - protection mode enabled`);
+}
+
 function checkDigest(call: Call, vm: VmState): void {
   const { digest } = call.given;
-  if (digest !== undefined && digest !== digestOf(vm)) throw died(call.world.facts.digestText);
+  if (digest !== undefined && digest !== '' && digest !== digestOf(vm)) throw died(call.world.facts.digestText);
 }
 
 async function resize(call: Call, log: (text: string) => void): Promise<void> {
@@ -221,19 +166,9 @@ async function resize(call: Call, log: (text: string) => void): Promise<void> {
     const command = `/usr/bin/qemu-img resize${world.facts.resizePreallocation} -f qcow2 ${path} ${wanted}`;
     throw died(`command '${command}' failed: exit code 1`);
   }
-  log('Image resized.');
+  demandRoom(world, vm, { volume, command: `/usr/bin/qemu-img resize -f qcow2 ${path} ${wanted}`, log });
+  if (!vm.run) log('Image resized.');
   assertWritable(world, vm);
   vm.config[key] = [volume, ...options.filter((one) => !one.startsWith('size=')), `size=${sizeText(wanted)}`].join(',');
   world.save();
-}
-
-const notOfNewVm = new Set(['pool', 'storage', 'start', 'unique', 'archive', 'bwlimit', 'ha-managed', 'live-restore']);
-
-/** What `POST /nodes/{node}/qemu` needs of the same rules. */
-export function firstConfig(call: Call): Change {
-  const given = Object.fromEntries(Object.entries(call.given).filter(([key]) => !notOfNewVm.has(key)));
-  const pool = call.given.pool === undefined ? undefined : String(call.given.pool);
-  const options = Object.keys(given).filter((key) => !notOptions.has(key));
-  if (options.length === 0) return { set: new Map(), remove: [], revert: [] };
-  return changeOf({ ...call, given }, pool);
 }

@@ -2,12 +2,16 @@ import { died, noConfig, noConfigFile } from '../api/refusal.ts';
 import type { VmState } from '../world/state.ts';
 import type { Running } from '../world/tasks.ts';
 import type { Call, Routes, World } from '../world/world.ts';
+import { agentEnabled } from '../vm/config.ts';
 import { checkLock, startVm, waitForEnd } from '../vm/lifecycle.ts';
 import { hibernate, stateStorage } from '../vm/hibernate.ts';
+import { resumeHalted } from '../vm/room.ts';
 import { refuseRootOnly } from '../vm/rootOnly.ts';
 import { assertQuorum } from '../vm/writable.ts';
 
-const shutdownTimeoutS = 180;
+/** vm_stop waits this long for a guest that it has asked to go. */
+const shutdownTimeoutS = 60;
+const pingTimeoutMs = 3000;
 const rootsOfStart = [
   'stateuri',
   'skiplock',
@@ -43,13 +47,13 @@ export const powerRoutes: Routes = {
     return call.world.task(call, 'qmreboot', (running) => reboot(call, running));
   },
   'POST /nodes/{node}/qemu/{vmid}/status/suspend': (call) => {
+    refuseRootOnly(call, 'skiplock');
     const vm = mustRun(call);
     if (call.given.todisk === 1) {
+      const storage = String(call.given.statestorage ?? stateStorage(call.world, vm));
       call.world.permissions.check(call.caller, `/vms/${vm.vmid}`, ['VM.Config.Disk']);
-      call.world.permissions.check(call.caller, `/storage/${stateStorage(call.world, vm)}`, [
-        'Datastore.AllocateSpace',
-      ]);
-      return call.world.task(call, 'qmsuspend', (running) => hibernate(call.world, vm, running));
+      call.world.permissions.check(call.caller, `/storage/${storage}`, ['Datastore.AllocateSpace']);
+      return call.world.task(call, 'qmsuspend', (running) => hibernate(call.world, vm, { running, storage }));
     }
     return call.world.task(call, 'qmpause', (running) => locked(call, running, () => pause(call.world, vm)));
   },
@@ -60,16 +64,19 @@ export const powerRoutes: Routes = {
     return call.world.task(call, 'qmresume', (running) => locked(call, running, () => resume(call.world, vm, running)));
   },
   'POST /nodes/{node}/qemu/{vmid}/status/reset': (call) => {
-    const vm = mustRun(call);
-    return call.world.task(call, 'qmreset', (running) =>
-      locked(call, running, () => call.world.machines.reset(vm.vmid)),
-    );
+    refuseRootOnly(call, 'skiplock');
+    mustRun(call);
+    return call.world.task(call, 'qmreset', (running) => locked(call, running, (vm) => reset(call.world, vm)));
   },
   'PUT /nodes/{node}/qemu/{vmid}/sendkey': (call) => {
     refuseRootOnly(call, 'skiplock');
-    const vm = call.world.vm(Number(call.given.vmid), call.node);
-    if (!vm.run) throw died(`VM ${vm.vmid} not running`);
-    return null;
+    return call.world.locks.within(Number(call.given.vmid), () => {
+      const vm = call.world.vm(Number(call.given.vmid), call.node);
+      if (!vm.run) throw died(`VM ${vm.vmid} not running`);
+      const wrong = wrongKey(String(call.given.key));
+      if (wrong !== undefined) throw died(`invalid parameter: ${wrong}`);
+      return null;
+    });
   },
   'GET /nodes/{node}/qemu/{vmid}/status': (call) => {
     call.world.vm(Number(call.given.vmid), call.node);
@@ -133,15 +140,15 @@ async function shutdown(call: Call, running: Running): Promise<void> {
     checkLock(vm);
     const timeoutS = Number(given.timeout ?? shutdownTimeoutS);
     if (vm.run.paused) {
-      running.log('VM is paused - stop instead of shutdown');
       await world.machines.stop(vm.vmid);
       return world.stopped(vm);
     }
+    await askAgent(world, vm, running);
     await world.machines.powerdown(vm.vmid);
     if (await waitForEnd(world, vm, { ms: timeoutS * 1000, signal: running.signal })) return;
     if (running.signal.aborted) throw new Error('received interrupt');
     if (given.forceStop !== 1) throw died('VM quit/powerdown failed - got timeout');
-    running.log('VM quit/powerdown failed - got timeout');
+    running.log('VM still running - terminating now with SIGTERM');
     await world.machines.stop(vm.vmid);
     world.stopped(vm);
   });
@@ -156,15 +163,41 @@ async function reboot(call: Call, running: Running): Promise<void> {
   void world.pace.wait(600).then(() => world.locks.within(vm.vmid, () => startVm(world, vm, () => {})).catch(() => {}));
 }
 
-async function pause(world: World, vm: VmState): Promise<void> {
+async function reset(world: World, vm: VmState): Promise<void> {
   checkLock(vm);
+  await world.machines.reset(vm.vmid);
+}
+
+/** A guest with an agent is asked by it; one that does not answer gets the power button, and the log says so. */
+async function askAgent(world: World, vm: VmState, running: Running): Promise<void> {
+  if (!agentEnabled(vm.config) || !agentEnabled(vm.run?.startConfig ?? {})) return;
+  try {
+    await world.machines.agent(vm.vmid, 'guest-ping');
+  } catch {
+    await world.pace.wait(pingTimeoutMs, running.signal);
+    running.log(`QEMU Guest Agent is not running - VM ${vm.vmid} qga command 'guest-ping' failed - got timeout`);
+  }
+}
+
+/** The part of `ctrl-alt-delete` that QEMU knows no key by. */
+function wrongKey(keys: string): string | undefined {
+  const known =
+    /^(?:[a-z0-9]|f(?:[1-9]|1[0-2])|shift(?:_r)?|alt(?:_r)?|altgr(?:_r)?|ctrl(?:_r)?|menu|esc|minus|equal|backspace|tab|bracket_left|bracket_right|ret|semicolon|apostrophe|grave_accent|backslash|comma|dot|slash|asterisk|spc|caps_lock|num_lock|scroll_lock|kp_\w+|print|sysrq|home|pgup|pgdn|end|left|up|down|right|insert|delete|meta_[lr]|compose|less|0x[0-9a-f]+)$/;
+  return keys.split('-').find((key) => !known.test(key));
+}
+
+async function pause(world: World, vm: VmState): Promise<void> {
+  // A VM that is being backed up may be paused all the same.
+  if (vm.config.lock !== 'backup') checkLock(vm);
   await world.machines.pause(vm.vmid);
   if (vm.run) vm.run.paused = true;
 }
 
 async function resume(world: World, vm: VmState, running: Running): Promise<void> {
   if (!vm.run) return startVm(world, vm, running.log);
+  if (vm.config.lock !== 'backup') checkLock(vm);
   await world.pace.wait(world.facts.resumeMs);
   await world.machines.resume(vm.vmid);
   vm.run.paused = false;
+  await resumeHalted(world, vm);
 }

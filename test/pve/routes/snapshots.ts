@@ -8,6 +8,9 @@ import { digestOf, parseDrive, realDisks, shownConfig } from '../vm/config.ts';
 import { boot, checkLock, holdForCleanup } from '../vm/lifecycle.ts';
 import { assertWritable } from '../vm/writable.ts';
 
+/** What of a config no snapshot takes (__snapshot_copy_config of AbstractConfig.pm). */
+const notTaken = /^(?:snaptime|vmstate|lock|digest|description|unused\d+)$/;
+
 /** What belongs to the snapshot and not to the VM that is rolled back to it. */
 const ownKeys = [
   'snaptime',
@@ -29,24 +32,22 @@ export const snapshotRoutes: Routes = {
     const vm = call.world.vm(Number(call.given.vmid), call.node);
     return call.world.task(call, 'qmsnapshot', (running) => take(call, vm, running));
   },
-  'GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}': () => ['config', 'rollback'].map((cmd) => ({ cmd })),
+  'GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}': () => ['rollback', 'config'].map((cmd) => ({ cmd })),
   'GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config': (call) => {
     const vm = call.world.vm(Number(call.given.vmid), call.node);
     return shownConfig(call.world.vmProperties, snapshotOf(vm, String(call.given.snapname)));
   },
   'PUT /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config': async (call) => {
-    const vm = call.world.vm(Number(call.given.vmid), call.node);
-    await call.world.locks.within(vm.vmid, () => {
+    const { description } = call.given;
+    if (description === undefined) return null;
+    await call.world.locks.within(Number(call.given.vmid), () => {
+      const vm = call.world.vm(Number(call.given.vmid), call.node);
       checkLock(vm);
-      const snapshot = snapshotOf(vm, String(call.given.snapname));
-      if (call.given.description !== undefined) snapshot.description = String(call.given.description);
+      snapshotOf(vm, String(call.given.snapname)).description = String(description);
     });
     return null;
   },
   'POST /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback': (call) => {
-    if (call.given.start === 1) {
-      call.world.permissions.check(call.caller, `/vms/${String(call.given.vmid)}`, ['VM.PowerMgmt']);
-    }
     return call.world.task(call, 'qmrollback', (running) => rollback(call, running));
   },
   'DELETE /nodes/{node}/qemu/{vmid}/snapshot/{snapname}': (call) => {
@@ -93,8 +94,9 @@ async function take(call: Call, vm: VmState, running: Running): Promise<void> {
     if (vm.snapshots[name] !== undefined) throw died(`snapshot name '${name}' already used`);
     assertWritable(world, vm);
     const withMemory = given.vmstate === 1 && vm.run !== null;
-    const snapshot: Config = { ...vm.config, snaptime: String(world.nowS(vm.node)) };
-    snapshot.description = String(given.description ?? '');
+    const taken = Object.entries(vm.config).filter(([key]) => !notTaken.test(key));
+    const snapshot: Config = { ...Object.fromEntries(taken), snaptime: String(world.nowS(vm.node)) };
+    if (given.description) snapshot.description = String(given.description);
     if (withMemory) await saveMemory(world, vm, { name, snapshot, running });
     for (const [key, raw] of realDisks(vm.config)) {
       running.log(`snapshotting 'drive-${key}' (${parseDrive(raw).volume})`);
@@ -129,8 +131,8 @@ async function rollback(call: Call, running: Running): Promise<void> {
   await locked(call, running, async () => {
     const vm = world.vm(Number(given.vmid), call.node);
     if (vm.config.template === '1') throw died("you can't rollback if vm is a template");
-    checkLock(vm);
     const snapshot = snapshotOf(vm, name);
+    checkLock(vm);
     assertWritable(world, vm);
     const wasRunning = vm.run !== null;
     if (wasRunning) {
@@ -138,10 +140,10 @@ async function rollback(call: Call, running: Running): Promise<void> {
       world.stopped(vm);
     }
     await world.pace.wait(500);
-    const { description } = vm.config;
-    vm.config = Object.fromEntries(Object.entries(snapshot).filter(([key]) => !ownKeys.includes(key)));
-    vm.config.parent = name;
-    if (description !== undefined) vm.config.description = description;
+    const kept = Object.entries(vm.config).filter(([key]) => key === 'description' || key.startsWith('unused'));
+    const taken = Object.entries(snapshot).filter(([key]) => !ownKeys.includes(key));
+    vm.config = { ...Object.fromEntries(taken), parent: name, ...Object.fromEntries(kept) };
+    if (vm.config.vmgenid !== undefined) vm.config.vmgenid = crypto.randomUUID();
     if (snapshot.vmstate === undefined && given.start !== 1) return;
     running.log('generating cloud-init ISO');
     if (world.facts.hostMtu && snapshot.vmstate !== undefined) {
@@ -159,9 +161,9 @@ async function remove(call: Call, running: Running): Promise<void> {
   const name = String(given.snapname);
   await locked(call, running, async () => {
     const vm = world.vm(Number(given.vmid), call.node);
-    if (vm.config.template === '1') throw died("you can't delete snapshot if vm is a template");
-    checkLock(vm);
     const gone = snapshotOf(vm, name);
+    checkLock(vm);
+    if (vm.config.template === '1') throw died("you can't delete a snapshot if vm is a template");
     assertWritable(world, vm);
     await world.pace.wait(200);
     for (const config of [vm.config, ...Object.values(vm.snapshots)]) {

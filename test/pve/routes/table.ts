@@ -4,8 +4,10 @@ import { agentRoutes } from './agent.ts';
 import { cloneRoutes } from './clone.ts';
 import { clusterRoutes } from './cluster.ts';
 import { configRoutes } from './config.ts';
+import { consoleRoutes } from './console.ts';
 import { destroyRoutes } from './destroy.ts';
 import { firewallRoutes } from './firewall.ts';
+import { moveDiskRoutes } from './moveDisk.ts';
 import { nodeRoutes } from './nodes.ts';
 import { poolRoutes } from './pools.ts';
 import { powerRoutes } from './power.ts';
@@ -23,8 +25,10 @@ export const routes: Routes = {
   ...cloneRoutes,
   ...clusterRoutes,
   ...configRoutes,
+  ...consoleRoutes,
   ...destroyRoutes,
   ...firewallRoutes,
+  ...moveDiskRoutes,
   ...nodeRoutes,
   ...poolRoutes,
   ...powerRoutes,

@@ -12,7 +12,7 @@ export const taskRoutes: Routes = {
   'GET /nodes/{node}/tasks/{upid}/log': log,
   'DELETE /nodes/{node}/tasks/{upid}': (call) => {
     const task = lookedUp(call);
-    mayEnd(call, task);
+    mayEnd(call, task.who);
     call.world.tasks.interrupt(task.upid);
     return null;
   },
@@ -32,19 +32,21 @@ function lookedUp(call: Call): TaskState {
 
 function known(call: Call): TaskState {
   const task = lookedUp(call);
-  maySee(call, task);
+  maySee(call, task.who);
   return task;
 }
 
-/** Own tasks, and those of one's other tokens; everyone else's with Sys.Audit on the node. */
-function maySee(call: Call, task: TaskState): void {
-  if (userOf(task.who) === userOf(call.caller)) return;
-  call.world.permissions.check(call.caller, `/nodes/${call.node}`, ['Sys.Audit']);
+/** A token has its own tasks; a user has those of its tokens, too (Tasks.pm). */
+function owns(caller: string, who: string): boolean {
+  return caller === who || caller === userOf(who);
 }
 
-function mayEnd(call: Call, task: TaskState): void {
-  if (userOf(task.who) === userOf(call.caller)) return;
-  call.world.permissions.check(call.caller, `/nodes/${call.node}`, ['Sys.Modify']);
+function maySee(call: Call, who: string): void {
+  if (!owns(call.caller, who)) call.world.permissions.check(call.caller, `/nodes/${call.node}`, ['Sys.Audit']);
+}
+
+function mayEnd(call: Call, who: string): void {
+  if (!owns(call.caller, who)) call.world.permissions.check(call.caller, `/nodes/${call.node}`, ['Sys.Modify']);
 }
 
 function userOf(who: string): string {
@@ -67,6 +69,7 @@ function log(call: Call): Json | Envelope | Download {
   const { given, world } = call;
   const upid = decoded(call);
   const task = world.state.tasks[upid];
+  maySee(call, parseUpid(upid)?.user ?? '');
   if (given.download === 1) {
     if (given.start !== undefined || given.limit !== undefined) {
       throw died("'download' cannot be used together with 'start' or 'limit' parameters");
@@ -77,7 +80,6 @@ function log(call: Call): Json | Envelope | Download {
     const line = { n: 1, t: 'unable to open file - No such file or directory' };
     return world.facts.missingLogIsList ? new Envelope([line], { total: 1 }) : new Envelope(line, { total: 1 });
   }
-  maySee(call, task);
   const start = Number(given.start ?? 0);
   const limit = Number(given.limit ?? 50);
   const lines = task.log.map((t, at) => ({ n: at + 1, t }));
@@ -87,22 +89,35 @@ function log(call: Call): Json | Envelope | Download {
 
 function list(call: Call): Envelope {
   const { world, given, node } = call;
-  const source = String(given.source ?? 'archive');
   const all = world.state.taskOrder.flatMap((upid) => world.state.tasks[upid] ?? []);
   const auditor = world.permissions.any(call.caller, `/nodes/${node}`, ['Sys.Audit']);
-  const chosen = all.filter((task) => {
-    if (task.node !== node || (!auditor && userOf(task.who) !== userOf(call.caller))) return false;
-    if (source === 'active' ? task.exitstatus !== undefined : source === 'archive' && task.exitstatus === undefined)
-      return false;
-    if (given.vmid !== undefined && task.id !== String(given.vmid)) return false;
-    if (given.typefilter !== undefined && task.type !== given.typefilter) return false;
-    if (given.errors === 1 && (task.exitstatus === 'OK' || task.exitstatus === undefined)) return false;
-    if (given.userfilter !== undefined && !task.who.includes(String(given.userfilter))) return false;
-    return !(given.since !== undefined && task.starttime < Number(given.since));
-  });
+  const chosen = all.filter(
+    (task) => task.node === node && (auditor || owns(call.caller, task.who)) && isAskedFor(call, task),
+  );
   const start = Number(given.start ?? 0);
   const lines = chosen.slice(start, start + Number(given.limit ?? 50)).map(lineOf);
   return new Envelope(lines, { total: chosen.length });
+}
+
+function isAskedFor({ given }: Call, task: TaskState): boolean {
+  const source = String(given.source ?? 'archive');
+  const ended = task.exitstatus !== undefined;
+  if ((source === 'active' && ended) || (source === 'archive' && !ended)) return false;
+  if (given.vmid !== undefined && task.id !== String(given.vmid)) return false;
+  if (given.typefilter !== undefined && task.type !== given.typefilter) return false;
+  if (given.errors === 1 && ended && /^(?:ok|warning)$/.test(kindOf(task))) return false;
+  const user = userOf(task.who).toLowerCase();
+  if (given.userfilter !== undefined && !user.includes(String(given.userfilter).toLowerCase())) return false;
+  if (given.since !== undefined && task.starttime < Number(given.since)) return false;
+  if (given.until !== undefined && task.starttime > Number(given.until)) return false;
+  const kinds = given.statusfilter === undefined ? undefined : String(given.statusfilter).toLowerCase();
+  return kinds === undefined || !ended || kinds.split(/[,;\s]+/).includes(kindOf(task));
+}
+
+/** upid_normalize_status_type of Tools.pm. */
+function kindOf({ exitstatus = '' }: TaskState): string {
+  if (exitstatus === 'OK' || exitstatus === 'unexpected status') return exitstatus === 'OK' ? 'ok' : 'unknown';
+  return exitstatus.startsWith('WARNINGS') ? 'warning' : 'error';
 }
 
 function lineOf(task: TaskState): JsonObject {
@@ -116,9 +131,7 @@ function recent(call: Call): Json {
   const { world } = call;
   const all = world.state.taskOrder.slice(0, 25).flatMap((upid) => world.state.tasks[upid] ?? []);
   const mine = all.filter(
-    (task) =>
-      userOf(task.who) === userOf(call.caller) ||
-      world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
+    (task) => owns(call.caller, task.who) || world.permissions.any(call.caller, `/nodes/${task.node}`, ['Sys.Audit']),
   );
   const running = mine.filter((task) => task.exitstatus === undefined);
   const ended = mine.filter((task) => task.exitstatus !== undefined);

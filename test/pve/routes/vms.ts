@@ -5,11 +5,12 @@ import type { Call, Routes, World } from '../world/world.ts';
 import { digestOf, realDisks, parseDrive, shownConfig, typed } from '../vm/config.ts';
 import { applyChange } from '../vm/changes.ts';
 import { assertQuorum } from '../vm/writable.ts';
-import { dumpCloudInit } from '../vm/cloudInit.ts';
+import { cloudInitPending, dumpCloudInit } from '../vm/cloudInit.ts';
 import { checkLock, newVm, startVm } from '../vm/lifecycle.ts';
+import { checkDeviceRights } from '../vm/optionRights.ts';
 import { currentStatus, vmStatus } from '../vm/status.ts';
 import { canLink, parseVolume, storageOf } from '../vm/volumes.ts';
-import { firstConfig } from './config.ts';
+import { checkSshKeys, newConfigOf } from '../vm/wanted.ts';
 
 const index =
   'config cloudinit pending status unlink vncproxy termproxy migrate resize move rrd rrddata monitor agent snapshot spiceproxy sendkey firewall mtunnel remote_migrate';
@@ -23,7 +24,7 @@ export const vmRoutes: Routes = {
   'GET /nodes/{node}/qemu/{vmid}/pending': showPending,
   'GET /nodes/{node}/qemu/{vmid}/rrddata': rrddata,
   'GET /nodes/{node}/qemu/{vmid}/feature': feature,
-  'GET /nodes/{node}/qemu/{vmid}/cloudinit': () => [],
+  'GET /nodes/{node}/qemu/{vmid}/cloudinit': (call) => cloudInitPending(find(call)),
   'GET /nodes/{node}/qemu/{vmid}/cloudinit/dump': (call) => dumpCloudInit(find(call), String(call.given.type)),
   'GET /nodes/{node}/qemu/{vmid}/migrate': precheck,
   'POST /nodes/{node}/qemu/{vmid}/migrate': migrate,
@@ -42,6 +43,10 @@ function list(call: Call): Json {
 
 function showConfig(call: Call): JsonObject {
   const { world, given } = call;
+  if (given.snapshot !== undefined && given.current === 1) {
+    const text = "cannot use 'snapshot' parameter with 'current'";
+    throw badParameters({ snapshot: text, current: text });
+  }
   const vm = find(call);
   const digest = digestOf(vm);
   if (given.snapshot !== undefined) {
@@ -110,21 +115,27 @@ export function rows(world: World, timeframe: string, history: { time: number; v
   });
 }
 
+/** Of qcow2 and its like: clones are of base volumes, snapshots are not, copies are of both (volume_has_feature). */
 function feature(call: Call): Json {
   const { world, given } = call;
   if (world.state.vms[Number(given.vmid)] === undefined) throw noConfigFile(Number(given.vmid), call.node);
   const vm = find(call);
-  const storages = realDisks(vm.config).map(([, raw]) => storageOf(world, parseVolume(parseDrive(raw).volume).storage));
-  const has = given.feature !== 'clone' || storages.every((one) => canLink(one) || vm.config.template !== '1');
+  const name = given.snapname === undefined ? undefined : String(given.snapname);
+  const config = name === undefined ? vm.config : vm.snapshots[name];
+  if (config === undefined) throw died(`snapshot '${name}' does not exist`);
+  const storages = realDisks(config).map(([, raw]) => storageOf(world, parseVolume(parseDrive(raw).volume).storage));
+  const base = name === undefined && vm.config.template === '1';
+  const possible = { clone: base, snapshot: !base, copy: true }[String(given.feature)] === true;
+  const has = storages.length === 0 || (possible && storages.every((one) => given.feature !== 'clone' || canLink(one)));
   const shared = storages.every((one) => one.shared);
-  const nodes = shared ? Object.keys(world.state.nodes) : [vm.node];
-  return { hasFeature: has ? 1 : 0, nodes: has ? nodes : [] };
+  return { hasFeature: has ? 1 : 0, nodes: shared ? Object.keys(world.state.nodes) : [vm.node] };
 }
 
 function create(call: Call): Json {
   const { world, given, caller } = call;
   const vmid = Number(given.vmid);
   const pool = given.pool === undefined ? undefined : String(given.pool);
+  checkSshKeys(given.sshkeys === undefined ? undefined : String(given.sshkeys));
   assertQuorum(world);
   if (pool !== undefined && world.state.pools[pool] === undefined) throw forbidden(`pool '${pool}' does not exist`);
   if (given.storage !== undefined) {
@@ -133,7 +144,12 @@ function create(call: Call): Json {
   const may = world.permissions.any(caller, `/vms/${vmid}`, ['VM.Allocate']);
   if (!may && !(pool !== undefined && world.permissions.any(caller, `/pool/${pool}`, ['VM.Allocate'])))
     throw forbidden();
-  const config = firstConfig(call);
+  const config = newConfigOf(call);
+  for (const [option, value] of config.set) {
+    if (/^(?:serial|usb|hostpci|virtiofs)\d+$/.test(option)) {
+      checkDeviceRights(world, { caller, vmid, pool }, { option, value, verb: 'set' });
+    }
+  }
   const known = world.state.vms[vmid];
   if (known) throw died(`unable to create VM ${vmid} - VM ${vmid} already exists on node '${known.node}'`);
   const meta = `creation-qemu=7.2.22,ctime=${world.nowS(call.node)}`;

@@ -1,7 +1,7 @@
 import { died } from '../api/refusal.ts';
 import type { VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
-import { diskKey, isCdrom, parseDrive, sizeText } from './config.ts';
+import { diskKey, isCdrom, isCloudInit, parseDrive, sizeText } from './config.ts';
 import { importDisk, importSource } from './imports.ts';
 import { freeDiskName, parseVolume, volumeExists, volumeName } from './volumes.ts';
 import { assertWritable } from './writable.ts';
@@ -29,7 +29,9 @@ export function applyChange(world: World, vm: VmState, change: Change): void {
   for (const key of change.remove) removeOption(vm, key, change.force === true);
   for (const [key, raw] of change.set) {
     if (key === 'boot') checkBootOrder(vm, raw, change);
-    setOption(vm, key, diskKey.test(key) ? attach(world, vm, raw) : raw);
+    const drive = diskKey.test(key);
+    setOption(vm, key, drive ? attach(world, vm, [key, raw]) : raw);
+    if (drive && isCdrom(raw)) addToBootOrder(vm, key);
   }
   world.save();
 }
@@ -74,6 +76,13 @@ function removeOption(vm: VmState, key: string, force: boolean): void {
   }
 }
 
+/** A new CD drive can be started from, last of all. */
+function addToBootOrder(vm: VmState, key: string): void {
+  const [, order] = /order=([^,]+)/.exec(vm.config.boot ?? '') ?? [];
+  if (order === undefined || order.split(';').includes(key)) return;
+  setOption(vm, 'boot', `order=${order};${key}`);
+}
+
 function withoutDevice(boot: string, key: string): string {
   return boot.replace(
     /order=([^,]+)/,
@@ -93,13 +102,17 @@ function setOption(vm: VmState, key: string, value: string): void {
 }
 
 /** `local:8` makes a disk of 8 GiB, `local:cloudinit` a cloud-init drive; anything else must exist. */
-function attach(world: World, vm: VmState, raw: string): string {
+function attach(world: World, vm: VmState, [key, raw]: [string, string]): string {
   const { volume, options } = parseDrive(raw);
   if (!volume.includes(':')) return raw;
   const { storage, rest } = parseVolume(volume);
   const plain = options.filter((one) => !/^(?:format|import-from|size)=/.test(one));
   const format = options.find((one) => one.startsWith('format='))?.slice(7);
   if (rest === 'cloudinit') {
+    const other = Object.entries({ ...vm.config, ...vm.pending }).find(
+      ([one, value]) => one !== key && diskKey.test(one) && isCloudInit(value),
+    );
+    if (other) throw died(`${key} - cloud-init drive is already attached at '${other[0]}'`);
     const name = volumeName(world, storage, { vmid: vm.vmid, name: `vm-${vm.vmid}-cloudinit`, format });
     return [name, 'media=cdrom', ...plain.filter((one) => one !== 'media=cdrom')].join(',');
   }
@@ -113,6 +126,6 @@ function attach(world: World, vm: VmState, raw: string): string {
     const name = volumeName(world, storage, { vmid: vm.vmid, name: freeDiskName(vm), format });
     return [name, ...plain, `size=${size}`].join(',');
   }
-  if (!volumeExists(world, volume) && !isCdrom(raw)) throw died(`volume '${volume}' does not exist`);
+  if (!volumeExists(world, volume)) throw died(`volume '${volume}' does not exist`);
   return raw;
 }

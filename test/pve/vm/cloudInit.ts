@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { JsonObject } from '../api/reference.ts';
 import type { Config, VmState } from '../world/state.ts';
 import { macOf } from './config.ts';
 
@@ -10,6 +11,30 @@ export function dumpCloudInit(vm: VmState, type: string): string {
     .update(userData(vm.config) + networkData(vm.config))
     .digest('hex');
   return `instance-id: ${id}\n`;
+}
+
+const cloudInitOptions = [
+  'cicustom',
+  'cipassword',
+  'citype',
+  'ciuser',
+  'ciupgrade',
+  'nameserver',
+  'searchdomain',
+  'sshkeys',
+];
+
+/** What the guest's cloud-init drive says, and what the next one will say. */
+export function cloudInitPending(vm: VmState): JsonObject[] {
+  const made = vm.run?.startConfig ?? vm.config;
+  const show = (key: string, raw: string) => (key === 'cipassword' ? '**********' : raw);
+  return cloudInitOptions.flatMap((key): JsonObject[] => {
+    const [value, next] = [made[key], vm.config[key]];
+    if (value === undefined) return next === undefined ? [] : [{ key, pending: show(key, next) }];
+    if (next === undefined) return [{ key, delete: 1 }];
+    const line = { key, value: show(key, value) };
+    return [next === value ? line : { ...line, pending: show(key, next) }];
+  });
 }
 
 export function userData(config: Config): string {

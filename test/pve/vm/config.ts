@@ -114,6 +114,11 @@ export function macOf(net: string | undefined): string | undefined {
   return /(?:[0-9A-F]{2}:){5}[0-9A-F]{2}/i.exec(net ?? '')?.[0];
 }
 
+/** Where a network card is plugged in, and into which VLANs of it. */
+export function netParts(net: string): { bridge?: string; tag?: string; trunks?: string } {
+  return Object.fromEntries(net.split(',').map((part) => part.split('=') as [string, string]));
+}
+
 export function bridgeOf(net: string): string | undefined {
   return /(?:^|,)bridge=([^,]+)/.exec(net)?.[1];
 }

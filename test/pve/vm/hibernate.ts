@@ -1,3 +1,4 @@
+import { died } from '../api/refusal.ts';
 import type { VmState } from '../world/state.ts';
 import type { Running } from '../world/tasks.ts';
 import type { World } from '../world/world.ts';
@@ -21,8 +22,12 @@ export function stateStorage(world: World, vm: VmState): string {
 }
 
 /** @returns the name of the volume. */
-export function allocateState(world: World, vm: VmState, one: { suffix: string; log: (text: string) => void }): string {
-  const storage = stateStorage(world, vm);
+export function allocateState(
+  world: World,
+  vm: VmState,
+  one: { suffix: string; storage?: string; log: (text: string) => void },
+): string {
+  const storage = one.storage ?? stateStorage(world, vm);
   const name = `vm-${vm.vmid}-state-${one.suffix}`;
   const volume = isFileStorage(storageOf(world, storage)) ? `${storage}:${vm.vmid}/${name}.raw` : `${storage}:${name}`;
   one.log(`Formatting '${pathOf(world, volume)}', fmt=raw size=${stateBytes(vm)} preallocation=off`);
@@ -38,14 +43,19 @@ export function runningFacts(world: World): Record<string, string> {
 }
 
 /** `suspend todisk=1`: memory to the storage, then QEMU ends and the VM stays locked. */
-export async function hibernate(world: World, vm: VmState, running: Running): Promise<void> {
+export async function hibernate(
+  world: World,
+  vm: VmState,
+  { running, storage }: { running: Running; storage: string },
+): Promise<void> {
   const date = new Date(world.clock.nowMs()).toISOString().slice(0, 10);
   let volume = '';
   await world.locks.within(vm.vmid, () => {
+    if (vm.config.lock === 'backup') throw died('cannot suspend to disk during backup');
     checkLock(vm);
     assertWritable(world, vm);
     vm.config.lock = 'suspending';
-    volume = allocateState(world, vm, { suffix: `suspend-${date}`, log: running.log });
+    volume = allocateState(world, vm, { suffix: `suspend-${date}`, storage, log: running.log });
   });
   try {
     await world.pace.wait(world.facts.suspendMs);

@@ -3,6 +3,7 @@ import type { Config, VmState } from '../world/state.ts';
 import type { World } from '../world/world.ts';
 import { agentEnabled, bridgeOf, driveSize, isCloudInit, macOf, realDisks } from './config.ts';
 import type { MachineSpec } from './machines.ts';
+import { demandRoomToStart } from './room.ts';
 import { volumeExists } from './volumes.ts';
 
 export function newVm(vmid: number, node: string, config: Config): VmState {
@@ -26,9 +27,11 @@ export async function startVm(world: World, vm: VmState, log: (text: string) => 
   }
   world.applyPending(vm);
   if (Object.values(vm.config).some((raw) => isCloudInit(raw))) log('generating cloud-init ISO');
+  demandRoomToStart(world, vm, log);
   if (suspended) log('Resuming suspended VM');
   const state = suspended ? vm.config.vmstate : undefined;
   await world.pace.wait(150);
+  checkCpus(world, vm);
   checkBridges(world, vm, log);
   await world.pace.wait(suspended ? 850 : 1100);
   checkMemory(world, vm, log);
@@ -81,6 +84,13 @@ function specOf(vm: VmState): MachineSpec {
 function snippetMissing(world: World, cicustom: string | undefined): string | undefined {
   const volumes = (cicustom ?? '').split(',').flatMap((part) => part.split('=')[1] ?? []);
   return volumes.find((volume) => !volumeExists(world, volume));
+}
+
+/** A VM may have no more CPUs than its node. */
+function checkCpus(world: World, vm: VmState): void {
+  const allowed = world.state.nodes[vm.node]?.cpus ?? Number.POSITIVE_INFINITY;
+  const wanted = Number(vm.config.cores ?? 1) * Number(vm.config.sockets ?? 1);
+  if (wanted > allowed) throw died(`MAX ${allowed} vcpus allowed per VM on this node`);
 }
 
 function checkBridges(world: World, vm: VmState, log: (text: string) => void): void {

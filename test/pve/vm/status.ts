@@ -31,7 +31,7 @@ export function vmStatus(world: World, vm: VmState, options: { full: boolean }):
   if (config.tags !== undefined) status.tags = config.tags;
   if (config.lock !== undefined) status.lock = config.lock;
   if (options.full) {
-    status.qmpstatus = run ? (run.paused ? 'paused' : 'running') : 'stopped';
+    status.qmpstatus = qmpStatus(run);
     const nets = Object.keys(current).filter((key) => /^net\d+$/.test(key));
     if (run && nets.length > 0) {
       status.nics = Object.fromEntries(
@@ -40,6 +40,12 @@ export function vmStatus(world: World, vm: VmState, options: { full: boolean }):
     }
   }
   return status;
+}
+
+function qmpStatus(run: RunState | null): string {
+  if (run === null) return 'stopped';
+  if (run.ioError) return 'io-error';
+  return run.paused ? 'paused' : 'running';
 }
 
 const pressure = {
@@ -55,7 +61,9 @@ export function currentStatus(world: World, vm: VmState): JsonObject {
   const status = vmStatus(world, vm, { full: true });
   status.ha = { managed: 0 };
   if (agentEnabled(vm.config)) status.agent = 1;
-  if (vm.config.vga !== undefined) status.clipboard = null;
+  const { vga } = vm.config;
+  if (vga !== undefined) status.clipboard = /(?:^|,)clipboard=vnc(?:,|$)/.test(vga) ? 'vnc' : null;
+  if (/^(?:type=)?(?:qxl|virtio)/.test(vga ?? '')) status.spice = 1;
   return status;
 }
 

@@ -28,6 +28,16 @@ export function storageOf(world: World, storage: string): StorageState {
   return one;
 }
 
+/** storage_check_enabled of Storage.pm. */
+export function enabledStorage(world: World, name: string, node: string): StorageState {
+  const storage = storageOf(world, name);
+  if (storage.disabled) throw died(`storage '${name}' is disabled`);
+  if (storage.nodes !== undefined && !storage.nodes.includes(node)) {
+    throw died(`storage '${name}' is not available on node '${node}'`);
+  }
+  return storage;
+}
+
 /** Files of `dir` and the like have a format in their name; block storages have not. */
 export function isFileStorage(storage: StorageState): boolean {
   return ['dir', 'nfs', 'cifs', 'btrfs', 'cephfs', 'glusterfs'].includes(storage.type);

@@ -8,7 +8,7 @@ export interface State {
   nodes: Record<string, NodeState>;
   storages: Record<string, StorageState>;
   bridges: string[];
-  pools: Record<string, { comment?: string; members: number[] }>;
+  pools: Record<string, { comment?: string; members: number[]; storages?: string[] }>;
   roles: Record<string, string[]>;
   users: string[];
   tokens: Record<string, TokenState>;
@@ -85,6 +85,8 @@ export interface RunState {
   pid: number;
   startedAtMs: number;
   paused: boolean;
+  /** It halted because its storage had no room for what it wrote. */
+  ioError?: boolean;
   /** The configuration QEMU was started with: what changed since is pending. */
   startConfig: Config;
 }
@@ -128,7 +130,8 @@ export interface FirewallState {
   options: Record<string, string | number>;
   rules: Record<string, string | number>[];
   ipsets: Record<string, { comment?: string; entries: Record<string, string | number>[] }>;
-  aliases: Record<string, { cidr: string; comment?: string }>;
+  /** By their names in small letters. */
+  aliases: Record<string, { name?: string; cidr: string; comment?: string }>;
   groups: Record<string, { comment?: string; rules: Record<string, string | number>[] }>;
 }
 

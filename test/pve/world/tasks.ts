@@ -82,8 +82,13 @@ export class Tasks {
   }
 }
 
+/** An exception with a status tells it where it is made a text, and its lines become one (Exception.pm, fork_worker). */
 function textOf(error: unknown): string {
-  if (error instanceof Refusal) return error.details.message ?? error.reason;
+  if (error instanceof Refusal) {
+    if (error.status === 500) return error.details.message ?? error.reason;
+    const errors = Object.entries(error.details.errors ?? {}).map(([name, text]) => `${name}: ${text}`);
+    return [`${error.status} ${error.reason}`, ...errors].join(' ').trimEnd();
+  }
   return error instanceof Error ? error.message : String(error);
 }
 

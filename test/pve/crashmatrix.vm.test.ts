@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { campaign } from '@lebureau/hostd/crashmatrix/campaign';
+import { play, type Mishap, type Plan } from '@lebureau/hostd/crashmatrix/world';
+import { findReference } from './api/reference.ts';
+import { pveGround } from './pveGround.ts';
+
+/** The whole of `hostd/crashmatrix.test.ts` with hostd's Proxmox VE driver: a point before and after every request that changes something. */
+const life: Plan = { mishaps: new Map(), wishes: ['claimed', 'stopped', 'running', 'restart'] };
+const short: Plan = { mishaps: new Map(), wishes: [] };
+/** With how many of all pairs: the versions differ in little that a pair could find. */
+const versions = [
+  ['9.2', 3],
+  ['8.4', 13],
+] as const;
+
+describe.skipIf(findReference() === undefined).each(versions)('the crash matrix on Proxmox VE %s', (version, every) => {
+  beforeEach(() => {
+    let state = 1;
+    vi.spyOn(Math, 'random').mockImplementation(() => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state / 2_147_483_647;
+    });
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+  const { single } = campaign(pveGround(version));
+  const { double } = campaign(pveGround(version), every);
+
+  test.each<Mishap>(['crash', 'powerLoss', 'lost', 'late', 'fail', 'takeover', 'absence'])(
+    'a whole life survives one %s anywhere',
+    async (kind) => {
+      const tally = await single(life, [kind]);
+      expect(tally.failures).toEqual([]);
+      expect(tally.runs).toBeGreaterThan(100);
+    },
+  );
+
+  test.each<Mishap>(['crash', 'powerLoss'])('a delete at every step, with a %s at every later one', async (kind) => {
+    const tally = await double(short, ['deleted'], [kind]);
+    expect(tally.failures).toEqual([]);
+    expect(tally.runs).toBeGreaterThan(500 / every);
+  });
+
+  test.each<Mishap>(['stopped', 'restart', 'claimed'])(
+    '%s at every step, with a crash or a power cut at every later one',
+    async (wish) => {
+      const tally = await double(short, [wish], ['crash', 'powerLoss']);
+      expect(tally.failures).toEqual([]);
+      expect(tally.runs).toBeGreaterThan(400 / every);
+    },
+  );
+
+  test('two crashes, the second at every later point', async () => {
+    const tally = await double(short, ['crash'], ['powerLoss', 'crash']);
+    expect(tally.failures).toEqual([]);
+  });
+
+  test('a request that lands long after it was given up, with a delete at every later point', async () => {
+    const tally = await double(short, ['late'], ['deleted']);
+    expect(tally.failures).toEqual([]);
+  });
+
+  test('a second hostd beside the first, then something at every later point', async () => {
+    const tally = await double(short, ['takeover'], ['crash', 'late', 'deleted', 'takeover']);
+    expect(tally.failures).toEqual([]);
+  });
+
+  test('a guest that boots slowly', async () => {
+    const tally = await single({ ...short, bootMs: 4_000 }, ['crash', 'deleted', 'stopped', 'restart']);
+    expect(tally.failures).toEqual([]);
+  });
+
+  test('a guest that never answers is told as such, stopped by force, and deleted', async () => {
+    const outcome = await play({ mishaps: new Map(), wishes: ['stopped'], wedged: true }, pveGround(version));
+    expect(outcome.wrong).toEqual([]);
+    expect(outcome.points).toContain('POST /nodes/{node}/qemu/{vmid}/status/stop:after');
+  });
+
+  test('nothing is cloned over a disk that was lost', async () => {
+    const plan: Plan = { ...short, losesDisk: true, wishes: ['restart', 'stopped', 'running'] };
+    const tally = await single(plan, ['crash', 'powerLoss', 'late', 'takeover']);
+    expect(tally.failures).toEqual([]);
+  });
+});
