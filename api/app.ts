@@ -24,6 +24,8 @@ import type { Ways } from './reach/ways.ts';
 import type { Services } from './services.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { signInRoutes } from './signIn/routes.ts';
+import { streamRoutes } from './streams/routes.ts';
+import { StreamDoor } from './streams/streamDoor.ts';
 import { templateRoutes } from './templates/routes.ts';
 import { userRoutes } from './users/routes.ts';
 
@@ -37,12 +39,17 @@ export interface Apps {
   public: Answerer;
   /** The node contract, for a listener of its own. */
   node: NodeAnswerer;
+  /** Live sockets of the public contract. */
+  streams: StreamDoor;
   usage: Usage;
   readiness: Readiness;
 }
 
 /** Puts everything together. Listens to nothing and starts no timer. */
-export function composeApps(services: Services, options: { rateLimits: RateLimits; ways: Ways }): Apps {
+export function composeApps(
+  services: Services,
+  options: { rateLimits: RateLimits; ways: Ways; streamOrigins: readonly string[] },
+): Apps {
   const { clock, log, database, authenticator } = services;
   const metrics = new RequestMetrics();
   const gate = new Gate({
@@ -60,6 +67,7 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
     ...desktopRoutes(services),
     ...metricsRoutes(services),
     ...guestRoutes(new Forwarder(services, { usage, ways: options.ways })),
+    ...streamRoutes(services, options.ways),
     ...templateRoutes(services),
     ...nodeRoutes(services),
     ...joinTokenRoutes(services),
@@ -77,6 +85,7 @@ export function composeApps(services: Services, options: { rateLimits: RateLimit
   return {
     public: (request, mayBeSilent) => forPublic(request, { mayBeSilent }),
     node: (request, peer) => forNodes(request, { peer }),
+    streams: new StreamDoor(services, { gate, usage, ways: options.ways, origins: options.streamOrigins }),
     usage,
     readiness,
   };

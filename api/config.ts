@@ -30,6 +30,8 @@ export interface ApiConfig {
   /** Undefined, for tests: nobody looks after the pool. */
   pool: PoolSettings | undefined;
   reclaimAfterSeconds: number;
+  /** Origins of pages that may open streams without the gateway. */
+  streamOrigins: readonly string[];
   metrics: boolean;
   sourceUrl: string;
   /** PEM, one block or several; undefined: that of `gateway-key` in the home folder. */
@@ -102,6 +104,11 @@ function schema(home: string) {
       about: 'domains whose people may sign themselves in by a provider, by commas',
       parse: domains,
       fallback: [] as string[],
+    },
+    LEBUREAU_STREAM_ORIGINS: {
+      about: 'origins of pages that may open streams here without the gateway, by comma',
+      parse: origins,
+      fallback: [],
     },
     LEBUREAU_METRICS: {
       about: 'on, or off: nodes are not asked what their desktops use',
@@ -189,6 +196,7 @@ export function readApiConfig(environment: Record<string, string | undefined> = 
     pool: { membersMax: values.LEBUREAU_POOL_MEMBERS_MAX, memoryPercent: values.LEBUREAU_POOL_MEMORY_PERCENT },
     eventRetentionMs: values.LEBUREAU_EVENT_RETENTION_DAYS * 86_400_000,
     reclaimAfterSeconds: values.LEBUREAU_RECLAIM_AFTER_SECONDS,
+    streamOrigins: values.LEBUREAU_STREAM_ORIGINS,
     metrics: values.LEBUREAU_METRICS === 'on',
     sourceUrl: values.LEBUREAU_SOURCE_URL,
     gatewayPublicKey: values.LEBUREAU_GATEWAY_PUBLIC_KEY,
@@ -227,6 +235,12 @@ function nodeListen(text: string): ApiConfig['nodeListen'] | undefined {
 function httpsOrigin(text: string): string | undefined {
   if (!/^https:\/\/[^/@\s]+$/.test(text)) throw new Error('wants https://host:port');
   return text;
+}
+
+function origins(text: string): readonly string[] {
+  const named = text.split(',');
+  if (named.some((each) => !/^https?:\/\/[a-z0-9.:[\]-]+$/.test(each))) throw new Error('wants https://host by comma');
+  return named;
 }
 
 function databaseUrl(text: string): string | undefined {

@@ -27,6 +27,7 @@ describe('on Postgres', async () => {
   await import('./nodes/skew.test.ts');
   await import('./nodes/observations.test.ts');
   await import('./pool/pool.test.ts');
+  await import('./streams/streams.test.ts');
   await import('./metrics/metrics.test.ts');
 });
 
@@ -45,6 +46,47 @@ describe('two replicas on one database', () => {
       expect(await one.expect('getDesktop', 200, { method: 'GET', path })).toMatchObject({ ready: true });
       // It was woken: without that it would look again after five seconds.
       expect(performance.now() - beganMs).toBeLessThan(4500);
+    } finally {
+      await one.stop();
+      await two.stop();
+    }
+  });
+
+  test('a ticket made by one opens a stream at the other, and a key revoked at one ends it there', async () => {
+    const databaseUrl = await postgres.newDatabase();
+    const [one, two] = [
+      await startTestApi({ config: { databaseUrl } }),
+      await startTestApi({ config: { databaseUrl } }),
+    ];
+    try {
+      await one.node();
+      const { id } = await one.expect<{ id: string }>('createDesktop', 201, { method: 'POST', path: '/v1/desktops' });
+      await one.expect('getDesktop', 200, {
+        method: 'GET',
+        path: `/v1/desktops/${id}?waitFor=ready&timeoutSeconds=10`,
+      });
+      const body = { name: 'viewer', capabilities: ['desktop:control'] };
+      const key = await one.expect<{ key: { id: string }; secret: string }>('createKey', 201, {
+        method: 'POST',
+        path: '/v1/keys',
+        body,
+      });
+      const { path, ticket } = await one.expect<{ path: string; ticket: string }>('createStream', 201, {
+        method: 'POST',
+        path: `/v1/desktops/${id}/streams`,
+        body: { kind: 'vnc' },
+        secret: key.secret,
+      });
+      const socket = new WebSocket(`${two.api.url.replace('http', 'ws')}${path}?ticket=${ticket}`);
+      const closed = new Promise<number>((resolve) => socket.addEventListener('close', ({ code }) => resolve(code)));
+      await new Promise((resolve, reject) => {
+        socket.addEventListener('open', resolve);
+        socket.addEventListener('error', reject);
+      });
+      const beganMs = performance.now();
+      await one.ask('DELETE', `/v1/keys/${key.key.id}`);
+      expect(await closed).toBe(4403);
+      expect(performance.now() - beganMs).toBeLessThan(2000);
     } finally {
       await one.stop();
       await two.stop();

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
+import { type ServerSocketData, serverSocketHandlers } from '@lebureau/kit/serverSocketEnd';
 import { type Apps, composeApps } from './app.ts';
 import { runLoops } from './background/loops.ts';
 import { ensureFirstKey, ensureOwnerLink, ensureWorkspace } from './bootstrap.ts';
@@ -78,7 +79,11 @@ export async function startApi(config: ApiConfig, at: { clock: Clock; log: Log }
   const linkFile = join(config.home, 'owner-link');
   if (await ensureOwnerLink(services, linkFile)) at.log.info('owner link made', { file: linkFile });
   const reach = await openReach(services, config.home);
-  const apps = composeApps(services, { rateLimits: config.rateLimits, ways: waysOf(reach) });
+  const apps = composeApps(services, {
+    rateLimits: config.rateLimits,
+    ways: waysOf(reach),
+    streamOrigins: config.streamOrigins,
+  });
   const publicServer = listenPublic(apps, config);
   const nodeListeners: NodeListeners = await listenNodes(services, apps.node, { listen: config.nodeListen, reach });
   const loops = runLoops(services, {
@@ -113,12 +118,14 @@ const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
 function listenPublic(apps: Apps, config: ApiConfig) {
   const { hostname, port } = config.listen;
   try {
-    return Bun.serve({
+    return Bun.serve<ServerSocketData>({
       hostname,
       port,
       maxRequestBodySize,
       idleTimeout: 120,
-      fetch: (request, server) => apps.public(request, () => server.timeout(request, 0)),
+      fetch: (request, server) =>
+        apps.streams.answer(request, server) ?? apps.public(request, () => server.timeout(request, 0)),
+      websocket: serverSocketHandlers,
     });
   } catch (error) {
     throw new Error(`Cannot listen on ${hostname}:${port}. Stop what uses it, or set LEBUREAU_API_LISTEN.`, {

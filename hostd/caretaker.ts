@@ -21,6 +21,8 @@ export interface CaretakerParts extends ActParts {
   tell: (observation: Observation) => void;
   /** Resolves when the API accepted this very observation. @throws Fault when it refused it or cannot be asked. */
   confirm: (observation: Observation) => Promise<void>;
+  /** Who holds control of its desktop; left out: nobody ever does. */
+  controlOf?: (assignmentId: string) => Observation['control'];
   /** A guest that had to boot from its disk has come up. */
   coldStarted: (order: Assignment) => void;
   bootTimeoutMs: number;
@@ -265,7 +267,8 @@ export class Caretaker {
 
   private tell(): void {
     if (this.seen === undefined) return;
-    this.tellOnce(observationOf(this.order, this.seen, this.facts()));
+    const control = this.parts.controlOf?.(this.order.assignmentId) ?? null;
+    this.tellOnce({ ...observationOf(this.order, this.seen, this.facts()), control });
   }
 
   private tellOnce(observation: Observation): void {

@@ -103,6 +103,11 @@ export class Hostd {
     return { order: now.order, vm: now.seen?.kind === 'vm' ? now.seen.vm : undefined, identified: now.identified };
   }
 
+  /** Whether a list of orders came, and not too long ago. */
+  get knowsOrders(): boolean {
+    return this.ordersAtMs !== undefined && this.parts.clock.monotonicMs() - this.ordersAtMs < ordersFreshMs;
+  }
+
   /** Whether a desktop is on its way to being ready, or a machine is being changed. */
   get isBusy(): boolean {
     return [...this.caretakers.values()].some((one) => one.isBusy);

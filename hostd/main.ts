@@ -19,6 +19,7 @@ import { deriveIdentity, readNodeSecret, type DerivedIdentity } from './identity
 import { writeNodeIdentity } from './nodeIdentity.ts';
 import type { Assignment } from './orders.ts';
 import { reclaimRecordOf } from './reclaimrecord.ts';
+import { openLive } from './streams/openLive.ts';
 import type { WarmSize } from './warm.ts';
 
 /** Exit code a supervisor may act upon (sysexits.h): another hostd took over. */
@@ -137,6 +138,8 @@ async function runHostd(config: HostdConfig, log: Log) {
     onChange: (vmRef) => hostd?.wake(vmRef),
     identities,
   });
+  const onControl = (assignmentId: string) => hostd?.caretaker(assignmentId)?.wake();
+  const live = openLive({ home: config.home, clock: systemClock, log, onControl });
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -148,6 +151,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     },
     isBusy: () => hostd?.isBusy ?? false,
     onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
+    onDeleted: live.forget,
   });
   hostd = new Hostd({
     desk: link.desk,
@@ -157,6 +161,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     clock: systemClock,
     log,
     identityOf: (order, boot) => guestIdentity(identities(order.assignmentId), order, boot),
+    controlOf: live.holderOf,
     macOf: (order) => identities(order.assignmentId).mac,
     nodeName: link.nodeName,
     version: packageJson.version,
@@ -168,13 +173,21 @@ async function runHostd(config: HostdConfig, log: Log) {
     lookEveryMs,
     drainMs: drainLimitMs,
   });
-  const handlers = { ...eyeHandlers, ...shellHandlers, ...fileHandlers };
   const connect = (assignmentId: string) => connections.of(assignmentId);
-  const server = serveGuests({ socket: config.guestSocket, handlers, connect, clock: systemClock, log });
+  const server = serveGuests({
+    socket: config.guestSocket,
+    handlers: live.guard({ ...eyeHandlers, ...shellHandlers, ...fileHandlers }),
+    connect,
+    streams: live.door(connect),
+    clock: systemClock,
+    log,
+  });
   const opened = await link.open();
   log.info('hostd started', { home: config.home, node: link.nodeName, driver: driver.capabilities.name });
+  const sweeping = live.sweep(hostd, stop.signal);
   const end = await hostd.run(stop.signal);
-  await opened.close();
+  stop.abort();
+  await Promise.all([sweeping, opened.close()]);
   await server.close(drainLimitMs);
   connections.closeAll();
   await closeDriver();

@@ -7,6 +7,7 @@ const tasks = {
   format: 'launch/format.ts',
   bench: 'test/bench/main.ts',
   'bench:fleet': 'test/bench/fleet.ts',
+  'bench:streams': 'test/bench/streams.ts',
   demo: 'test/demo.ts',
 };
 const [task, ...given] = process.argv.slice(2);

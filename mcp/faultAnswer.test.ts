@@ -22,6 +22,8 @@ const unheardOf = new Set([
   'idempotency_mismatch',
   'idempotency_in_progress',
   'replay_unavailable',
+  'ticket_refused',
+  'origin_refused',
 ]);
 const id = `dsk_${'0'.repeat(26)}`;
 const call = { desktop: { id, refresh: () => Promise.reject(new Error('gone')) } } as unknown as ToolCall;

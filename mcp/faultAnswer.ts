@@ -37,6 +37,10 @@ const nextCalls: Readonly<Record<string, NextCall>> = {
   guest_unreachable: (_error, id) => `desktops_get {"desktopId":"${id}"}, and desktops_restart if it stays so`,
   capture_failed: (_error, id) => `desktop_screenshot {"desktopId":"${id}"} once more`,
   rate_limited: (error) => `the same call in ${secondsOf(error, 1)} s`,
+  human_control: (error, id) =>
+    `desktop_screenshot {"desktopId":"${id}"} to see what ${holderOf(error)} does; ask the user to hand back control before you write again`,
+  control_held: (_error, id) => `desktop_screenshot {"desktopId":"${id}"}, and the same call once it is handed back`,
+  unsupported: () => 'none on this desktop: ask the user to upgrade hostd of its node',
   capability_missing: (error) =>
     `none with this key: ask the user for one with ${String(error.problem.capability ?? 'more capabilities')}`,
 };
@@ -89,6 +93,11 @@ function allowed(error: ApiError, desktopId: string): string {
   const actions = Array.isArray(error.problem.allowedActions) ? (error.problem.allowedActions as string[]) : [];
   if (actions.length === 0) return `desktops_get {"desktopId":"${desktopId}"}`;
   return actions.map((action) => `desktops_${action} {"desktopId":"${desktopId}"}`).join(' or ');
+}
+
+function holderOf({ problem }: ApiError): string {
+  const name = (problem.holder as { name?: unknown } | undefined)?.name;
+  return typeof name === 'string' ? name : 'the person';
 }
 
 function secondsOf(error: ApiError, otherwise: number): number {

@@ -308,6 +308,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/guest/{assignmentId}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See who has control */
+        get: operations["getControl"];
+        put?: never;
+        /** Take control, or renew it with its `leaseToken` */
+        post: operations["takeControl"];
+        /** Hand control back */
+        delete: operations["handBackControl"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guest/{assignmentId}/exec": {
         parameters: {
             query?: never;
@@ -446,6 +465,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/guest/{assignmentId}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List terminals, shown or not */
+        get: operations["listTerminals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/guest/{assignmentId}/terminals/{terminalName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a terminal and what runs in it */
+        delete: operations["deleteTerminal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/guest/{assignmentId}/terminals/{terminalName}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the recording of a terminal (asciicast v2) */
+        get: operations["readTerminalRecording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guest/{assignmentId}/files": {
         parameters: {
             query?: never;
@@ -527,6 +597,23 @@ export interface paths {
         put?: never;
         /** Move or rename */
         post: operations["moveFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/guest/{assignmentId}/streams/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open a live stream (WebSocket) */
+        get: operations["openStream"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -825,6 +912,50 @@ export interface components {
         Clipboard: {
             text: string;
         };
+        Control: {
+            /** @description Null: nobody holds it, and every agent may write. */
+            holder: {
+                /**
+                 * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+                 * @enum {string}
+                 */
+                kind: "human" | "agent";
+                name: string;
+                /** @description The id of the key with which it was taken. */
+                by: string | null;
+                /**
+                 * Format: date-time
+                 * @description By the clock of the node.
+                 */
+                takenAt: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description It lapses then, unless it is used or renewed.
+             */
+            expiresAt: string | null;
+        };
+        ControlHolder: {
+            /**
+             * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+             * @enum {string}
+             */
+            kind: "human" | "agent";
+            name: string;
+            /** @description The id of the key with which it was taken. */
+            by: string | null;
+            /**
+             * Format: date-time
+             * @description By the clock of the node.
+             */
+            takenAt: string;
+        };
+        ControlLease: {
+            holder: components["schemas"]["ControlHolder"];
+            /** Format: date-time */
+            expiresAt: string;
+            leaseToken?: string;
+        };
         /** @description The space in which every x, y and region of the batch is given. Default: pixels of the screen. */
         Coordinates: {
             frameId: string;
@@ -883,7 +1014,7 @@ export interface components {
          * @description Closed list. A client takes its decisions by this.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "sign_in_refused" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
+        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "ticket_refused" | "capability_missing" | "sign_in_refused" | "origin_refused" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "human_control" | "control_held" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "unsupported" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
         ExecBody: {
             /** @description One command line for /bin/sh. */
             command: string;
@@ -1155,6 +1286,22 @@ export interface components {
             /** @description Name of a node in its hypervisor’s cluster. */
             movedTo?: string;
             moveFault?: components["schemas"]["ObservedFault"];
+            /** @description Who holds control. Absent: a hostd that gives none. */
+            control?: {
+                /**
+                 * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+                 * @enum {string}
+                 */
+                kind: "human" | "agent";
+                name: string;
+                /** @description The id of the key with which it was taken. */
+                by: string | null;
+                /**
+                 * Format: date-time
+                 * @description By the clock of the node.
+                 */
+                takenAt: string;
+            } | null;
             /** @description Clock of the node, for people only. */
             atMs: number;
         };
@@ -1364,6 +1511,37 @@ export interface components {
             /** @enum {string} */
             signal: "TERM" | "KILL" | "INT" | "HUP" | "QUIT" | "USR1" | "USR2" | "STOP" | "CONT";
         };
+        /**
+         * @description `vnc`: the screen, as RFB. `terminal`: a shell. `port`: the bytes of a TCP port of the desktop.
+         * @enum {string}
+         */
+        StreamKind: "vnc" | "terminal" | "port";
+        TakeControl: {
+            /**
+             * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+             * @enum {string}
+             */
+            kind: "human" | "agent";
+            name?: string;
+            /** @description It lapses so long after its last use. Default 120. */
+            ttlSeconds?: number;
+            /** @description A person takes it from another person. Default false. */
+            takeOver?: boolean;
+            leaseToken?: string;
+        };
+        Terminal: {
+            name: string;
+            /**
+             * Format: date-time
+             * @description By the clock of the desktop.
+             */
+            createdAt: string;
+            /** @description A stream shows it now. */
+            attached: boolean;
+        };
+        TerminalList: {
+            data: components["schemas"]["Terminal"][];
+        };
         TrustAnchor: {
             /** @description The certificate authority of the API, PEM. Its SHA-256 must be the one in the join token. */
             authority: string;
@@ -1419,6 +1597,14 @@ export interface components {
     headers: {
         /** @description Names this request in reports and logs. */
         RequestId: string;
+        /** @description `true`: this is the kept answer. */
+        IdempotentReplayed: string;
+        /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+        RateLimit: string;
+        /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+        RateLimitPolicy: string;
+        /** @description Seconds after which to try again, where that may help. */
+        RetryAfter: string;
     };
     pathItems: never;
 }
@@ -1513,8 +1699,7 @@ export interface operations {
             /** @description `epoch_superseded` Another hostd has taken over this node. `unsupported_version` The two sides share no version of the contract. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1555,8 +1740,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1644,8 +1828,7 @@ export interface operations {
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1666,8 +1849,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1750,8 +1932,7 @@ export interface operations {
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1792,8 +1973,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1850,8 +2030,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1951,8 +2130,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2049,8 +2227,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2136,8 +2313,7 @@ export interface operations {
             /** @description `epoch_superseded` Another hostd has taken over this node. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2168,8 +2344,7 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2190,8 +2365,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2305,8 +2479,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2337,8 +2510,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2361,7 +2533,10 @@ export interface operations {
     runActions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2480,11 +2655,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2535,8 +2709,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2559,7 +2732,10 @@ export interface operations {
     click: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2627,11 +2803,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2682,8 +2857,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2706,7 +2880,10 @@ export interface operations {
     drag: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2776,11 +2953,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2831,8 +3007,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2855,7 +3030,10 @@ export interface operations {
     scroll: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -2924,11 +3102,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2979,8 +3156,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3003,7 +3179,10 @@ export interface operations {
     typeText: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -3071,11 +3250,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3126,8 +3304,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3150,7 +3327,10 @@ export interface operations {
     pressKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -3217,11 +3397,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3272,8 +3451,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3343,8 +3521,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3385,8 +3562,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3409,7 +3585,10 @@ export interface operations {
     setClipboard: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -3462,11 +3641,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3517,8 +3695,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3601,8 +3778,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3633,8 +3809,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3657,7 +3832,10 @@ export interface operations {
     focusWindow: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -3712,11 +3890,10 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3747,8 +3924,349 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "holder": {
+                     *         "kind": "human",
+                     *         "name": "Ada",
+                     *         "by": "key_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "takenAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "expiresAt": "2026-11-20T10:02:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Control"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "kind": "human",
+                 *       "name": "Ada"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TakeControl"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "holder": {
+                     *         "kind": "human",
+                     *         "name": "Ada",
+                     *         "by": "key_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "takenAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "expiresAt": "2026-11-20T10:02:00.000Z",
+                     *       "leaseToken": "lease_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ControlLease"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handBackControl: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3843,8 +4361,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3885,8 +4402,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3980,8 +4496,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4022,8 +4537,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4117,8 +4631,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4159,8 +4672,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4244,8 +4756,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4266,8 +4777,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4367,8 +4877,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `quota_exceeded` The quota of the workspace is used up. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4409,8 +4918,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4502,8 +5010,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4524,8 +5031,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4590,8 +5096,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4612,8 +5117,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4692,8 +5196,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4714,8 +5217,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4794,8 +5296,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4816,8 +5317,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4908,8 +5408,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4950,8 +5449,351 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTerminals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "main",
+                     *           "createdAt": "2026-11-20T10:00:00.000Z",
+                     *           "attached": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TerminalList"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTerminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readTerminalRecording: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One range, `bytes=first-last`. */
+                Range?: string;
+            };
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    /** @description Size in bytes. */
+                    "Content-Length"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"version":2,"width":80,"height":24}
+                     *     [0.1,"o","$ "]
+                     */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range asked for. */
+            206: {
+                headers: {
+                    /** @description Size of the part in bytes. */
+                    "Content-Length"?: string;
+                    /** @description Which bytes of how many. */
+                    "Content-Range"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"version":2,"width":80,"height":24}
+                     *     [0.1,"o","$ "]
+                     */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `range_not_satisfiable` The range lies outside the file. */
+            416: {
+                headers: {
+                    /** @description `bytes *\/` and the size of the file. */
+                    "Content-Range"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5060,8 +5902,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5092,8 +5933,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5184,8 +6024,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5206,8 +6045,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5311,8 +6149,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5333,8 +6170,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5450,8 +6286,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5484,8 +6319,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5603,8 +6437,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5635,8 +6468,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5743,8 +6575,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5785,8 +6616,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5894,8 +6724,7 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5936,8 +6765,7 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -5958,6 +6786,104 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openStream: {
+        parameters: {
+            query?: {
+                /** @description Of `vnc`. `control`: mouse and keys pass while this stream holds control. Default view. */
+                mode?: "view" | "control";
+                terminalName?: string;
+                /** @description Of `terminal`. Default 80. */
+                columns?: number;
+                /** @description Of `terminal`. Default 24. */
+                rows?: number;
+                /** @description Of `terminal`: what it shows is kept on the node. Default false. */
+                record?: boolean;
+                /** @description Of `port`, which needs it. */
+                port?: number;
+            };
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example vnc */
+                kind: components["schemas"]["StreamKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            101: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -368,6 +368,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desktops/{desktopId}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See who has control
+         * @description Needs the capability `desktop:control`.
+         */
+        get: operations["getControl"];
+        put?: never;
+        /**
+         * Take control, or renew it with its `leaseToken`
+         * @description Needs the capability `desktop:control`.
+         */
+        post: operations["takeControl"];
+        /**
+         * Hand control back
+         * @description Needs the capability `desktop:control`.
+         */
+        delete: operations["handBackControl"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desktops/{desktopId}/exec": {
         parameters: {
             query?: never;
@@ -536,6 +564,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desktops/{desktopId}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List terminals, shown or not
+         * @description Needs the capability `desktop:control`.
+         */
+        get: operations["listTerminals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desktops/{desktopId}/terminals/{terminalName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a terminal and what runs in it
+         * @description Needs the capability `desktop:control`.
+         */
+        delete: operations["deleteTerminal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desktops/{desktopId}/terminals/{terminalName}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the recording of a terminal (asciicast v2)
+         * @description Needs the capability `desktop:control`.
+         */
+        get: operations["readTerminalRecording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desktops/{desktopId}/files": {
         parameters: {
             query?: never;
@@ -638,6 +726,50 @@ export interface paths {
          * @description Needs the capability `files:write`.
          */
         post: operations["moveFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desktops/{desktopId}/streams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a ticket for a live stream
+         * @description Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.
+         *
+         *     Needs the capability `desktop:control`.
+         */
+        post: operations["createStream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desktops/{desktopId}/streams/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open a live stream (WebSocket)
+         * @description Binary messages are bytes of the stream, where messages begin and end does not matter; text messages are JSON (docs/streams.md).
+         *
+         *     Needs no key.
+         */
+        get: operations["connectStream"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1543,6 +1675,50 @@ export interface components {
         Clipboard: {
             text: string;
         };
+        Control: {
+            /** @description Null: nobody holds it, and every agent may write. */
+            holder: {
+                /**
+                 * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+                 * @enum {string}
+                 */
+                kind: "human" | "agent";
+                name: string;
+                /** @description The id of the key with which it was taken. */
+                by: string | null;
+                /**
+                 * Format: date-time
+                 * @description By the clock of the node.
+                 */
+                takenAt: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description It lapses then, unless it is used or renewed.
+             */
+            expiresAt: string | null;
+        };
+        ControlHolder: {
+            /**
+             * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+             * @enum {string}
+             */
+            kind: "human" | "agent";
+            name: string;
+            /** @description The id of the key with which it was taken. */
+            by: string | null;
+            /**
+             * Format: date-time
+             * @description By the clock of the node.
+             */
+            takenAt: string;
+        };
+        ControlLease: {
+            holder: components["schemas"]["ControlHolder"];
+            /** Format: date-time */
+            expiresAt: string;
+            leaseToken?: string;
+        };
         /** @description The space in which every x, y and region of the batch is given. Default: pixels of the screen. */
         Coordinates: {
             frameId: string;
@@ -1618,6 +1794,23 @@ export interface components {
             /** @description Default: a day. */
             expiresInSeconds?: number;
         };
+        CreateStream: {
+            kind: components["schemas"]["StreamKind"];
+            /**
+             * @description Of `vnc`. `control`: mouse and keys pass while this stream holds control. Default view.
+             * @enum {string}
+             */
+            mode?: "view" | "control";
+            terminalName?: string;
+            /** @description Of `terminal`. Default 80. */
+            columns?: number;
+            /** @description Of `terminal`. Default 24. */
+            rows?: number;
+            /** @description Of `terminal`: what it shows is kept on the node. Default false. */
+            record?: boolean;
+            /** @description Of `port`, which needs it. */
+            port?: number;
+        };
         CreatedJoinToken: {
             joinToken: components["schemas"]["JoinToken"];
             /** @description Shown once. It works once. */
@@ -1680,6 +1873,22 @@ export interface components {
             expiresAt: string | null;
             /** @description True unless ephemeral: nothing stops it but you. */
             keepAlive: boolean;
+            /** @description Who holds control; null: nobody, and every agent may write. */
+            control: {
+                /**
+                 * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+                 * @enum {string}
+                 */
+                kind: "human" | "agent";
+                name: string;
+                /** @description The id of the key with which it was taken. */
+                by: string | null;
+                /**
+                 * Format: date-time
+                 * @description By the clock of the node.
+                 */
+                takenAt: string;
+            } | null;
             /** @description Set with `error`; also while a fault is retried. */
             error: {
                 code: string;
@@ -1790,11 +1999,11 @@ export interface components {
          * @description Closed list. A client takes its decisions by this.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "capability_missing" | "sign_in_refused" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
+        ErrorCode: "invalid_request" | "out_of_bounds" | "unknown_key" | "invalid_path" | "unauthenticated" | "ticket_refused" | "capability_missing" | "sign_in_refused" | "origin_refused" | "join_refused" | "node_refused" | "permission_denied" | "not_found" | "file_not_found" | "method_not_allowed" | "wrong_state" | "human_control" | "control_held" | "stale_frame" | "idempotency_in_progress" | "replay_unavailable" | "file_exists" | "not_a_directory" | "is_a_directory" | "directory_not_empty" | "quota_exceeded" | "epoch_superseded" | "unsupported_version" | "position_expired" | "precondition_failed" | "payload_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_mismatch" | "rate_limited" | "internal" | "unsupported" | "capture_failed" | "not_ready" | "no_capacity" | "node_unreachable" | "guest_unreachable" | "unavailable" | "timeout" | "disk_full";
         Event: {
             id: string;
             /** @enum {string} */
-            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.moving" | "desktop.moved" | "desktop.unmoved" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "user.joined" | "user.signed_in" | "user.updated" | "user.removed" | "session.revoked" | "sign_in_link.created" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned" | "authority.rotating" | "authority.rotated";
+            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.moving" | "desktop.moved" | "desktop.unmoved" | "desktop.control_taken" | "desktop.control_released" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "user.joined" | "user.signed_in" | "user.updated" | "user.removed" | "session.revoked" | "sign_in_link.created" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned" | "authority.rotating" | "authority.rotated";
             /** Format: date-time */
             createdAt: string;
             desktopId: string | null;
@@ -2392,6 +2601,34 @@ export interface components {
          * @enum {string}
          */
         SizeName: "nano" | "free" | "pro" | "max";
+        /**
+         * @description `vnc`: the screen, as RFB. `terminal`: a shell. `port`: the bytes of a TCP port of the desktop.
+         * @enum {string}
+         */
+        StreamKind: "vnc" | "terminal" | "port";
+        StreamTicket: {
+            kind: components["schemas"]["StreamKind"];
+            /** @description Opens one stream, once. A replay of this answer lacks it. */
+            ticket?: string;
+            /** @description Of the WebSocket; `?ticket=` with the ticket completes it. */
+            path: string;
+            /** Format: date-time */
+            expiresAt: string;
+            terminalName?: string;
+        };
+        TakeControl: {
+            /**
+             * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+             * @enum {string}
+             */
+            kind: "human" | "agent";
+            name?: string;
+            /** @description It lapses so long after its last use. Default 120. */
+            ttlSeconds?: number;
+            /** @description A person takes it from another person. Default false. */
+            takeOver?: boolean;
+            leaseToken?: string;
+        };
         Template: {
             id: string;
             name: string;
@@ -2407,6 +2644,19 @@ export interface components {
             data: components["schemas"]["Template"][];
             /** @description Null: this was the last page. A page may hold fewer than `limit` and still not be the last. */
             nextCursor: string | null;
+        };
+        Terminal: {
+            name: string;
+            /**
+             * Format: date-time
+             * @description By the clock of the desktop.
+             */
+            createdAt: string;
+            /** @description A stream shows it now. */
+            attached: boolean;
+        };
+        TerminalList: {
+            data: components["schemas"]["Terminal"][];
         };
         TypeBody: {
             text: string;
@@ -2493,6 +2743,14 @@ export interface components {
     headers: {
         /** @description Names this request in reports and logs. */
         RequestId: string;
+        /** @description `true`: this is the kept answer. */
+        IdempotentReplayed: string;
+        /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
+        RateLimit: string;
+        /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
+        RateLimitPolicy: string;
+        /** @description Seconds after which to try again, where that may help. */
+        RetryAfter: string;
     };
     pathItems: never;
 }
@@ -2510,10 +2768,8 @@ export interface operations {
             /** @description Identity, capabilities and quota. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2560,10 +2816,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2576,10 +2830,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2590,12 +2842,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2606,10 +2855,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2620,12 +2867,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2658,10 +2902,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2704,6 +2946,7 @@ export interface operations {
                      *           "ttlSeconds": null,
                      *           "expiresAt": null,
                      *           "keepAlive": true,
+                     *           "control": null,
                      *           "error": null,
                      *           "createdAt": "2026-11-20T10:00:00.000Z",
                      *           "timings": {
@@ -2724,10 +2967,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2740,10 +2981,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2754,10 +2993,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2768,12 +3005,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2784,10 +3018,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2798,12 +3030,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2845,13 +3074,10 @@ export interface operations {
                     ETag?: string;
                     /** @description Where it is. */
                     Location?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2890,6 +3116,7 @@ export interface operations {
                      *       "ttlSeconds": null,
                      *       "expiresAt": null,
                      *       "keepAlive": true,
+                     *       "control": null,
                      *       "error": null,
                      *       "createdAt": "2026-11-20T10:00:00.000Z",
                      *       "timings": {
@@ -2907,13 +3134,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2925,13 +3149,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2941,13 +3162,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2957,13 +3175,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2973,15 +3188,11 @@ export interface operations {
             /** @description `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2991,13 +3202,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3007,13 +3215,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3023,13 +3228,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3039,15 +3241,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3057,13 +3255,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3073,15 +3268,11 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3112,10 +3303,8 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3156,6 +3345,7 @@ export interface operations {
                      *       "ttlSeconds": null,
                      *       "expiresAt": null,
                      *       "keepAlive": true,
+                     *       "control": null,
                      *       "error": null,
                      *       "createdAt": "2026-11-20T10:00:00.000Z",
                      *       "timings": {
@@ -3173,10 +3363,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3189,10 +3377,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3203,10 +3389,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3217,10 +3401,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3231,12 +3413,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3247,10 +3426,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3261,12 +3438,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3296,10 +3470,8 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3336,6 +3508,7 @@ export interface operations {
                      *       "ttlSeconds": null,
                      *       "expiresAt": null,
                      *       "keepAlive": true,
+                     *       "control": null,
                      *       "error": null,
                      *       "createdAt": "2026-11-20T10:00:00.000Z",
                      *       "timings": {
@@ -3353,10 +3526,8 @@ export interface operations {
             /** @description It is destroyed already. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3365,10 +3536,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3381,10 +3550,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3395,10 +3562,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3409,10 +3574,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3423,10 +3586,8 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3437,12 +3598,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3453,10 +3611,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3467,12 +3623,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3514,10 +3667,8 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3558,6 +3709,7 @@ export interface operations {
                      *       "ttlSeconds": null,
                      *       "expiresAt": null,
                      *       "keepAlive": true,
+                     *       "control": null,
                      *       "error": null,
                      *       "createdAt": "2026-11-20T10:00:00.000Z",
                      *       "timings": {
@@ -3575,10 +3727,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3591,10 +3741,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3605,10 +3753,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3619,10 +3765,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3633,12 +3777,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3649,10 +3790,8 @@ export interface operations {
             /** @description `precondition_failed` It was changed in the meantime. */
             412: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3663,10 +3802,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3677,10 +3814,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3691,12 +3826,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3707,10 +3839,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3721,12 +3851,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -3756,13 +3883,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3801,6 +3925,7 @@ export interface operations {
                      *       "ttlSeconds": null,
                      *       "expiresAt": null,
                      *       "keepAlive": true,
+                     *       "control": null,
                      *       "error": null,
                      *       "createdAt": "2026-11-20T10:00:00.000Z",
                      *       "timings": {
@@ -3818,13 +3943,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3836,13 +3958,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3852,13 +3971,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3868,13 +3984,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3884,15 +3997,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3902,13 +4011,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3918,15 +4024,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3936,13 +4038,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3952,15 +4051,11 @@ export interface operations {
             /** @description `no_capacity` No node has room. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3989,13 +4084,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4033,6 +4125,7 @@ export interface operations {
                      *       "ttlSeconds": null,
                      *       "expiresAt": null,
                      *       "keepAlive": true,
+                     *       "control": null,
                      *       "error": null,
                      *       "createdAt": "2026-11-20T10:00:00.000Z",
                      *       "timings": {
@@ -4050,13 +4143,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4068,13 +4158,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4084,13 +4171,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4100,13 +4184,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4116,15 +4197,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4134,13 +4211,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4150,15 +4224,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4168,13 +4238,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4184,15 +4251,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4221,13 +4284,10 @@ export interface operations {
                 headers: {
                     /** @description Names this version; send it as If-Match. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4265,6 +4325,7 @@ export interface operations {
                      *       "ttlSeconds": null,
                      *       "expiresAt": null,
                      *       "keepAlive": true,
+                     *       "control": null,
                      *       "error": null,
                      *       "createdAt": "2026-11-20T10:00:00.000Z",
                      *       "timings": {
@@ -4282,13 +4343,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4300,13 +4358,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4316,13 +4371,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4332,13 +4384,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4348,15 +4397,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4366,13 +4411,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4382,15 +4424,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4400,13 +4438,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4416,15 +4451,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4455,10 +4486,8 @@ export interface operations {
             /** @description One point a step. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4492,10 +4521,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4508,10 +4535,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4522,10 +4547,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4536,10 +4559,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4550,12 +4571,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4566,10 +4584,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4580,12 +4596,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4623,10 +4636,8 @@ export interface operations {
                     Frame?: string;
                     /** @description The frameId, quoted. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4675,10 +4686,8 @@ export interface operations {
                     Frame?: string;
                     /** @description The frameId, quoted. */
                     ETag?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4687,10 +4696,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4703,10 +4710,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4717,10 +4722,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4731,10 +4734,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4745,12 +4746,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4761,12 +4759,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4777,10 +4772,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4791,10 +4784,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4805,12 +4796,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4821,10 +4809,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -4838,6 +4824,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
                 /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
                 "Idempotency-Key"?: string;
             };
@@ -4874,13 +4862,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4948,13 +4933,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4966,13 +4948,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4982,13 +4961,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4998,31 +4974,24 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5032,13 +5001,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5048,13 +5014,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5064,13 +5027,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5080,15 +5040,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5098,13 +5054,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5114,13 +5067,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5130,15 +5080,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5148,13 +5094,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5167,6 +5110,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
                 /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
                 "Idempotency-Key"?: string;
             };
@@ -5191,13 +5136,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5226,13 +5168,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5244,13 +5183,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5260,13 +5196,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5276,31 +5209,24 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5310,13 +5236,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5326,13 +5249,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5342,13 +5262,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5358,15 +5275,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5376,13 +5289,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5392,13 +5302,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5408,15 +5315,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5426,13 +5329,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5445,6 +5345,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
                 /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
                 "Idempotency-Key"?: string;
             };
@@ -5471,13 +5373,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5506,13 +5405,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5524,13 +5420,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5540,13 +5433,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5556,31 +5446,24 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5590,13 +5473,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5606,13 +5486,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5622,13 +5499,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5638,15 +5512,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5656,13 +5526,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5672,13 +5539,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5688,15 +5552,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5706,13 +5566,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5725,6 +5582,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
                 /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
                 "Idempotency-Key"?: string;
             };
@@ -5750,13 +5609,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5785,13 +5641,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5803,13 +5656,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5819,13 +5669,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5835,31 +5682,24 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5869,13 +5709,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5885,13 +5722,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5901,13 +5735,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5917,15 +5748,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5935,13 +5762,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5951,13 +5775,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5967,15 +5788,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5985,13 +5802,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6004,6 +5818,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
                 /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
                 "Idempotency-Key"?: string;
             };
@@ -6028,13 +5844,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6063,13 +5876,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6081,13 +5891,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6097,13 +5904,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6113,31 +5917,24 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6147,13 +5944,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6163,13 +5957,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6179,13 +5970,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6195,15 +5983,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6213,13 +5997,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6229,13 +6010,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6245,15 +6023,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6263,13 +6037,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6282,6 +6053,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
                 /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
                 "Idempotency-Key"?: string;
             };
@@ -6305,13 +6078,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6340,13 +6110,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6358,13 +6125,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6374,13 +6138,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6390,31 +6151,24 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6424,13 +6178,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6440,13 +6191,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6456,13 +6204,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6472,15 +6217,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6490,13 +6231,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6506,13 +6244,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6522,15 +6257,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6540,13 +6271,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6570,10 +6298,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6589,10 +6315,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6605,10 +6329,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6619,10 +6341,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6633,10 +6353,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6647,12 +6365,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6663,10 +6378,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6677,12 +6390,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6693,10 +6403,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6707,10 +6415,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6721,12 +6427,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6737,10 +6440,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6753,7 +6454,10 @@ export interface operations {
     setClipboard: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
             path: {
                 /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 desktopId: string;
@@ -6774,10 +6478,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6793,10 +6495,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6809,10 +6509,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6823,10 +6521,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6837,10 +6533,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6848,15 +6542,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6867,10 +6558,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6881,10 +6570,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6895,12 +6582,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6911,10 +6595,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6925,10 +6607,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6939,12 +6619,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6955,10 +6632,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -6983,10 +6658,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7015,10 +6688,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7031,10 +6702,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7045,10 +6714,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7059,10 +6726,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7073,12 +6738,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7089,12 +6751,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7105,10 +6764,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7119,10 +6776,8 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7133,12 +6788,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7149,10 +6801,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -7166,6 +6816,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
                 /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
                 "Idempotency-Key"?: string;
             };
@@ -7182,13 +6834,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7212,13 +6861,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `out_of_bounds` A coordinate lies outside the screen. `unknown_key` No such key. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7230,13 +6876,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7246,13 +6889,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7262,31 +6902,24 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            /** @description `wrong_state` Not possible in this status. `stale_frame` The frame is too old. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7296,13 +6929,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7312,15 +6942,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7330,13 +6956,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7346,13 +6969,10 @@ export interface operations {
             /** @description `capture_failed` The screen could not be captured. */
             502: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7362,15 +6982,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7380,13 +6996,550 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "holder": {
+                     *         "kind": "human",
+                     *         "name": "Ada",
+                     *         "by": "key_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "takenAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "expiresAt": "2026-11-20T10:02:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Control"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeControl: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "kind": "human",
+                 *       "name": "Ada"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TakeControl"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "holder": {
+                     *         "kind": "human",
+                     *         "name": "Ada",
+                     *         "by": "key_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *         "takenAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "expiresAt": "2026-11-20T10:02:00.000Z",
+                     *       "leaseToken": "lease_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ControlLease"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handBackControl: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `leaseToken` of whoever holds control. */
+                "Control-Lease"?: string;
+            };
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `human_control` A person has control. `control_held` Somebody else has control. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7423,13 +7576,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7449,13 +7599,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7467,13 +7614,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7483,13 +7627,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7499,13 +7640,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7515,15 +7653,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7533,13 +7667,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7549,13 +7680,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7565,13 +7693,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7581,15 +7706,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7599,13 +7720,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7615,15 +7733,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7633,13 +7747,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7675,13 +7786,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7701,13 +7809,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7719,13 +7824,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7735,13 +7837,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7751,13 +7850,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7767,15 +7863,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7785,13 +7877,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7801,13 +7890,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7817,13 +7903,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7833,15 +7916,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7851,13 +7930,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7867,15 +7943,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7885,13 +7957,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7927,13 +7996,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7953,13 +8019,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7971,13 +8034,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7987,13 +8047,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8003,13 +8060,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8019,15 +8073,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8037,13 +8087,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8053,13 +8100,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8069,13 +8113,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8085,15 +8126,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8103,13 +8140,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8119,15 +8153,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8137,13 +8167,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8167,10 +8194,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8200,10 +8225,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8216,10 +8239,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8230,10 +8251,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8244,10 +8263,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8258,12 +8275,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8274,12 +8288,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8290,10 +8301,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8304,12 +8313,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8320,10 +8326,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8361,13 +8365,10 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8392,13 +8393,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8410,13 +8408,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8426,13 +8421,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8442,13 +8434,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8458,15 +8447,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `not_a_directory` Not a folder. `quota_exceeded` The quota of the workspace is used up. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8476,13 +8461,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8492,13 +8474,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8508,13 +8487,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8524,15 +8500,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8542,13 +8514,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8558,15 +8527,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8576,13 +8541,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8592,13 +8554,10 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8624,10 +8583,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8653,10 +8610,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8669,10 +8624,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8683,10 +8636,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8697,10 +8648,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8711,12 +8660,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8727,12 +8673,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8743,10 +8686,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8757,12 +8698,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8773,10 +8711,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8803,10 +8739,8 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8815,10 +8749,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8831,10 +8763,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8845,10 +8775,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8859,10 +8787,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8873,12 +8799,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8889,12 +8812,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8905,10 +8825,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8919,12 +8837,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8935,10 +8850,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8969,10 +8882,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -8991,10 +8902,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9007,10 +8916,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9021,10 +8928,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9035,10 +8940,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9049,12 +8952,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9065,12 +8965,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9081,10 +8978,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9095,12 +8990,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9111,10 +9003,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9144,10 +9034,8 @@ export interface operations {
             /** @description Server-sent events until the end. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9167,10 +9055,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9183,10 +9069,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9197,10 +9081,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9211,10 +9093,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9225,12 +9105,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9241,12 +9118,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9257,10 +9131,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9271,12 +9143,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9287,10 +9156,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9329,13 +9196,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9360,13 +9224,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9378,13 +9239,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9394,13 +9252,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9410,13 +9265,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9426,15 +9278,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9444,13 +9292,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9460,13 +9305,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9476,13 +9318,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9492,15 +9331,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9510,13 +9345,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9526,15 +9358,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9544,13 +9372,523 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTerminals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "name": "main",
+                     *           "createdAt": "2026-11-20T10:00:00.000Z",
+                     *           "attached": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TerminalList"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTerminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readTerminalRecording: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One range, `bytes=first-last`. */
+                Range?: string;
+            };
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    /** @description Size in bytes. */
+                    "Content-Length"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"version":2,"width":80,"height":24}
+                     *     [0.1,"o","$ "]
+                     */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range asked for. */
+            206: {
+                headers: {
+                    /** @description Size of the part in bytes. */
+                    "Content-Length"?: string;
+                    /** @description Which bytes of how many. */
+                    "Content-Range"?: string;
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"version":2,"width":80,"height":24}
+                     *     [0.1,"o","$ "]
+                     */
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `range_not_satisfiable` The range lies outside the file. */
+            416: {
+                headers: {
+                    /** @description `bytes *\/` and the size of the file. */
+                    "Content-Range"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9579,10 +9917,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9622,10 +9958,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9638,10 +9972,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9652,10 +9984,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9666,10 +9996,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9680,12 +10008,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9696,10 +10021,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9710,12 +10033,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9726,10 +10046,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9740,12 +10058,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9756,10 +10071,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9770,10 +10083,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9806,10 +10117,8 @@ export interface operations {
             /** @description Done. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9818,10 +10127,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9834,10 +10141,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9848,10 +10153,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9862,10 +10165,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9876,12 +10177,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9892,12 +10190,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9908,10 +10203,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9922,12 +10215,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9938,10 +10228,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9952,10 +10240,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -9986,10 +10272,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10013,10 +10297,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10029,10 +10311,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10043,10 +10323,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10057,10 +10335,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10071,12 +10347,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10087,12 +10360,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10103,10 +10373,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10117,12 +10385,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10133,10 +10398,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10147,10 +10410,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10188,10 +10449,8 @@ export interface operations {
                     "Content-Length"?: string;
                     /** @description bytes */
                     "Accept-Ranges"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10209,10 +10468,8 @@ export interface operations {
                     "Content-Range"?: string;
                     /** @description bytes */
                     "Accept-Ranges"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10224,10 +10481,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10240,10 +10495,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10254,10 +10507,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10268,10 +10519,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10282,12 +10531,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10300,10 +10546,8 @@ export interface operations {
                 headers: {
                     /** @description `bytes *\/` and the size of the file. */
                     "Content-Range"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10314,12 +10558,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10330,10 +10571,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10344,12 +10583,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10360,10 +10596,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10374,10 +10608,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10419,10 +10651,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10449,10 +10679,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10465,10 +10693,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10479,10 +10705,8 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10493,10 +10717,8 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10507,12 +10729,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10523,10 +10742,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10537,12 +10754,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10553,10 +10767,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10567,12 +10779,9 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10583,10 +10792,8 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10597,10 +10804,8 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -10637,13 +10842,10 @@ export interface operations {
             /** @description Done. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10666,13 +10868,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10684,13 +10883,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10700,13 +10896,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10716,13 +10909,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10732,15 +10922,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10750,13 +10936,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10766,13 +10949,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10782,13 +10962,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10798,15 +10975,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10816,13 +10989,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10832,15 +11002,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10850,13 +11016,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10866,13 +11029,10 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10909,13 +11069,10 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10938,13 +11095,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. `invalid_path` The path cannot be used. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10956,13 +11110,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10972,13 +11123,10 @@ export interface operations {
             /** @description `permission_denied` The guest refused. `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10988,13 +11136,10 @@ export interface operations {
             /** @description `not_found` Not found. `file_not_found` No such file or folder. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11004,15 +11149,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `file_exists` Something is in the way. `not_a_directory` Not a folder. `is_a_directory` It is a folder. `directory_not_empty` The folder is not empty. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11022,13 +11163,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11038,13 +11176,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11054,13 +11189,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11070,15 +11202,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11088,13 +11216,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11104,15 +11229,11 @@ export interface operations {
             /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11122,13 +11243,10 @@ export interface operations {
             /** @description `timeout` It took too long. */
             504: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11138,13 +11256,333 @@ export interface operations {
             /** @description `disk_full` The disk is full. */
             507: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createStream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters; the same key with the same request is carried out once in 24 hours, and its answer repeated with `Idempotent-Replayed: true`. Of a long answer of a desktop only the status is kept: `replay_unavailable`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "kind": "vnc",
+                 *       "mode": "control"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateStream"];
+            };
+        };
+        responses: {
+            /** @description The ticket. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "vnc",
+                     *       "ticket": "lbt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                     *       "path": "/v1/desktops/dsk_01k9x3v6m8e9t2q4r6s8v0w2y4/streams/vnc",
+                     *       "expiresAt": "2026-11-20T10:00:30.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StreamTicket"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timeout` It took too long. */
+            504: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    connectStream: {
+        parameters: {
+            query: {
+                /** @example lbt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA */
+                ticket: string;
+            };
+            header?: never;
+            path: {
+                /** @example dsk_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                desktopId: string;
+                /** @example vnc */
+                kind: components["schemas"]["StreamKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            101: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ticket_refused` The ticket is not good. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `origin_refused` Pages of this origin may not open streams. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported` The node of this desktop is too old for that. */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11170,10 +11608,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11203,10 +11639,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11219,10 +11653,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11233,10 +11665,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11247,12 +11677,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11263,10 +11690,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11277,12 +11702,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11307,10 +11729,8 @@ export interface operations {
             /** @description The template. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11335,10 +11755,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11351,10 +11769,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11365,10 +11781,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11379,10 +11793,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11393,12 +11805,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11409,10 +11818,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11423,12 +11830,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11455,10 +11859,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11514,10 +11916,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11530,10 +11930,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11544,10 +11942,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11558,12 +11954,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11574,10 +11967,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11588,12 +11979,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11618,10 +12006,8 @@ export interface operations {
             /** @description The node. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11672,10 +12058,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11688,10 +12072,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11702,10 +12084,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11716,10 +12096,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11730,12 +12108,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11746,10 +12121,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11760,12 +12133,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11801,10 +12171,8 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11855,10 +12223,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11871,10 +12237,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11885,10 +12249,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11899,10 +12261,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11913,12 +12273,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11929,10 +12286,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11943,10 +12298,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11957,12 +12310,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11973,10 +12323,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -11987,12 +12335,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12030,13 +12375,10 @@ export interface operations {
             /** @description The token. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12057,13 +12399,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12075,13 +12414,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12091,13 +12427,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12107,13 +12440,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12123,15 +12453,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12141,13 +12467,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12157,13 +12480,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12173,13 +12493,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12189,15 +12506,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12207,13 +12520,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12223,15 +12533,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12252,10 +12558,8 @@ export interface operations {
             /** @description The authority, and how far its replacement is. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12273,10 +12577,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12289,10 +12591,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12303,10 +12603,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12317,12 +12615,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12333,12 +12628,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12349,10 +12641,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12363,12 +12653,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -12402,13 +12689,10 @@ export interface operations {
             /** @description It is under way. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12436,13 +12720,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12454,13 +12735,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12470,13 +12748,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12486,15 +12761,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12504,13 +12775,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12520,13 +12788,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12536,13 +12801,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12552,15 +12814,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12570,13 +12828,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12586,15 +12841,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12621,13 +12872,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12677,13 +12925,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12695,13 +12940,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12711,13 +12953,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12727,13 +12966,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12743,15 +12979,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12761,13 +12993,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12777,15 +13006,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12795,13 +13020,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12811,15 +13033,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12846,13 +13064,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12902,13 +13117,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12920,13 +13132,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12936,13 +13145,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12952,13 +13158,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12968,15 +13171,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12986,13 +13185,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13002,15 +13198,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13020,13 +13212,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13036,15 +13225,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13081,13 +13266,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13151,13 +13333,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13169,13 +13348,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13185,13 +13361,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13201,13 +13374,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13217,15 +13387,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13235,13 +13401,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13251,13 +13414,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13267,13 +13427,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13283,15 +13440,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13301,13 +13454,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13317,15 +13467,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13352,13 +13498,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13408,13 +13551,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13426,13 +13566,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13442,13 +13579,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13458,13 +13592,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13474,15 +13605,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13492,13 +13619,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13508,15 +13632,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13526,13 +13646,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13542,15 +13659,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13586,13 +13699,10 @@ export interface operations {
             /** @description The node as it is now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13642,13 +13752,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13660,13 +13767,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13676,13 +13780,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13692,13 +13793,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13708,15 +13806,11 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13726,13 +13820,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13742,13 +13833,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13758,13 +13846,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13774,15 +13859,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13792,13 +13873,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13808,15 +13886,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13842,10 +13916,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13877,10 +13949,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13893,10 +13963,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13907,10 +13975,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13921,12 +13987,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13937,10 +14000,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13951,12 +14012,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -13994,13 +14052,10 @@ export interface operations {
             /** @description The key and its secret. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14029,13 +14084,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14047,13 +14099,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14063,13 +14112,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14079,15 +14125,11 @@ export interface operations {
             /** @description `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14097,13 +14139,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14113,13 +14152,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14129,13 +14165,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14145,15 +14178,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14163,13 +14192,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14179,15 +14205,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14211,10 +14233,8 @@ export interface operations {
             /** @description Revoked. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14223,10 +14243,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14239,10 +14257,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14253,10 +14269,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14267,10 +14281,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14281,12 +14293,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14297,10 +14306,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14311,12 +14318,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14343,10 +14347,8 @@ export interface operations {
             /** @description One page. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14372,10 +14374,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14388,10 +14388,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14402,10 +14400,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14416,12 +14412,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14432,10 +14425,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14446,12 +14437,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14476,10 +14464,8 @@ export interface operations {
             /** @description Removed. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14488,10 +14474,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14504,10 +14488,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14518,10 +14500,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14532,10 +14512,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14546,12 +14524,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14562,12 +14537,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14578,10 +14550,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14592,12 +14562,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14631,10 +14598,8 @@ export interface operations {
             /** @description As they are now. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14655,10 +14620,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14671,10 +14634,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14685,10 +14646,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14699,10 +14658,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14713,12 +14670,9 @@ export interface operations {
             /** @description `wrong_state` Not possible in this status. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14729,10 +14683,8 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14743,10 +14695,8 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14757,12 +14707,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14773,10 +14720,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14787,12 +14732,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14814,10 +14756,8 @@ export interface operations {
             /** @description All. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14843,10 +14783,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14859,10 +14797,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14873,12 +14809,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14889,10 +14822,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14903,12 +14834,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14930,10 +14858,8 @@ export interface operations {
             /** @description Ended. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14942,10 +14868,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14958,10 +14882,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14972,12 +14894,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -14988,10 +14907,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15002,12 +14919,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15032,10 +14946,8 @@ export interface operations {
             /** @description Ended. */
             204: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15044,10 +14956,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15060,10 +14970,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15074,10 +14982,8 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15088,12 +14994,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15104,10 +15007,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15118,12 +15019,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15159,13 +15057,10 @@ export interface operations {
             /** @description The link’s token. */
             201: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15188,13 +15083,10 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15206,13 +15098,10 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15222,13 +15111,10 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15238,13 +15124,10 @@ export interface operations {
             /** @description `not_found` Not found. */
             404: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15254,15 +15137,11 @@ export interface operations {
             /** @description `idempotency_in_progress` The first request with this Idempotency-Key still runs. `replay_unavailable` The answer to this Idempotency-Key is not kept. */
             409: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15272,13 +15151,10 @@ export interface operations {
             /** @description `payload_too_large` The body is too large. */
             413: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15288,13 +15164,10 @@ export interface operations {
             /** @description `unsupported_media_type` This media type is not understood. */
             415: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15304,13 +15177,10 @@ export interface operations {
             /** @description `idempotency_mismatch` This Idempotency-Key was used for another request. */
             422: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15320,15 +15190,11 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15338,13 +15204,10 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15354,15 +15217,11 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
-                    /** @description `true`: this is the kept answer. */
-                    "Idempotent-Replayed"?: string;
+                    "Idempotent-Replayed": components["headers"]["IdempotentReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15494,8 +15353,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15637,8 +15495,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15765,8 +15622,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15797,10 +15653,8 @@ export interface operations {
             /** @description Events until you leave. */
             200: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15816,10 +15670,8 @@ export interface operations {
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15832,10 +15684,8 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15846,10 +15696,8 @@ export interface operations {
             /** @description `capability_missing` The key lacks a capability. */
             403: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15860,10 +15708,8 @@ export interface operations {
             /** @description `position_expired` That position is past retention. */
             410: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15874,12 +15720,9 @@ export interface operations {
             /** @description `rate_limited` Too many requests. */
             429: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15890,10 +15733,8 @@ export interface operations {
             /** @description `internal` Something broke on our side. */
             500: {
                 headers: {
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15904,12 +15745,9 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
-                    /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-                    RateLimit?: string;
-                    /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-                    "RateLimit-Policy"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -15970,8 +15808,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -16030,8 +15867,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -16088,8 +15924,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -16146,8 +15981,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -16200,8 +16034,7 @@ export interface operations {
             /** @description `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
-                    /** @description Seconds after which to try again, where that may help. */
-                    "Retry-After"?: string;
+                    "Retry-After": components["headers"]["RetryAfter"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

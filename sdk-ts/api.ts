@@ -24,12 +24,17 @@ export class Api {
   readonly transport: Transport;
   readonly client: Client<paths>;
 
-  constructor(transport: Transport) {
+  readonly #headers: () => Record<string, string>;
+
+  constructor(transport: Transport, shared?: { client: Client<paths>; headers: () => Record<string, string> }) {
     this.transport = transport;
-    this.client = createClient<paths>({
-      baseUrl: transport.baseUrl,
-      Request: RequestParts as unknown as typeof Request,
-    });
+    this.#headers = shared?.headers ?? (() => ({}));
+    this.client = shared?.client ?? newClient(transport);
+  }
+
+  /** The same with these headers in each call of `with`. */
+  carrying(headers: () => Record<string, string>): Api {
+    return new Api(this.transport, { client: this.client, headers });
   }
 
   /** Options of one call for openapi-fetch. */
@@ -39,7 +44,7 @@ export class Api {
         const { url, method, headers, body } = request as unknown as RequestParts;
         // With a key the API carries it out once, however often it comes.
         const policy = options.idempotencyKey === undefined ? retry : 'any';
-        const parts = { url, method, headers: Object.fromEntries(headers), body };
+        const parts = { url, method, headers: { ...this.#headers(), ...Object.fromEntries(headers) }, body };
         return await this.transport.send({ ...parts, options, retry: policy });
       },
     };
@@ -54,6 +59,10 @@ export class Api {
     const text = search.toString();
     return `${this.transport.baseUrl}${path}${text === '' ? '' : `?${text}`}`;
   }
+}
+
+function newClient({ baseUrl }: Transport): Client<paths> {
+  return createClient<paths>({ baseUrl, Request: RequestParts as unknown as typeof Request });
 }
 
 /** @param call what openapi-fetch gives back; errors have been thrown by the transport. */

@@ -1,9 +1,12 @@
 import { type Api, answerOf } from './api.ts';
 import { ApiPromise } from './apiPromise.ts';
 import { Computer } from './computer.ts';
+import { Control, type HeldControl } from './control.ts';
 import { ApiError, CallTimeoutError, LeBureauError } from './faults.ts';
 import { Files } from './files.ts';
 import { Processes } from './processes.ts';
+import { Streams } from './streams.ts';
+import { Terminals } from './terminals.ts';
 import type { CallOptions } from './transport.ts';
 import type {
   BashBody,
@@ -36,16 +39,25 @@ export class Desktop {
   readonly computer: Computer;
   readonly files: Files;
   readonly processes: Processes;
+  readonly control: Control;
+  readonly streams: Streams;
+  readonly terminals: Terminals;
   readonly #api: Api;
   #data: DesktopData | undefined;
 
   constructor(api: Api, id: string, data?: DesktopData) {
     this.id = id;
-    this.#api = api;
+    const held: HeldControl = { leaseToken: undefined };
+    this.#api = api.carrying((): Record<string, string> => {
+      return held.leaseToken === undefined ? {} : { 'control-lease': held.leaseToken };
+    });
     this.#data = data;
-    this.computer = new Computer(api, id);
-    this.files = new Files(api, id);
-    this.processes = new Processes(api, id);
+    this.computer = new Computer(this.#api, id);
+    this.files = new Files(this.#api, id);
+    this.processes = new Processes(this.#api, id);
+    this.control = new Control(this.#api, id, held);
+    this.streams = new Streams(this.#api, id, held);
+    this.terminals = new Terminals(this.#api, id);
   }
 
   /** @throws LeBureauError when nothing was asked of the API yet: call `refresh` first. */

@@ -27,6 +27,13 @@ export type FileEntry = Schemas['FileEntry'];
 export type FileList = Schemas['FileList'];
 export type WriteReceipt = Schemas['WriteReceipt'];
 
+export type ControlState = Schemas['Control'];
+export type ControlHolder = Schemas['ControlHolder'];
+export type ControlTake = Schemas['TakeControl'];
+export type StreamCreate = Schemas['CreateStream'];
+export type StreamTicket = Schemas['StreamTicket'];
+export type Terminal = Schemas['Terminal'];
+
 export type DesktopData = Schemas['Desktop'];
 export type DesktopCreate = Schemas['CreateDesktop'];
 export type DesktopUpdate = Schemas['UpdateDesktop'];

@@ -17,6 +17,7 @@ import type { Services } from '../services.ts';
 import { idleMs, lifeMs } from '../sessions/life.ts';
 import { purgeSessions } from '../sessions/store.ts';
 import { purgeLinks } from '../signIn/links.ts';
+import { purgeTickets } from '../streams/tickets.ts';
 
 /** A kind that nobody asked for within a day is forgotten. */
 const demandKeptMs = 86_400_000;
@@ -78,6 +79,7 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
       .where('createdMs', '<', nowMs - keptMs)
       .execute();
   });
+  await database.write((write) => purgeTickets(write, nowMs));
   await database.write((write) => forgetMetrics(write, nowMs));
   await database.write((write) => forgetDemand(write, nowMs - demandKeptMs));
   for (let round = 0; round < 100; round++) {

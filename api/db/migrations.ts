@@ -284,6 +284,25 @@ const move: Migration = {
   },
 };
 
+const streams: Migration = {
+  name: '0009-streams',
+  async up(db) {
+    await db.schema.alterTable('assignments').addColumn('controlJson', text).execute();
+    await createTable(db, 'streamTickets', {
+      hash: text,
+      workspaceId: text,
+      actorType: text,
+      actorId: text,
+      'sessionId?': text,
+      desktopId: text,
+      wishJson: text,
+      expiresMs: int,
+    });
+    await index(db, 'streamTicketsHash', { table: 'streamTickets', columns: ['hash'], unique: true });
+    await index(db, 'streamTicketsExpiry', { table: 'streamTickets', columns: ['expiresMs'] });
+  },
+};
+
 export const migrations: readonly Migration[] = [
   first,
   pool,
@@ -293,4 +312,5 @@ export const migrations: readonly Migration[] = [
   metrics,
   move,
   people,
+  streams,
 ];

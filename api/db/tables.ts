@@ -15,6 +15,7 @@ export interface Tables {
   joinTokens: JoinTokenRow;
   nodeCertificates: NodeCertificateRow;
   tunnels: TunnelRow;
+  streamTickets: StreamTicketRow;
   replicas: ReplicaRow;
   metricReports: MetricReportRow;
   metricChunks: MetricChunkRow;
@@ -169,6 +170,21 @@ export interface ReplicaRow {
   heardMs: number;
 }
 
+/** A right to open one live stream, once. */
+export interface StreamTicketRow {
+  /** SHA-256 of the ticket, hexadecimal. */
+  hash: string;
+  workspaceId: string;
+  /** `key` or `user`, and which. */
+  actorType: string;
+  actorId: string;
+  /** Of a user: the stream ends with it. */
+  sessionId: string | null;
+  desktopId: string;
+  wishJson: string;
+  expiresMs: number;
+}
+
 /** Which replica a node without an address of its own has called. */
 export interface TunnelRow {
   nodeId: string;
@@ -234,6 +250,8 @@ export interface AssignmentRow {
   startMode: string | null;
   ipAddress: string | null;
   faultJson: string | null;
+  /** Who holds control of its desktop, as its node told. */
+  controlJson: string | null;
   observedMs: number | null;
   /** When its absence was observed after it was to be deleted; from then on it is no order any more. */
   closedMs: number | null;

@@ -1,6 +1,7 @@
 import { idPattern } from '@lebureau/kit/id';
 import { listOf, pageQuery } from '../http/page.ts';
 import { t } from '../http/schema.ts';
+import { ControlHolder } from '../guest/controlSchema.ts';
 import { Hardware } from '../nodes/schema.ts';
 import { sizeNames } from './sizes.ts';
 
@@ -73,6 +74,7 @@ export const Desktop = t.Object({
   ttlSeconds: t.Nullable(t.Integer()),
   expiresAt: t.Nullable(t.String({ format: 'date-time' })),
   keepAlive: t.Boolean({ description: 'True unless ephemeral: nothing stops it but you.' }),
+  control: t.Nullable(ControlHolder, { description: 'Who holds control; null: nobody, and every agent may write.' }),
   error: t.Nullable(DesktopError, { description: 'Set with `error`; also while a fault is retried.' }),
   createdAt: t.String({ format: 'date-time' }),
   timings: t.Object({

@@ -49,6 +49,7 @@ export const assignmentColumns = [
   'startMode',
   'ipAddress',
   'faultJson',
+  'controlJson',
 ] as const satisfies readonly (keyof AssignmentRow)[];
 
 /** What a desktop shows of its node. */
@@ -123,6 +124,10 @@ export function statusOfView(view: DesktopView, nowMs: number): Status {
   return statusOf(factsOf(view, nowMs));
 }
 
+function controlOf({ controlJson }: DesktopView): Static<typeof Desktop>['control'] {
+  return controlJson === null ? null : (JSON.parse(controlJson) as Static<typeof Desktop>['control']);
+}
+
 /** The wire shape. @param nowMs decides whether the node counts as heard. */
 export function toWire(view: DesktopView, nowMs: number): Static<typeof Desktop> {
   const facts = factsOf(view, nowMs);
@@ -152,6 +157,7 @@ export function toWire(view: DesktopView, nowMs: number): Static<typeof Desktop>
     ttlSeconds: view.ttlSeconds,
     expiresAt: time(view.expiresMs),
     keepAlive: view.ephemeral === 0,
+    control: controlOf(view),
     error: shown && { code: shown.code, message: shown.message },
     createdAt: toRfc3339(view.createdMs),
     timings: {

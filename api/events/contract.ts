@@ -15,6 +15,8 @@ export const eventTypes = [
   'desktop.moving',
   'desktop.moved',
   'desktop.unmoved',
+  'desktop.control_taken',
+  'desktop.control_released',
   'desktop.destroying',
   'desktop.destroyed',
   'key.created',

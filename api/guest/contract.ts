@@ -1,37 +1,11 @@
 import type { ProblemCode } from '../http/problems.ts';
-import { type TSchema, t } from '../http/schema.ts';
+import { t } from '../http/schema.ts';
 import * as actions from './actionSchema.ts';
 import { Clipboard, WindowList } from './clipboardSchema.ts';
 import * as files from './fileSchema.ts';
+import type { GuestOperation } from './guestOperation.ts';
+import { controlOperations, terminalOperations } from './liveOperations.ts';
 import * as shell from './shellSchema.ts';
-
-/**
- * Everything that reaches into a running desktop, in one table. Three things are made of it: the public routes below
- * `/v1/desktops/{id}`, the guest half of `openapi/node.json` (hostd serves the same paths below `/guest/{assignmentId}`),
- * and the client that forwards one to the other. Bodies and answers are the same on both sides.
- */
-export interface GuestOperation {
-  operationId: string;
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Below `/v1/desktops/{id}` and `/guest/{assignmentId}`. */
-  path: string;
-  summary: string;
-  capability: 'desktop:control' | 'files:read' | 'files:write';
-  /** Rate-limit bucket. */
-  bucket: 'input' | 'screenshot' | 'exec' | 'files';
-  params?: TSchema;
-  query?: TSchema;
-  /** A schema: a JSON body. `octets`: streamed bytes. */
-  body?: TSchema | 'octets';
-  /** A schema: a JSON answer with `status`. The others are streamed. */
-  response: TSchema | 'image' | 'octets' | 'events' | 'nothing';
-  /** Default 200, and 204 for `nothing`. */
-  status?: 200 | 201;
-  /** Limit of a JSON body. Default 1 MiB. */
-  bodyMaxBytes?: number;
-  /** Besides those of its bucket. */
-  problems?: readonly ProblemCode[];
-}
 
 const MiB = 1_048_576;
 const text = { maxLength: 100 };
@@ -74,6 +48,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Run a batch of actions, then look',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.ActionBatch,
     response: actions.ActionBatchResult,
     bodyMaxBytes: 4 * MiB,
@@ -85,6 +60,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Click',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.ClickBody,
     response: actions.ActionBatchResult,
   },
@@ -95,6 +71,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Drag',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.DragBody,
     response: actions.ActionBatchResult,
   },
@@ -105,6 +82,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Scroll',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.ScrollBody,
     response: actions.ActionBatchResult,
   },
@@ -115,6 +93,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Type text',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.TypeBody,
     response: actions.ActionBatchResult,
   },
@@ -125,6 +104,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Press a key or chord',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: actions.KeyBody,
     response: actions.ActionBatchResult,
   },
@@ -145,6 +125,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Set the clipboard',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     body: Clipboard,
     response: Clipboard,
     bodyMaxBytes: 5 * MiB,
@@ -165,6 +146,7 @@ const eyesAndHands: GuestOperation[] = [
     summary: 'Bring a window to the front',
     capability: 'desktop:control',
     bucket: 'input',
+    writes: true,
     params: t.Object({ windowId: t.String({ pattern: '^0x[0-9a-f]{1,8}$' }) }),
     response: actions.Window,
   },
@@ -374,4 +356,15 @@ const fileOperations: GuestOperation[] = [
   },
 ];
 
-export const guestOperations: readonly GuestOperation[] = [...eyesAndHands, ...shellOperations, ...fileOperations];
+/**
+ * Everything that reaches into a running desktop, in one table. Three things are made of it: the public routes below
+ * `/v1/desktops/{id}`, the guest half of `openapi/node.json` (hostd serves the same paths below `/guest/{assignmentId}`),
+ * and the client that forwards one to the other. Bodies and answers are the same on both sides.
+ */
+export const guestOperations: readonly GuestOperation[] = [
+  ...eyesAndHands,
+  ...controlOperations,
+  ...shellOperations,
+  ...terminalOperations,
+  ...fileOperations,
+];

@@ -23,7 +23,10 @@ afterAll(() => api.stop());
 
 const below = (path: string) => `/v1/desktops/${id}${path}`;
 const filled = (path: string) =>
-  path.replace(':windowId', '0x3a00007').replace(':processId', 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4');
+  path
+    .replace(':windowId', '0x3a00007')
+    .replace(':processId', 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4')
+    .replace(':terminalName', 'main');
 
 test('every row of the guest table reaches the node and comes back as the contract says', async () => {
   for (const operation of guestOperations) {

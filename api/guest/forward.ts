@@ -9,9 +9,19 @@ import { problems } from '../http/problems.ts';
 import type { Call } from '../http/route.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
-import type { GuestOperation } from './contract.ts';
+import type { GuestOperation } from './guestOperation.ts';
+import { saysTooOld } from './tooOld.ts';
 
-const sentDown = ['content-type', 'range', 'accept', 'if-none-match', 'if-range', 'last-event-id', 'traceparent'];
+const sentDown = [
+  'content-type',
+  'range',
+  'accept',
+  'if-none-match',
+  'if-range',
+  'last-event-id',
+  'traceparent',
+  'control-lease',
+];
 const sentUp = [
   'content-type',
   'content-length',
@@ -54,7 +64,7 @@ export class Forwarder {
       if (view.expiresMs !== null) await this.#renew(view, view.expiresMs);
       const answer = await this.#ask(operation, call, view);
       if (answer.headers.get('content-type')?.startsWith('application/problem+json'))
-        return await problemFrom(answer, call.requestId);
+        return await problemFrom(answer, call.requestId, operation.younger);
       const bodiless = answer.status === 204 || answer.status === 304;
       const body = bodiless ? null : view.ephemeral === 1 ? ended(answer.body, end) : answer.body;
       if (body === null) end();
@@ -89,7 +99,7 @@ export class Forwarder {
       return await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
         unix,
         method: operation.method,
-        headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId },
+        headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId, 'x-caller': call.caller.actor.id ?? '' },
         body: operation.body === 'octets' ? request.body : call.bytes,
         signal: AbortSignal.any([
           request.signal,
@@ -109,7 +119,8 @@ export class Forwarder {
   }
 }
 
-function demandReady(view: DesktopView, nowMs: number): void {
+/** @throws Fault that says why nobody can reach into it now */
+export function demandReady(view: DesktopView, nowMs: number): void {
   const facts = factsOf(view, nowMs);
   const status = statusOf(facts);
   if (isReady(view, status)) return;
@@ -134,8 +145,9 @@ function picked(headers: Headers, names: readonly string[]): Record<string, stri
 }
 
 /** The node's problem under our request id; a code that is not of the closed list is not passed on. */
-async function problemFrom(answer: Response, requestId: string): Promise<Response> {
+async function problemFrom(answer: Response, requestId: string, younger = false): Promise<Response> {
   const body = await membersOf(answer);
+  if (younger && saysTooOld(body)) throw new Fault('unsupported', 'The node of this desktop cannot do that yet.');
   const code =
     typeof body['code'] === 'string' && body['code'] in problems ? (body['code'] as keyof typeof problems) : undefined;
   if (code === undefined) throw new Fault('internal', 'The node answered with an unknown problem.', { cause: body });

@@ -2,7 +2,8 @@ import type { Answer, Operation } from '../http/operation.ts';
 import type { ProblemCode } from '../http/problems.ts';
 import { type TSchema, t } from '../http/schema.ts';
 import { Screenshot } from './actionSchema.ts';
-import { type GuestOperation, guestOperations } from './contract.ts';
+import { guestOperations } from './contract.ts';
+import type { GuestOperation } from './guestOperation.ts';
 
 const always: readonly ProblemCode[] = [
   'not_found',
@@ -16,6 +17,7 @@ const byBucket: Record<GuestOperation['bucket'], readonly ProblemCode[]> = {
   input: ['out_of_bounds', 'unknown_key', 'stale_frame', 'capture_failed'],
   screenshot: ['out_of_bounds', 'stale_frame', 'capture_failed'],
   exec: [],
+  control: [],
   files: [
     'invalid_path',
     'permission_denied',
@@ -38,7 +40,7 @@ export function guestOperationsBelow(
     operationId: operation.operationId,
     method: operation.method,
     path: `${prefix}${operation.path}`,
-    tag: operation.bucket === 'files' ? 'files' : operation.bucket === 'exec' ? 'shell' : 'computer',
+    tag: tagOf(operation.bucket),
     summary: operation.summary,
     capability: capability ?? operation.capability,
     ...(capability === 'node' ? {} : { bucket: operation.bucket }),
@@ -52,12 +54,21 @@ export function guestOperationsBelow(
       ...always,
       ...byBucket[operation.bucket],
       ...(operation.problems ?? []),
+      ...(operation.writes ? (['human_control', 'control_held'] as const) : []),
+      ...(operation.younger ? (['unsupported'] as const) : []),
       ...(operation.response === 'octets' ? (['range_not_satisfiable'] as const) : []),
     ],
   }));
 }
 
-function headersOf({ response }: GuestOperation): Operation['headers'] {
+function tagOf(bucket: GuestOperation['bucket']): string {
+  if (bucket === 'files' || bucket === 'control') return bucket;
+  return bucket === 'exec' ? 'shell' : 'computer';
+}
+
+function headersOf({ response, writes, operationId }: GuestOperation): Operation['headers'] {
+  if (writes || operationId === 'handBackControl')
+    return { 'Control-Lease': 'The `leaseToken` of whoever holds control.' };
   if (response === 'octets') return { Range: 'One range, `bytes=first-last`.' };
   if (response === 'events') return { 'Last-Event-ID': 'The `id` of the last event heard, to go on after it.' };
   return undefined;

@@ -36,12 +36,22 @@ export const problems = {
     'No valid API key',
     'Send `Authorization: Bearer lb_live_…` with a key that is neither revoked nor expired.',
   ),
+  ticket_refused: problem(
+    401,
+    'The ticket is not good',
+    'Make a new one with POST /v1/desktops/{id}/streams: it opens one stream, within 30 seconds.',
+  ),
   capability_missing: problem(
     403,
     'The key lacks a capability',
     'Use a key that has the capability named in `capability`.',
   ),
   sign_in_refused: problem(403, 'You cannot sign in', 'Ask an admin of the workspace for an invitation.'),
+  origin_refused: problem(
+    403,
+    'Pages of this origin may not open streams',
+    'Open it through the gateway, or name the origin in LEBUREAU_STREAM_ORIGINS.',
+  ),
   join_refused: problem(403, 'The join token is not good', 'Make a new one with POST /v1/nodes/join-tokens.'),
   node_refused: problem(403, 'The node may not do that', 'Look at the node in the API; join anew with a new token.'),
   permission_denied: problem(
@@ -53,6 +63,16 @@ export const problems = {
   file_not_found: problem(404, 'No such file or folder', 'List the folder above it.'),
   method_not_allowed: problem(405, 'This path has no such method', 'Read the API reference.'),
   wrong_state: problem(409, 'Not possible in this status', 'Do one of `allowedActions` first.'),
+  human_control: problem(
+    409,
+    'A person has control',
+    'Look as much as you like. Write again once the event `desktop.control_released` came, or `control` of the desktop is null.',
+  ),
+  control_held: problem(
+    409,
+    'Somebody else has control',
+    'Send the `leaseToken` in `Control-Lease` if it is yours; else wait until it is handed back or lapses.',
+  ),
   stale_frame: problem(
     409,
     'The frame is too old',
@@ -103,6 +123,7 @@ export const problems = {
   ),
   rate_limited: passing(429, 'Too many requests', 'Wait as long as `Retry-After` says.'),
   internal: passing(500, 'Something broke on our side', 'Try again; give the requestId when you report it.'),
+  unsupported: problem(501, 'The node of this desktop is too old for that', 'Upgrade hostd of that node.'),
   capture_failed: passing(502, 'The screen could not be captured', 'Try again; restart the desktop if it stays so.'),
   not_ready: passing(503, 'The desktop is not ready', 'Wait with GET /v1/desktops/{id}?waitFor=ready.'),
   no_capacity: passing(503, 'No node has room', 'Delete or stop desktops, choose a smaller size, or add a node.'),

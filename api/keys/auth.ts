@@ -5,6 +5,7 @@ import type { Database } from '../db/database.ts';
 import { isGood } from '../sessions/life.ts';
 import { findSession, type KnownSession } from '../sessions/store.ts';
 import { capabilitiesOf, type Role } from '../users/roles.ts';
+import type { Member } from '../users/store.ts';
 import { type Assertions, isAssertion } from './assertion.ts';
 import { cachedFor } from './cachedFor.ts';
 import type { Capability } from './capabilities.ts';
@@ -90,15 +91,19 @@ export class Authenticator {
     const known = await this.#sessions.get(sessionId);
     if (known?.member?.id !== userId || !isGood(known.session, this.#clock.nowMs()))
       throw new Fault('unauthenticated', 'The session has ended.', { hint: 'Sign in again.' });
-    const { workspaceId, role } = known.member;
-    return {
-      actor: { type: 'user', id: userId },
-      workspaceId,
-      capabilities: capabilitiesOf(role),
-      restriction: null,
-      session: { sessionId, userId, role },
-    };
+    return callerOfSession(known.member, sessionId);
   }
+}
+
+/** A person with what their role allows. */
+export function callerOfSession({ id: userId, workspaceId, role }: Member, sessionId: string): Caller {
+  return {
+    actor: { type: 'user', id: userId },
+    workspaceId,
+    capabilities: capabilitiesOf(role),
+    restriction: null,
+    session: { sessionId, userId, role },
+  };
 }
 
 /** @throws Fault `capability_missing` that names it */

@@ -12,16 +12,31 @@ export interface KnownKey {
 }
 
 export async function findKeyByHash(db: Reader, hash: string): Promise<KnownKey | undefined> {
-  const row = await db
+  const row = await withRole(db).where('hash', '=', hash).executeTakeFirst();
+  return row && knownKeyOf(row);
+}
+
+/** One key as it counts now. */
+export async function findKnownKey(db: Reader, workspaceId: string, keyId: string): Promise<KnownKey | undefined> {
+  const row = await withRole(db)
+    .where('apiKeys.workspaceId', '=', workspaceId)
+    .where('apiKeys.id', '=', keyId)
+    .executeTakeFirst();
+  return row && knownKeyOf(row);
+}
+
+/** With what its creator is now, where a person made it. */
+function withRole(db: Reader) {
+  return db
     .selectFrom('apiKeys')
     .leftJoin('members', (join) =>
       join.onRef('members.userId', '=', 'apiKeys.createdBy').onRef('members.workspaceId', '=', 'apiKeys.workspaceId'),
     )
     .selectAll('apiKeys')
-    .select('members.role')
-    .where('hash', '=', hash)
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
+    .select('members.role');
+}
+
+function knownKeyOf(row: ApiKeyRow & { role: string | null }): KnownKey {
   return {
     caller: {
       actor: { type: 'key', id: row.id },

@@ -42,6 +42,7 @@ export function newAssignment(
     startMode: null,
     ipAddress: null,
     faultJson: null,
+    controlJson: null,
     observedMs: null,
     closedMs: null,
     identityVersion: 0,

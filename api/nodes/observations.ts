@@ -130,6 +130,7 @@ function changeOf(
     startMode: seen.startMode,
     ipAddress: seen.ipAddress,
     faultJson: seen.fault === null ? null : JSON.stringify(seen.fault),
+    controlJson: seen.control ? JSON.stringify(seen.control) : null,
     observedMs: more.nowMs,
     cloneSeen: order.cloneSeen === 1 || seen.presence === 'present' ? 1 : 0,
     holdsMemory: more.holdsMemory,
@@ -170,6 +171,7 @@ async function desktopChanged(
   write.wake(desktopTopic(now.id));
   const types: Happening['type'][] = is === was ? [] : eventOf(is);
   if (readyNow && change.readyMs !== undefined) types.push('desktop.ready');
+  await recordControl(services, write, { order, now });
   for (const type of types) {
     const data =
       type === 'desktop.error' && facts.fault
@@ -183,6 +185,24 @@ async function desktopChanged(
       data,
     });
   }
+}
+
+/** Somebody took control, or gave it up, or it lapsed. */
+async function recordControl(
+  services: Services,
+  write: Write,
+  it: { order: AssignmentRow; now: DesktopView },
+): Promise<void> {
+  const { order, now } = it;
+  if (order.controlJson === now.controlJson) return;
+  const taken = now.controlJson !== null;
+  await record(write, services.clock, {
+    type: taken ? 'desktop.control_taken' : 'desktop.control_released',
+    workspaceId: order.workspaceId,
+    desktopId: now.id,
+    actor: { type: 'node', id: order.nodeId },
+    data: JSON.parse(now.controlJson ?? order.controlJson!) as Record<string, unknown>,
+  });
 }
 
 function eventOf(status: Status): Happening['type'][] {

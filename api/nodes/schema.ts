@@ -1,5 +1,6 @@
 import { t } from '../http/schema.ts';
 import { idPattern } from '@lebureau/kit/id';
+import { ControlHolder } from '../guest/controlSchema.ts';
 
 /** Wire shapes of the node contract (`openapi/node.json`): what hostd and the API say to each other about VMs. */
 
@@ -109,6 +110,9 @@ export const Observation = t.Object({
   moving: t.Optional(t.Boolean({ description: 'The hypervisor is moving it, so where it will be is not certain.' })),
   movedTo: t.Optional(MemberName),
   moveFault: t.Optional(ObservedFault),
+  control: t.Optional(
+    t.Nullable(ControlHolder, { description: 'Who holds control. Absent: a hostd that gives none.' }),
+  ),
   atMs: serial({ description: 'Clock of the node, for people only.' }),
 });
 

@@ -60,7 +60,7 @@ export function describeContract(contract: Contract): JsonObject {
     paths: paths as JsonObject,
     components: {
       securitySchemes: { [contract.security.name]: contract.security.scheme },
-      headers: { RequestId: { description: 'Names this request in reports and logs.', schema: { type: 'string' } } },
+      headers: Object.fromEntries(Object.entries(sharedHeaders).map(([name, about]) => [name, header(about)])),
       schemas: components.used(),
     },
   };
@@ -146,7 +146,7 @@ function responsesOf(operation: Operation, components: Components, example: Json
     response['headers'] = {
       ...Object.fromEntries(Object.entries(answer.headers ?? {}).map(([name, about]) => [name, header(about)])),
       ...answerHeaders(operation),
-      ...(isIdempotent(operation) ? { 'Idempotent-Replayed': header('`true`: this is the kept answer.') } : {}),
+      ...(isIdempotent(operation) ? { 'Idempotent-Replayed': shared('IdempotentReplayed') } : {}),
     };
     if (answer.body === 'events') {
       response['content'] = eventContent(answer.item, components, example);
@@ -163,6 +163,19 @@ function responsesOf(operation: Operation, components: Components, example: Json
   return responses;
 }
 
+/** Headers that many answers have, by their names as components. */
+const sharedHeaders = {
+  RequestId: 'Names this request in reports and logs.',
+  IdempotentReplayed: '`true`: this is the kept answer.',
+  RateLimit: 'What is left of the bucket of this key, `r`, and the seconds until it is full, `t`.',
+  RateLimitPolicy: 'Requests `q` in a window of `w` seconds. Absent where nothing is limited.',
+  RetryAfter: 'Seconds after which to try again, where that may help.',
+} as const;
+
+function shared(name: keyof typeof sharedHeaders): JsonObject {
+  return { $ref: `#/components/headers/${name}` };
+}
+
 function header(description: string): JsonObject {
   return { description, schema: { type: 'string' } };
 }
@@ -170,12 +183,12 @@ function header(description: string): JsonObject {
 /** Headers that every answer of this operation may have. */
 function answerHeaders(operation: Operation): JsonObject {
   const limited = {
-    RateLimit: header('What is left of the bucket of this key, `r`, and the seconds until it is full, `t`.'),
-    'RateLimit-Policy': header('Requests `q` in a window of `w` seconds. Absent where nothing is limited.'),
+    RateLimit: shared('RateLimit'),
+    'RateLimit-Policy': shared('RateLimitPolicy'),
   };
   return {
     ...(operation.bucket ? limited : {}),
-    'X-Request-Id': { $ref: '#/components/headers/RequestId' },
+    'X-Request-Id': shared('RequestId'),
   };
 }
 
@@ -187,7 +200,7 @@ function isIdempotent({ method, capability }: Operation): boolean {
 function problemHeaders(status: number): JsonObject {
   const waits = [409, 429, 503].includes(status);
   return {
-    ...(waits ? { 'Retry-After': header('Seconds after which to try again, where that may help.') } : {}),
+    ...(waits ? { 'Retry-After': shared('RetryAfter') } : {}),
     ...(status === 401 ? { 'WWW-Authenticate': header('`Bearer`.') } : {}),
     ...(status === 416 ? { 'Content-Range': header('`bytes */` and the size of the file.') } : {}),
   };
@@ -229,7 +242,7 @@ function problemResponses(operation: Operation, schema: JsonObject): JsonObject 
           headers: {
             ...problemHeaders(status),
             ...answerHeaders(operation),
-            ...(isIdempotent(operation) ? { 'Idempotent-Replayed': header('`true`: this is the kept answer.') } : {}),
+            ...(isIdempotent(operation) ? { 'Idempotent-Replayed': shared('IdempotentReplayed') } : {}),
           },
           content: { 'application/problem+json': { schema } },
         },

@@ -88,6 +88,15 @@ const folder: Json = {
   mode: '0755',
 };
 
+const holder = {
+  kind: 'human',
+  name: 'Ada',
+  by: 'key_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  takenAt: '2026-11-20T10:00:00.000Z',
+} satisfies Json;
+const expiresAt = '2026-11-20T10:02:00.000Z';
+const leaseToken = `lease_${'A'.repeat(43)}`;
+
 const processEvents = [
   'id: 13.0\nevent: stdout\ndata: {"data":"cc -c main.c\\n","offset":0,"nextOffset":13}\n\n',
   `id: 13.0\nevent: exit\ndata: ${JSON.stringify({ ...process, status: 'exited', exitCode: 0, endedAt: process.startedAt })}\n\n`,
@@ -114,6 +123,12 @@ export const guestExamples: Record<string, Example> = {
   setClipboard: { request: { text: 'copied' }, response: { text: 'copied' } },
   listWindows: { response: { data: [window] } },
   focusWindow: { response: window },
+  getControl: { response: { holder, expiresAt } },
+  takeControl: { request: { kind: 'human', name: 'Ada' }, response: { holder, expiresAt, leaseToken } },
+  handBackControl: {},
+  listTerminals: { response: { data: [{ name: 'main', createdAt: holder.takenAt, attached: true }] } },
+  deleteTerminal: {},
+  readTerminalRecording: { response: '{"version":2,"width":80,"height":24}\n[0.1,"o","$ "]\n' },
   exec: { request: { command: 'uname', timeoutSeconds: 10 }, response: execResult },
   bash: { request: { script: 'set -e\nuname' }, response: execResult },
   python: { request: { code: 'print("Linux")' }, response: execResult },

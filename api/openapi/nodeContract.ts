@@ -1,14 +1,18 @@
 import * as actions from '../guest/actionSchema.ts';
 import * as clipboard from '../guest/clipboardSchema.ts';
+import * as control from '../guest/controlSchema.ts';
 import * as files from '../guest/fileSchema.ts';
 import { guestOperationsBelow } from '../guest/operations.ts';
 import * as shell from '../guest/shellSchema.ts';
+import * as terminals from '../guest/terminalSchema.ts';
 import { ErrorCode, FieldError, NodeProblem } from '../http/problemSchema.ts';
 import { reportMetrics } from '../metrics/contract.ts';
 import * as metrics from '../metrics/nodeSchema.ts';
 import { syncOperations } from '../nodes/contract.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/schema.ts';
+import { openStream } from '../streams/nodeContract.ts';
+import { StreamKind } from '../streams/schema.ts';
 import type { Contract } from './document.ts';
 import { nodeExamples } from './nodeExamples.ts';
 
@@ -34,6 +38,12 @@ export const guestComponents = {
   KeyBody: actions.KeyBody,
   Clipboard: clipboard.Clipboard,
   WindowList: clipboard.WindowList,
+  Control: control.Control,
+  ControlHolder: control.ControlHolder,
+  ControlLease: control.ControlLease,
+  TakeControl: control.TakeControl,
+  Terminal: terminals.Terminal,
+  TerminalList: terminals.TerminalList,
   FileEntry: files.FileEntry,
   FileList: files.FileList,
   DirectoryBody: files.DirectoryBody,
@@ -54,6 +64,7 @@ export const guestComponents = {
 
 export const guestTags = {
   computer: 'Eyes and hands: screenshots, mouse, keyboard, clipboard, windows.',
+  control: 'Who may use mouse and keyboard now: an agent or a person.',
   shell: 'Commands in the desktop.',
   files: 'Files of the desktop.',
 };
@@ -68,6 +79,7 @@ export function nodeContract(version: string): Contract {
       ...syncOperations,
       reportMetrics,
       ...guestOperationsBelow('/guest/:assignmentId', { assignmentId: nodes.AssignmentId }, 'node'),
+      openStream,
     ],
     named: {
       ...guestComponents,
@@ -77,6 +89,7 @@ export function nodeContract(version: string): Contract {
       NodeHello: nodes.NodeHello,
       NodeTemplate: nodes.NodeTemplate,
       NodeWelcome: nodes.NodeWelcome,
+      StreamKind,
       Observation: nodes.Observation,
       ObservationReport: nodes.ObservationReport,
       ObservationReceipt: nodes.ObservationReceipt,
@@ -91,7 +104,11 @@ export function nodeContract(version: string): Contract {
       Renewed: joining.Renewed,
       TrustAnchor: joining.TrustAnchor,
     },
-    tags: { sync: 'Orders to a node and what it saw. Served by the API.', ...guestTags },
+    tags: {
+      sync: 'Orders to a node and what it saw. Served by the API.',
+      ...guestTags,
+      streams: 'Live sockets: screen, terminal, ports.',
+    },
     security: {
       name: 'nodeIdentity',
       scheme: {

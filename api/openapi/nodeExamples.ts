@@ -8,6 +8,7 @@ const pemExample = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\
 
 export const nodeExamples: Record<string, Example> = {
   ...guestExamples,
+  openStream: {},
   hello: {
     request: {
       nodeName: 'node-1',

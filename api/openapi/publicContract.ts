@@ -19,6 +19,8 @@ import { sessionOperations } from '../sessions/contract.ts';
 import { Session, SessionList } from '../sessions/schema.ts';
 import { signInOperations } from '../signIn/contract.ts';
 import * as signIn from '../signIn/schema.ts';
+import { streamOperations } from '../streams/contract.ts';
+import * as streams from '../streams/schema.ts';
 import * as templates from '../templates/contract.ts';
 import { userOperations } from '../users/contract.ts';
 import * as users from '../users/schema.ts';
@@ -31,6 +33,7 @@ export const publicOperations: readonly Operation[] = [
   ...desktopOperations,
   ...metricsOperations,
   ...guestOperationsBelow('/v1/desktops/:desktopId', desktops.desktopParams),
+  ...streamOperations,
   ...templates.templateOperations,
   ...nodes.nodeOperations,
   ...keyOperations,
@@ -79,6 +82,9 @@ export function publicContract(version: string): Contract {
       SignInLink: signIn.SignInLink,
       SignedIn: signIn.SignedInAnswer,
       FoundSession: signIn.FoundSession,
+      CreateStream: streams.CreateStream,
+      StreamKind: streams.StreamKind,
+      StreamTicket: streams.StreamTicket,
       Event: events.Event,
       Me: me.Me,
       About: about.About,
@@ -100,6 +106,7 @@ export function publicContract(version: string): Contract {
       me: 'The calling key.',
       desktops: 'Desktops and their life.',
       ...guestTags,
+      streams: 'Live sockets: screen, terminal, ports.',
       templates: 'What desktops are cloned from.',
       nodes: 'Machines that run desktops.',
       keys: 'API keys.',

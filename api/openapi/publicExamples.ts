@@ -25,6 +25,7 @@ const desktop = {
   ttlSeconds: null,
   expiresAt: null,
   keepAlive: true,
+  control: null,
   error: null,
   createdAt: at,
   timings: {
@@ -116,6 +117,16 @@ const figures = { desktops: 100, vcpus: 400, memoryMiB: 1_048_576, diskGiB: 8000
 
 export const publicExamples: Record<string, Example> = {
   ...guestExamples,
+  createStream: {
+    request: { kind: 'vnc', mode: 'control' },
+    response: {
+      kind: 'vnc',
+      ticket: `lbt_${'A'.repeat(43)}`,
+      path: `/v1/desktops/${desktop.id}/streams/vnc`,
+      expiresAt: '2026-11-20T10:00:30.000Z',
+    },
+  },
+  connectStream: {},
   listDesktops: { response: { data: [desktop], nextCursor: null } },
   createDesktop: { request: { name: 'research', size: 'nano', labels: { team: 'lab' } }, response: pending },
   getDesktop: { response: desktop },

@@ -63,6 +63,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     eventRetentionMs: 86_400_000,
     pool: undefined,
     reclaimAfterSeconds: 600,
+    streamOrigins: [],
     metrics: true,
     sourceUrl: 'https://example.org/source',
     gatewayPublicKey: undefined,

@@ -28,6 +28,11 @@ export class UnauthenticatedError extends ApiError {
   override readonly name = 'UnauthenticatedError';
 }
 
+/** `ticket_refused` */
+export class TicketRefusedError extends ApiError {
+  override readonly name = 'TicketRefusedError';
+}
+
 /** `capability_missing` */
 export class CapabilityMissingError extends ApiError {
   override readonly name = 'CapabilityMissingError';
@@ -36,6 +41,11 @@ export class CapabilityMissingError extends ApiError {
 /** `sign_in_refused` */
 export class SignInRefusedError extends ApiError {
   override readonly name = 'SignInRefusedError';
+}
+
+/** `origin_refused` */
+export class OriginRefusedError extends ApiError {
+  override readonly name = 'OriginRefusedError';
 }
 
 /** `join_refused` */
@@ -71,6 +81,16 @@ export class MethodNotAllowedError extends ApiError {
 /** `wrong_state` */
 export class WrongStateError extends ApiError {
   override readonly name = 'WrongStateError';
+}
+
+/** `human_control` */
+export class HumanControlError extends ApiError {
+  override readonly name = 'HumanControlError';
+}
+
+/** `control_held` */
+export class ControlHeldError extends ApiError {
+  override readonly name = 'ControlHeldError';
 }
 
 /** `stale_frame` */
@@ -163,6 +183,11 @@ export class InternalError extends ApiError {
   override readonly name = 'InternalError';
 }
 
+/** `unsupported` */
+export class UnsupportedError extends ApiError {
+  override readonly name = 'UnsupportedError';
+}
+
 /** `capture_failed` */
 export class CaptureFailedError extends ApiError {
   override readonly name = 'CaptureFailedError';
@@ -209,8 +234,10 @@ export const errorClasses = {
   unknown_key: UnknownKeyError,
   invalid_path: InvalidPathError,
   unauthenticated: UnauthenticatedError,
+  ticket_refused: TicketRefusedError,
   capability_missing: CapabilityMissingError,
   sign_in_refused: SignInRefusedError,
+  origin_refused: OriginRefusedError,
   join_refused: JoinRefusedError,
   node_refused: NodeRefusedError,
   permission_denied: PermissionDeniedError,
@@ -218,6 +245,8 @@ export const errorClasses = {
   file_not_found: FileNotFoundError,
   method_not_allowed: MethodNotAllowedError,
   wrong_state: WrongStateError,
+  human_control: HumanControlError,
+  control_held: ControlHeldError,
   stale_frame: StaleFrameError,
   idempotency_in_progress: IdempotencyInProgressError,
   replay_unavailable: ReplayUnavailableError,
@@ -236,6 +265,7 @@ export const errorClasses = {
   idempotency_mismatch: IdempotencyMismatchError,
   rate_limited: RateLimitedError,
   internal: InternalError,
+  unsupported: UnsupportedError,
   capture_failed: CaptureFailedError,
   not_ready: NotReadyError,
   no_capacity: NoCapacityError,

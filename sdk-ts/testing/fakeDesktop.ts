@@ -58,6 +58,7 @@ export class FakeDesktop {
       ttlSeconds: body.ephemeral ? (body.ttlSeconds ?? 3600) : null,
       expiresAt: null,
       keepAlive: !body.ephemeral,
+      control: null,
       error: null,
       createdAt: epoch,
       timings: { createdAt: epoch, startedAt: epoch, runningAt: null, readyAt: null, destroyedAt: null },

@@ -3,7 +3,21 @@ import { performance } from 'node:perf_hooks';
 /** One measured figure beside what the project wants to reach. */
 export interface Figure {
   what: string;
-  unit: 'ms' | 's' | 'MB' | 'MiB' | 'MB/s' | '%' | 'ratio' | 'cores' | '% of a core' | 'desktops' | 'MB/day';
+  unit:
+    | 'ms'
+    | 's'
+    | 'MB'
+    | 'MiB'
+    | 'KiB'
+    | 'MB/s'
+    | 'MiB/s'
+    | '%'
+    | 'ratio'
+    | 'cores'
+    | '% of a core'
+    | 'desktops'
+    | 'streams'
+    | 'MB/day';
   value: number;
   /** `<=` or `>=` and the number. */
   reach: { at: '<=' | '>='; value: number };

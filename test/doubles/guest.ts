@@ -10,6 +10,8 @@ export interface GuestDouble {
   uploadedBytes: number;
   /** Uploads that were cut off. */
   abortedUploads: number;
+  /** The streams that are open: each gives back what it gets. */
+  readonly streams: { url: URL; caller: string | null; close(code?: number): void }[];
   /** Answers the next requests in the place of the examples. */
   answer: ((request: Request) => Promise<Response | undefined> | Response | undefined) | undefined;
   stop(): Promise<void>;
@@ -31,18 +33,31 @@ export function serveGuestDouble(socketPath: string): GuestDouble {
     seen: [],
     uploadedBytes: 0,
     abortedUploads: 0,
+    streams: [],
     answer: undefined,
     stop: () => server.stop(true),
   };
-  const server = Bun.serve({
+  const server = Bun.serve<{ url: URL; caller: string | null }>({
     unix: socketPath,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    async fetch(request) {
+    websocket: {
+      open: (socket) =>
+        void double.streams.push(Object.assign(socket.data, { close: (code?: number) => socket.close(code) })),
+      message: (socket, message) => void socket.send(message),
+      close: (socket) =>
+        void double.streams.splice(
+          double.streams.findIndex((one) => one === socket.data),
+          1,
+        ),
+    },
+    async fetch(request, it) {
       const { pathname, searchParams } = new URL(request.url);
       const path = pathname.replace(/^\/guest\/[^/]+/, '');
       double.seen.push(`${request.method} ${path}`);
       const special = await double.answer?.(request);
       if (special) return special;
+      const data = { url: new URL(request.url), caller: request.headers.get('x-caller') };
+      if (path.startsWith('/streams/') && it.upgrade(request, { data })) return undefined;
       if (path === '/screenshot' && searchParams.get('as') !== 'json')
         return new Response(pixel, { headers: { 'content-type': 'image/png', frame: '{}' } });
       if (path === '/files/content' && request.method === 'GET')

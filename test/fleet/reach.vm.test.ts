@@ -73,6 +73,31 @@ async function moveBig(api: TestApi, remote: RemoteNode): Promise<number> {
   return (most - before) / 1_048_576;
 }
 
+/** Opens a stream by this replica and moves that many bytes to the node and back. */
+async function throughStream(api: TestApi, remote: { desktopId: string }, bytes: number): Promise<number> {
+  const path = `/v1/desktops/${remote.desktopId}/streams`;
+  const made = await api.expect<{ path: string; ticket: string }>('createStream', 201, {
+    method: 'POST',
+    path,
+    body: { kind: 'port', port: 80 },
+  });
+  const socket = new WebSocket(`${api.api.url.replace('http', 'ws')}${made.path}?ticket=${made.ticket}`);
+  socket.binaryType = 'arraybuffer';
+  let got = 0;
+  await new Promise<void>((resolve, reject) => {
+    socket.addEventListener('error', () => reject(new Error('the stream was refused')));
+    socket.addEventListener('open', () => {
+      for (let at = 0; at < bytes; at += 65_536) socket.send(new Uint8Array(65_536));
+    });
+    socket.addEventListener('message', ({ data }) => {
+      got += (data as ArrayBuffer).byteLength;
+      if (got >= bytes) resolve();
+    });
+  });
+  socket.close();
+  return got;
+}
+
 describe('a node with an address', () => {
   let remote: RemoteNode;
   beforeAll(async () => {
@@ -98,6 +123,10 @@ describe('a node with an address', () => {
 
   test('moves 500 MB both ways in bounded memory', { timeout: 120_000 }, async () => {
     expect(await moveBig(apis[0]!, remote)).toBeLessThan(memoryMiBMax);
+  });
+
+  test('gives streams to every replica', async () => {
+    for (const api of apis) expect(await throughStream(api, remote, 8_388_608)).toBe(8_388_608);
   });
 
   test('is not called where another node answers', async () => {
@@ -138,6 +167,11 @@ describe('a node without an address', () => {
 
   test('moves 500 MB both ways in bounded memory, over the other replica too', { timeout: 120_000 }, async () => {
     for (const api of apis) expect(await moveBig(api, remote)).toBeLessThan(memoryMiBMax);
+  });
+
+  test('gives streams over its tunnel, and by the other replica too; each ends at both sides', async () => {
+    for (const api of apis) expect(await throughStream(api, remote, 8_388_608)).toBe(8_388_608);
+    await expect.poll(() => remote.node.guest.streams.length).toBe(0);
   });
 
   test('calls again when its tunnel broke', async () => {

@@ -126,6 +126,11 @@ export class EyesAndHands {
     }
   }
 
+  /** Lets go of every key and button that actions hold down. */
+  async letGo(): Promise<void> {
+    if (this.held.any) await this.held.releaseAll().catch(() => {});
+  }
+
   close(): void {
     this.end.abort();
     this.link.close();

@@ -10,10 +10,11 @@ export class ByteReader {
   private queuedBytes = 0;
   private wanted: { count: number; resolve: (bytes: Buffer) => void; reject: (error: Error) => void } | undefined;
   private failure: Error | undefined;
+  private readonly onData = (chunk: Buffer) => this.take(chunk);
 
   constructor(stream: Duplex) {
     this.stream = stream;
-    stream.on('data', (chunk: Buffer) => this.take(chunk));
+    stream.on('data', this.onData);
     stream.on('error', (error: Error) => this.fail(error));
     stream.on('end', () => this.fail(new Error('the stream ended')));
     stream.on('close', () => this.fail(new Error('the stream was closed')));
@@ -30,6 +31,16 @@ export class ByteReader {
       this.wanted = { count, resolve, reject };
       this.stream.resume();
     });
+  }
+
+  /** Gives the stream back, paused. @returns what was received and not read */
+  release(): Buffer {
+    this.stream.off('data', this.onData);
+    this.stream.pause();
+    this.failure ??= new Error('the stream was given back');
+    const rest = Buffer.concat(this.chunks);
+    this.chunks = [];
+    return rest;
   }
 
   private take(chunk: Buffer): void {

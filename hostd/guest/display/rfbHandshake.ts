@@ -18,6 +18,12 @@ export interface ScreenSize {
  * Throws Error, with the server's reason where it gave one.
  */
 export async function shakeHands(stream: Duplex, reader: ByteReader, password?: string): Promise<ScreenSize> {
+  const init = await logIn(stream, reader, password);
+  return checkSize(init.readUInt16BE(0), init.readUInt16BE(2));
+}
+
+/** The same. @returns the whole ServerInit message */
+export async function logIn(stream: Duplex, reader: ByteReader, password?: string): Promise<Buffer> {
   const version = (await reader.read(12)).toString('latin1');
   if (!/^RFB \d{3}\.\d{3}\n$/.test(version)) throw new Error('no RFB server');
   if (version < 'RFB 003.008\n') throw new Error(`the server speaks only ${version.trim()}`);
@@ -41,9 +47,10 @@ export async function shakeHands(stream: Duplex, reader: ByteReader, password?: 
 
   const shared = 1;
   stream.write(Uint8Array.of(shared));
-  const init = await reader.read(20);
-  await readText(reader, nameMaxBytes);
-  return checkSize(init.readUInt16BE(0), init.readUInt16BE(2));
+  const init = Buffer.from(await reader.read(24));
+  const nameBytes = init.readUInt32BE(20);
+  if (nameBytes > nameMaxBytes) throw new Error(`a text of ${nameBytes} bytes is refused`);
+  return Buffer.concat([init, await reader.read(nameBytes)]);
 }
 
 /** @throws Error for a screen that has no pixels, or more than fit. */

@@ -24,6 +24,7 @@ export interface ConnectionParts {
 
 const openLimitMs = 10_000;
 const connectLimitMs = 10_000;
+const terminalsMax = 20;
 const x11Socket = '/tmp/.X11-unix/X0';
 
 /** Everything hostd holds open to one running guest. Each part is opened when first needed. */
@@ -33,6 +34,8 @@ export class GuestConnection {
   readonly display: Display;
   private opening: Promise<InitClient> | undefined;
   private channels: Promise<{ ssh: SshConnection; files: FileChannels }> | undefined;
+  private terminalSsh: Promise<SshConnection> | undefined;
+  private readonly streams = new Set<() => void>();
   private used = false;
   private closed = false;
 
@@ -78,8 +81,31 @@ export class GuestConnection {
     return isFirst;
   }
 
+  /** A stream into this guest: ended with the connection. @returns what forgets it */
+  hold(end: () => void): () => void {
+    this.streams.add(end);
+    return () => this.streams.delete(end);
+  }
+
+  /** How many streams are open. */
+  get held(): number {
+    return this.streams.size;
+  }
+
+  /** The connection of terminals, apart from that of files: neither waits for the other. */
+  async terminals(): Promise<SshConnection> {
+    if (this.closed) throw gone();
+    this.terminalSsh ??= this.openSsh({ channelsMax: terminalsMax });
+    return this.terminalSsh;
+  }
+
   close(): void {
     this.closed = true;
+    for (const end of this.streams) end();
+    this.terminalSsh?.then(
+      (ssh) => ssh.close(),
+      () => {},
+    );
     this.eyes.close();
     this.display.close();
     this.opening?.then(
@@ -121,19 +147,22 @@ export class GuestConnection {
     return this.channels;
   }
 
-  private async openChannels() {
-    const [{ SshConnection }, { FileChannels }] = await Promise.all([
-      import('../ssh/connection.ts'),
-      import('../files/channels.ts'),
-    ]);
+  private async openSsh(limits: { channelsMax?: number } = {}): Promise<SshConnection> {
+    const { SshConnection } = await import('../ssh/connection.ts');
     const { driver, vmRef, clock, log } = this.parts;
-    const ssh = new SshConnection({
+    return new SshConnection({
       openStream: () => driver.openPort(vmRef, 22),
       username: 'agent',
       ...this.parts.keys(),
       clock,
       log,
+      limits,
     });
+  }
+
+  private async openChannels() {
+    const [ssh, { FileChannels }] = await Promise.all([this.openSsh(), import('../files/channels.ts')]);
+    const { clock } = this.parts;
     return { ssh, files: new FileChannels({ ssh, init: () => this.init(), clock }) };
   }
 }

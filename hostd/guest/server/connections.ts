@@ -23,6 +23,8 @@ export interface ConnectionsParts {
   find: (assignmentId: string) => KnownGuest | undefined;
   keysOf: (assignmentId: string) => { hostKey: string; privateKey: string };
   onInitLost: (assignmentId: string) => void;
+  /** A desktop goes for good: nothing that was kept of it is needed. */
+  onDeleted?: (assignmentId: string) => void;
   /** Whether a desktop is on its way: then what can wait waits. */
   isBusy: () => boolean;
 }
@@ -97,6 +99,7 @@ export class GuestConnections implements GuestDoor {
   close(order: Assignment): void {
     this.open.get(order.assignmentId)?.close();
     this.open.delete(order.assignmentId);
+    if (order.desired === 'deleted') this.parts.onDeleted?.(order.assignmentId);
   }
 
   closeAll(): void {

@@ -15,6 +15,7 @@ export type GuestOperationId = Exclude<keyof operations, SyncOperationId>;
 
 /** One call, as a handler sees it. The API has checked it against the contract. */
 export interface GuestCall {
+  assignmentId: string;
   params: Readonly<Record<string, string>>;
   query: URLSearchParams;
   headers: Headers;

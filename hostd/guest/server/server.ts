@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { describeError, Fault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
+import { type ServerSocketData, serverSocketHandlers } from '@lebureau/kit/serverSocketEnd';
+import type { StreamDoor } from '../../streams/streamDoor.ts';
 import { readBody, readJson } from './body.ts';
 import type { GuestConnection } from './connection.ts';
 import type { GuestCall, GuestHandlers } from './operation.ts';
@@ -15,6 +17,8 @@ export interface GuestServerOptions {
   handlers: GuestHandlers;
   /** @throws Fault `not_found` when this node has no such assignment, `not_ready` while its guest does not answer yet. */
   connect: (assignmentId: string) => GuestConnection;
+  /** Live streams; left out: none. */
+  streams?: StreamDoor;
   clock: Clock;
   log: Log;
 }
@@ -38,11 +42,12 @@ export function serveGuests(options: GuestServerOptions): GuestServer {
   // Made where nobody else can enter, and put in its place when its mode is right.
   const draft = mkdtempSync(join(folder, '.guest-'));
   const calls = new Map<string, number>();
-  const server = Bun.serve({
+  const server = Bun.serve<ServerSocketData>({
     unix: join(draft, 's'),
     // Files have no limit; JSON bodies are limited where they are read.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request) => serve(options, calls, request),
+    fetch: (request, it) => options.streams?.answer(request, it) ?? serve(options, calls, request),
+    websocket: serverSocketHandlers,
     ...patience,
   });
   chmodSync(join(draft, 's'), 0o600);
@@ -51,8 +56,13 @@ export function serveGuests(options: GuestServerOptions): GuestServer {
   return { close: (limitMs) => closeInTime(server, options, limitMs) };
 }
 
-async function closeInTime(server: Bun.Server<undefined>, options: GuestServerOptions, limitMs: number): Promise<void> {
+async function closeInTime(
+  server: Bun.Server<ServerSocketData>,
+  options: GuestServerOptions,
+  limitMs: number,
+): Promise<void> {
   const over = new AbortController();
+  options.streams?.close();
   await Promise.race([server.stop(), options.clock.sleep(limitMs, over.signal)]);
   over.abort();
   await server.stop(true);
@@ -90,6 +100,7 @@ async function handle(
 
 function callOf(route: Route, request: Request, url: URL): GuestCall {
   return {
+    assignmentId: route.assignmentId,
     params: route.params,
     query: url.searchParams,
     headers: request.headers,

@@ -86,7 +86,16 @@ export class SshConnection {
     return this.openChannel((client, take) => client.exec(command, take));
   }
 
-  private async openChannel(ask: ChannelAsk): Promise<Duplex> {
+  /**
+   * A terminal of this size whose program is this command line. The caller ends it; what runs may outlive that.
+   * @throws Fault guest_unreachable
+   */
+  openTerminal(command: string, size: { columns: number; rows: number }): Promise<ClientChannel> {
+    const pty = { term: 'xterm-256color', cols: size.columns, rows: size.rows };
+    return this.openChannel((client, take) => client.exec(command, { pty }, take));
+  }
+
+  private async openChannel(ask: ChannelAsk): Promise<ClientChannel> {
     if (this.channels >= this.limits.channelsMax)
       throw new Fault('guest_unreachable', 'Too many SSH channels to this desktop are open.', { retryAfterSeconds: 1 });
     this.channels += 1;

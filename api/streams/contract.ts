@@ -1,0 +1,47 @@
+import { DesktopParams, desktopParams } from '../desktops/schema.ts';
+import { type Operation, operation } from '../http/operation.ts';
+import { t } from '../http/schema.ts';
+import { CreateStream, StreamKind, StreamTicket } from './schema.ts';
+
+const base = { tag: 'streams' } as const;
+
+export const createStream = operation({
+  ...base,
+  operationId: 'createStream',
+  method: 'POST',
+  path: '/v1/desktops/:desktopId/streams',
+  bucket: 'control',
+  summary: 'Get a ticket for a live stream',
+  description:
+    'Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.',
+  capability: 'desktop:control',
+  params: DesktopParams,
+  body: CreateStream,
+  responses: { 201: { about: 'The ticket.', body: StreamTicket } },
+  problems: [
+    'not_found',
+    'wrong_state',
+    'not_ready',
+    'node_unreachable',
+    'guest_unreachable',
+    'timeout',
+    'unsupported',
+  ],
+});
+
+export const connectStream = operation({
+  ...base,
+  operationId: 'connectStream',
+  method: 'GET',
+  path: '/v1/desktops/:desktopId/streams/:kind',
+  summary: 'Open a live stream (WebSocket)',
+  description:
+    'Binary messages are bytes of the stream, where messages begin and end does not matter; text messages are JSON (docs/streams.md).',
+  capability: 'none',
+  params: t.Object({ ...desktopParams, kind: StreamKind }),
+  query: t.Object({ ticket: t.String({ maxLength: 100 }) }),
+  responses: { 101: { about: 'The stream.' } },
+  problems: ['ticket_refused', 'origin_refused', 'wrong_state', 'node_unreachable', 'guest_unreachable', 'unsupported'],
+});
+
+export const streamOperations: readonly Operation[] = [createStream, connectStream];

@@ -1,0 +1,18 @@
+import { operation } from '../http/operation.ts';
+import { t } from '../http/schema.ts';
+import { AssignmentId } from '../nodes/schema.ts';
+import { StreamKind, streamWish } from './schema.ts';
+
+/** The other half of a stream, served by hostd to the API, which has checked the ticket. */
+export const openStream = operation({
+  operationId: 'openStream',
+  method: 'GET',
+  path: '/guest/:assignmentId/streams/:kind',
+  tag: 'streams',
+  summary: 'Open a live stream (WebSocket)',
+  capability: 'node',
+  params: t.Object({ assignmentId: AssignmentId, kind: StreamKind }),
+  query: t.Object(streamWish),
+  responses: { 101: { about: 'The stream.' } },
+  problems: ['not_found', 'not_ready', 'rate_limited', 'guest_unreachable', 'unsupported'],
+});

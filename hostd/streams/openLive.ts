@@ -1,0 +1,55 @@
+import type { Clock } from '@lebureau/kit/clock';
+import type { Log } from '@lebureau/kit/log';
+import { runLoop } from '@lebureau/kit/loop';
+import type { GuestConnection } from '../guest/server/connection.ts';
+import type { GuestHandlers } from '../guest/server/operation.ts';
+import type { Hostd } from '../hostd.ts';
+import { controlHandlers } from './controlHandlers.ts';
+import { ControlLeases, type Holder } from './controlLeases.ts';
+import { guardInput } from './guardInput.ts';
+import { streamKinds } from './kinds.ts';
+import { leaseRecordOf } from './leaseRecord.ts';
+import { Recordings } from './recordings.ts';
+import { StreamDoor } from './streamDoor.ts';
+import { terminalHandlers } from './terminalHandlers.ts';
+
+/** Live streams of this node, and who may write on its desktops. */
+export interface Live {
+  /** These handlers and ours; those that write ask who holds control. */
+  guard(handlers: GuestHandlers): GuestHandlers;
+  door(connect: (assignmentId: string) => GuestConnection): StreamDoor;
+  holderOf: (assignmentId: string) => Holder | null;
+  /** The desktop goes for good. */
+  forget: (assignmentId: string) => void;
+  /** Removes now and then what nobody needs any more, until the signal aborts. */
+  sweep(hostd: Hostd, signal: AbortSignal): Promise<void>;
+}
+
+const sweepEveryMs = 1_800_000;
+
+export function openLive(parts: {
+  home: string;
+  clock: Clock;
+  log: Log;
+  /** Somebody else holds control of it now, or nobody. */
+  onControl: (assignmentId: string) => void;
+}): Live {
+  const { clock, log } = parts;
+  const leases = new ControlLeases({ clock, record: leaseRecordOf(parts.home), onChange: parts.onControl });
+  const recordings = new Recordings(parts.home, clock);
+  return {
+    guard: (handlers) =>
+      guardInput({ ...handlers, ...controlHandlers(leases), ...terminalHandlers(recordings) }, leases),
+    door: (connect) => new StreamDoor({ kinds: streamKinds({ leases, recordings }), connect, clock, log }),
+    holderOf: (assignmentId) => leases.of(assignmentId).holder,
+    forget: (assignmentId) => recordings.removeAll(assignmentId),
+    sweep: (hostd, signal) => {
+      const every = { intervalMs: 0, backoffMaxMs: sweepEveryMs };
+      return runLoop({ name: 'recordings', clock, log, signal, ...every }, async () => {
+        await clock.sleep(sweepEveryMs, signal);
+        // Before the orders have come every recording looks as if it were nobody's.
+        if (hostd.knowsOrders) recordings.sweep((assignmentId) => hostd.find(assignmentId) !== undefined);
+      });
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { createServer, type Server, type Socket } from 'node:net';
+
+/** TCP servers that stand for guests, on ports one after the other. */
+export interface StreamGuests {
+  /** `base + offsets.x` is the port of each. */
+  base: number;
+  /** Of a small RFB server that answers each key with a bell. */
+  display: number;
+  /** Received by the sink so far. */
+  sunkBytes(): number;
+  close(): void;
+}
+
+export const offsets = { source: 1, sink: 2, echo: 3 } as const;
+const piece = Buffer.alloc(65_536, 7);
+
+export async function openStreamGuests(): Promise<StreamGuests> {
+  let sunk = 0;
+  for (let tries = 0; tries < 50; tries++) {
+    const base = 20_000 + Math.floor(Math.random() * 20_000);
+    const servers = [
+      createServer((socket) => pour(quiet(socket))),
+      createServer((socket) => quiet(socket).on('data', (bytes: Buffer) => (sunk += bytes.length))),
+      createServer((socket) => quiet(socket).on('data', (bytes: Buffer) => socket.write(bytes))),
+      createServer((socket) => ring(quiet(socket))),
+    ];
+    const listening = await Promise.all(servers.map((server, at) => listens(server, base + 1 + at)));
+    const close = () => {
+      for (const server of servers) server.close();
+    };
+    if (listening.every(Boolean)) return { base, display: base + 4, sunkBytes: () => sunk, close };
+    close();
+  }
+  throw new Error('no four free ports in a row');
+}
+
+function listens(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+}
+
+function quiet(socket: Socket): Socket {
+  socket.setNoDelay(true);
+  return socket.on('error', () => socket.destroy());
+}
+
+/** As much as it takes. */
+function pour(socket: Socket): void {
+  const pump = () => {
+    while (socket.write(piece));
+  };
+  socket.on('drain', pump);
+  pump();
+}
+
+/** An RFB server without a picture: it answers each key event with a bell. */
+function ring(socket: Socket): void {
+  let heard = Buffer.alloc(0);
+  let stage = 0;
+  socket.write('RFB 003.008\n');
+  socket.on('data', (bytes: Buffer) => {
+    heard = Buffer.concat([heard, bytes]);
+    for (;;) {
+      const wanted = [12, 1, 1, 8][stage]!;
+      if (heard.length < wanted) return;
+      heard = heard.subarray(wanted);
+      if (stage === 0) socket.write(Buffer.from([1, 1]));
+      if (stage === 1) socket.write(Buffer.alloc(4));
+      if (stage === 2) socket.write(Buffer.concat([Buffer.from([5, 0, 3, 32]), Buffer.alloc(20)]));
+      if (stage === 3) socket.write(Buffer.from([2]));
+      stage = Math.min(3, stage + 1);
+    }
+  });
+}

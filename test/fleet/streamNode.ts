@@ -1,0 +1,62 @@
+import { mkdtempSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { systemClock } from '@lebureau/kit/clock';
+import { silentLog } from '@lebureau/kit/log';
+import type { GuestConnection } from '../../hostd/guest/server/connection.ts';
+import { serveGuests } from '../../hostd/guest/server/server.ts';
+import { openLive } from '../../hostd/streams/openLive.ts';
+
+/** hostd's own half of live streams, in front of guests that are TCP servers of this machine. */
+export function runStreamNode(options: { socket: string; port: number; display: number }): void {
+  const live = openLive({
+    home: mkdtempSync(join(tmpdir(), 'lb-stream-node-')),
+    clock: systemClock,
+    log: silentLog,
+    onControl: () => {},
+  });
+  const guests = new Map<string, GuestConnection>();
+  const of = (assignmentId: string) => {
+    const known = guests.get(assignmentId) ?? guestOf(options);
+    guests.set(assignmentId, known);
+    return known;
+  };
+  serveGuests({
+    socket: options.socket,
+    handlers: live.guard({}),
+    connect: of,
+    streams: live.door(of),
+    clock: systemClock,
+    log: silentLog,
+  });
+}
+
+/** As much of a guest as streams use. */
+function guestOf({ port, display }: { port: number; display: number }): GuestConnection {
+  const open = new Set<() => void>();
+  const driver = {
+    openPort: (_vmRef: string, wanted: number) => reach(port + wanted),
+    openDisplay: async () => ({ stream: await reach(display) }),
+  };
+  return {
+    parts: { driver, vmRef: '', clock: systemClock, log: silentLog },
+    eyes: { letGo: () => Promise.resolve() },
+    hold: (end: () => void) => {
+      open.add(end);
+      return () => open.delete(end);
+    },
+    get held() {
+      return open.size;
+    },
+  } as unknown as GuestConnection;
+}
+
+function reach(port: number): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
