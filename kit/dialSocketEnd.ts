@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type Socket, connect } from 'node:net';
+import { type NetConnectOpts, type Socket, connect } from 'node:net';
 import { FrameReader, maskedHead, opcodes } from './frameReader.ts';
 import { closeCodes, type EndListener, sendableCode, type StreamEnd } from './streamEnd.ts';
 
 export interface DialWish {
-  /** Of the Unix socket on which the server listens. */
-  socketPath: string;
+  /** Where the server listens: the path of a Unix socket, or host and port. */
+  to: NetConnectOpts;
   path: string;
   headers: Readonly<Record<string, string>>;
   limitMs: number;
@@ -29,12 +29,12 @@ const bodyMaxBytes = 65_536;
 const closeLimitMs = 1_000;
 
 /**
- * A WebSocket to a server on a Unix socket, as one end of a stream. The runtime's own client tells nobody when it takes
+ * A WebSocket to a server, as one end of a stream. The runtime's own client tells nobody when it takes
  * more again, so this one speaks the protocol itself.
  * @throws NotSwitched with the answer; Error when none came in time
  */
 export async function dialSocketEnd(wish: DialWish): Promise<StreamEnd> {
-  const socket = connect(wish.socketPath);
+  const socket = connect(wish.to);
   const lines = [
     `GET ${wish.path} HTTP/1.1`,
     'Host: node',

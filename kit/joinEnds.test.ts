@@ -45,7 +45,12 @@ async function relay(onGuest: (guest: Socket) => void, options: { stallLimitMs?:
     port: 0,
     hostname: '127.0.0.1',
     async fetch(request, server) {
-      const wish = { socketPath: join(folder, 'node'), path: '/stream', headers: { 'x-caller': 'me' }, limitMs: 2000 };
+      const wish = {
+        to: { path: join(folder, 'node') },
+        path: '/stream',
+        headers: { 'x-caller': 'me' },
+        limitMs: 2000,
+      };
       const viewed = await dialSocketEnd(wish);
       const viewer = new ServerSocketEnd();
       viewer.onOpen(() => joinEnds(viewer, viewed, join2));
@@ -184,11 +189,11 @@ test('a giant frame ends the stream before it is held', async () => {
 
 test('a refusal is told with its answer', async () => {
   const { folder } = await relay(() => {});
-  const wish = { socketPath: join(folder, 'node'), path: '/refused', headers: {}, limitMs: 1000 };
+  const wish = { to: { path: join(folder, 'node') }, path: '/refused', headers: {}, limitMs: 1000 };
   const error = await dialSocketEnd(wish).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(NotSwitched);
   expect(error).toMatchObject({ status: 503, body: '{"code":"not_ready"}' });
-  await expect(dialSocketEnd({ ...wish, socketPath: join(folder, 'nobody') })).rejects.toThrow(
+  await expect(dialSocketEnd({ ...wish, to: { path: join(folder, 'nobody') } })).rejects.toThrow(
     /ENOENT|closed|connect/i,
   );
 });

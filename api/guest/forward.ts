@@ -99,7 +99,11 @@ export class Forwarder {
       return await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
         unix,
         method: operation.method,
-        headers: { ...picked(request.headers, sentDown), 'x-request-id': requestId, 'x-caller': call.caller.actor.id ?? '' },
+        headers: {
+          ...picked(request.headers, sentDown),
+          'x-request-id': requestId,
+          'x-caller': call.caller.actor.id ?? '',
+        },
         body: operation.body === 'octets' ? request.body : call.bytes,
         signal: AbortSignal.any([
           request.signal,

@@ -89,7 +89,12 @@ export async function dialNode(ways: Ways, { caller, view, wish }: Admitted): Pr
   const socketPath = await ways.socketOf(view);
   const path = `/guest/${view.assignmentId}/streams/${kind}?${query.toString()}`;
   try {
-    return await dialSocketEnd({ socketPath, path, headers: { 'x-caller': caller.actor.id! }, limitMs: dialLimitMs });
+    return await dialSocketEnd({
+      to: { path: socketPath },
+      path,
+      headers: { 'x-caller': caller.actor.id! },
+      limitMs: dialLimitMs,
+    });
   } catch (error) {
     if (error instanceof NotSwitched) throw faultOf(error.body);
     throw new Fault('node_unreachable', 'The node does not answer.', { cause: error, retryAfterSeconds: 2 });

@@ -1,5 +1,6 @@
 import { describeError, isFault } from '@lebureau/kit/fault';
 import { newId } from '@lebureau/kit/id';
+import type { ServerSocketData } from '@lebureau/kit/serverSocketEnd';
 import { assetResponse, type Asset } from './assets.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeign } from './guard.ts';
@@ -8,6 +9,7 @@ import { passOn } from './proxy.ts';
 import { isSafePath } from './safePath.ts';
 import { secured } from './securityHeaders.ts';
 import { answerSession, finishProvider, signInByLink, signOut, startProvider } from './signInRoutes.ts';
+import { StreamDoor } from './streamDoor.ts';
 import type { Visit } from './visit.ts';
 
 /** Pages are files of the web build; the app is one page for all its paths. */
@@ -17,13 +19,16 @@ type Assets = ReadonlyMap<string, Asset>;
 export class Gateway {
   readonly #parts: GatewayParts;
   readonly #assets: Assets;
+  readonly #streams: StreamDoor;
 
   constructor(parts: GatewayParts, assets: Assets) {
     this.#parts = parts;
     this.#assets = assets;
+    this.#streams = new StreamDoor(parts);
   }
 
-  async answer(visit: Visit): Promise<Response> {
+  /** @returns undefined when the request became a socket */
+  async answer(visit: Visit, server: Bun.Server<ServerSocketData>): Promise<Response | undefined> {
     const { request, url } = visit;
     const { publicOrigin, lan } = this.#parts.config;
     // A browser that once was strict lets nobody past a certificate that it does not know.
@@ -32,6 +37,10 @@ export class Gateway {
     const how = { kind: isBehind ? 'content' : 'page', strictTransport } as const;
     try {
       const refused = this.#refuse(request, url);
+      if (!refused && this.#streams.wants(visit)) {
+        const answer = await this.#streams.take(visit, server);
+        return answer && secured(answer, how);
+      }
       return secured(refused ?? (isBehind ? await this.#pass(visit) : await this.#own(visit)), how);
     } catch (error) {
       const requestId = newId('req', this.#parts.clock.nowMs());

@@ -5,6 +5,7 @@ const requestHeaders = [
   'accept',
   'accept-language',
   'content-type',
+  'control-lease',
   'if-match',
   'if-none-match',
   'if-range',

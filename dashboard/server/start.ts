@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
+import { type ServerSocketData, serverSocketHandlers } from '@lebureau/kit/serverSocketEnd';
 import { readAssets } from './assets.ts';
 import type { GatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
@@ -22,20 +23,22 @@ export function startGateway(config: GatewayConfig, at: { clock: Clock; log: Log
   const parts = gatewayParts(config, at);
   const gateway = new Gateway(parts, readAssets(webFolder));
   const { hostname, port } = config.listen;
-  const server = Bun.serve({
+  const server = Bun.serve<ServerSocketData>({
     hostname,
     port,
     ...(config.tls ? { tls: { cert: config.tls.certificate, key: config.tls.key } } : {}),
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     idleTimeout: idleSeconds,
+    websocket: serverSocketHandlers,
     fetch(request, self) {
       const peer = self.requestIP(request)?.address ?? '';
-      return gateway.answer({
+      const visit = {
         request,
         url: new URL(request.url),
         ipAddress: parts.addresses.of(peer, request.headers),
         mayBeSilent: () => self.timeout(request, 0),
-      });
+      };
+      return gateway.answer(visit, self);
     },
   });
   at.log.info('gateway started', { address: config.publicOrigin, listen: `${hostname}:${server.port}` });

@@ -14,12 +14,20 @@ import { failed } from '../ui/Toasts.tsx';
 import { usePageTitle } from '../ui/usePageTitle.ts';
 import { ActivityPanel } from './ActivityPanel.tsx';
 import { DesktopSettingsPanel } from './DesktopSettingsPanel.tsx';
-import { ScreenPanel } from './ScreenPanel.tsx';
 
 type Panel = ComponentType<{ desktop: DesktopData }>;
 
 const tabs: readonly { id: string; name: MessageName; panel: Panel }[] = [
-  { id: 'screen', name: 'desktop.tab.screen', panel: ScreenPanel },
+  {
+    id: 'screen',
+    name: 'desktop.tab.screen',
+    panel: lazy(() => import('./ScreenPanel.tsx').then((it) => it.ScreenPanel)) as Panel,
+  },
+  {
+    id: 'terminal',
+    name: 'desktop.tab.terminal',
+    panel: lazy(() => import('./TerminalPanel.tsx').then((it) => it.TerminalPanel)) as Panel,
+  },
   {
     id: 'files',
     name: 'desktop.tab.files',

@@ -1,6 +1,125 @@
 import type { DesktopData } from '@lebureau/sdk/types';
-import { Thumbnail } from '../desktops/Thumbnail.tsx';
+import { useStore } from '@nanostores/preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { say } from '../language.ts';
+import { session } from '../session.ts';
+import type { ControlNews } from '../streams/screenChannel.ts';
+import { type ScreenState, ScreenSession } from '../streams/screenSession.ts';
+import { Icon } from '../ui/Icon.tsx';
+import { Menu, MenuItem } from '../ui/Menu.tsx';
+import { done, failed } from '../ui/Toasts.tsx';
+import './screen.css';
 
+const nobody: ControlNews = { holder: null, expiresAt: null, isYours: false };
+
+/** The live screen: look at once, take the mouse when wanted, hand it back. */
 export function ScreenPanel({ desktop }: { desktop: DesktopData }) {
-  return <Thumbnail desktop={desktop} />;
+  const box = useRef<HTMLDivElement>(null);
+  const target = useRef<HTMLDivElement>(null);
+  const [live, setLive] = useState<ScreenSession>();
+  const [state, setState] = useState<ScreenState>('connecting');
+  const [control, setControl] = useState(nobody);
+  const [copied, setCopied] = useState('');
+  const { id, ready } = desktop;
+  useEffect(() => {
+    if (!ready) return undefined;
+    const opened = new ScreenSession(id, target.current!, {
+      onState: setState,
+      onControl: setControl,
+      onClipboard: setCopied,
+    });
+    setLive(opened);
+    return () => opened.end();
+  }, [id, ready]);
+  if (!ready) return <p class="empty">{say('screen.notReady')}</p>;
+  return (
+    <div class="screen" ref={box}>
+      <div class="row between screen-bar">
+        <ControlBar live={live} control={control} desktopName={desktop.name} />
+        <div class="row">
+          {control.isYours && live && <KeysMenu live={live} copied={copied} />}
+          <button type="button" class="button" onClick={() => void box.current?.requestFullscreen().catch(failed)}>
+            <Icon name="external" />
+            {say('screen.full')}
+          </button>
+        </div>
+      </div>
+      <div class={control.isYours ? 'screen-view yours' : 'screen-view'}>
+        <div
+          ref={target}
+          class="screen-target"
+          role="application"
+          aria-label={say('desktop.screenOf', { name: desktop.name })}
+        />
+        {state !== 'live' && <p class="screen-note">{say(`screen.${state}`)}</p>}
+      </div>
+    </div>
+  );
+}
+
+function ControlBar(of: { live: ScreenSession | undefined; control: ControlNews; desktopName: string }) {
+  const name = useStore(session)?.user?.name ?? '';
+  const { live, control } = of;
+  const { holder, isYours } = control;
+  const mayNot = useStore(session)?.user?.role === 'viewer';
+  const isOtherPerson = !isYours && holder?.kind === 'human';
+  const who = isYours
+    ? say('control.yours')
+    : holder === null
+      ? say('control.free')
+      : say('control.held', { name: holder.name });
+  return (
+    <div class="row">
+      {isYours ? (
+        <button type="button" class="button" onClick={() => void live?.handBack().catch(failed)}>
+          <Icon name="hand" />
+          {say('control.handBack')}
+        </button>
+      ) : (
+        <button
+          type="button"
+          class="button primary"
+          disabled={live === undefined || mayNot}
+          onClick={() => void live?.take(name, isOtherPerson).catch(failed)}
+        >
+          <Icon name="hand" />
+          {isOtherPerson ? say('control.takeOver') : say('control.take')}
+        </button>
+      )}
+      <span class="soft" role="status">
+        {who}
+      </span>
+    </div>
+  );
+}
+
+/** X keysyms of what a browser keeps for itself. */
+const keys = [
+  ['Escape', 0xff1b],
+  ['Tab', 0xff09],
+  ['Super', 0xffeb],
+  ['F11', 0xffc8],
+] as const;
+
+function KeysMenu({ live, copied }: { live: ScreenSession; copied: string }) {
+  const paste = async () => {
+    await live.paste(await navigator.clipboard.readText());
+    done(say('screen.pasted'));
+  };
+  const copy = async () => {
+    await navigator.clipboard.writeText(copied);
+    done(say('copied', { what: say('screen.clipboard') }));
+  };
+  return (
+    <Menu label={say('screen.keys')} icon="more">
+      <MenuItem onChoose={() => live.ctrlAltDelete()}>Ctrl + Alt + Delete</MenuItem>
+      {keys.map(([name, keysym]) => (
+        <MenuItem key={name} onChoose={() => live.key(keysym)}>
+          {name}
+        </MenuItem>
+      ))}
+      <MenuItem onChoose={() => void paste().catch(failed)}>{say('screen.paste')}</MenuItem>
+      <MenuItem onChoose={() => void copy().catch(failed)}>{say('screen.copy')}</MenuItem>
+    </Menu>
+  );
 }

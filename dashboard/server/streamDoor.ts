@@ -1,0 +1,59 @@
+import { dialSocketEnd, NotSwitched } from '@lebureau/kit/dialSocketEnd';
+import { joinEnds } from '@lebureau/kit/joinEnds';
+import { ServerSocketEnd, type ServerSocketData } from '@lebureau/kit/serverSocketEnd';
+import type { GatewayParts } from './gatewayParts.ts';
+import { refuseForeignOrigin } from './guard.ts';
+import { problem } from './problem.ts';
+import type { Visit } from './visit.ts';
+
+const streamsMax = 2000;
+const stallLimitMs = 60_000;
+const dialLimitMs = 20_000;
+const streamPath = /^\/v1\/desktops\/dsk_[0-9a-z]{26}\/streams\/[a-z]{1,20}$/;
+
+/** Where live sockets come in. The ticket says who it is; that a page of ours opens it says Origin. */
+export class StreamDoor {
+  readonly #parts: GatewayParts;
+  #open = 0;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether this request wants a stream. */
+  wants({ request, url }: Visit): boolean {
+    return request.headers.get('upgrade')?.toLowerCase() === 'websocket' && streamPath.test(url.pathname);
+  }
+
+  /** @returns undefined when the socket is open */
+  async take(visit: Visit, server: Bun.Server<ServerSocketData>): Promise<Response | undefined> {
+    const { request, url } = visit;
+    // Programs send no Origin and cannot be tricked; browsers always do.
+    const foreign = request.headers.has('origin') ? refuseForeignOrigin(request, this.#parts) : undefined;
+    if (foreign) return foreign;
+    if (this.#open >= streamsMax) return problem(503, 'unavailable', 'Too many streams are open.');
+    this.#open += 1;
+    try {
+      const { hostname, port } = new URL(this.#parts.config.apiUrl);
+      const to = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) };
+      const api = await dialSocketEnd({ to, path: url.pathname + url.search, headers: {}, limitMs: dialLimitMs });
+      const viewer = new ServerSocketEnd();
+      viewer.onOpen(() => joinEnds(viewer, api, { clock: this.#parts.clock, stallLimitMs }));
+      viewer.onEnded(() => (this.#open -= 1));
+      if (server.upgrade(request, { data: { end: viewer } })) return undefined;
+      api.close(1000, 'nobody came');
+      this.#open -= 1;
+      return problem(400, 'invalid_request', 'That is no WebSocket handshake.');
+    } catch (error) {
+      this.#open -= 1;
+      if (error instanceof NotSwitched) return refusalOf(error);
+      return problem(503, 'unavailable', 'The service behind the dashboard cannot be reached.');
+    }
+  }
+}
+
+/** The API's own words, which name nothing of what is behind. */
+function refusalOf({ status, body }: NotSwitched): Response {
+  const headers = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' };
+  return new Response(body, { status, headers });
+}

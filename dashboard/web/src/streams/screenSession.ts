@@ -1,0 +1,133 @@
+import RFB from '@novnc/novnc';
+import { client, dataOf } from '../client.ts';
+import { openStream } from './openStream.ts';
+import { type ControlNews, ScreenChannel } from './screenChannel.ts';
+
+export type ScreenState = 'connecting' | 'live' | 'lost';
+
+export interface ScreenListener {
+  onState(state: ScreenState): void;
+  onControl(news: ControlNews): void;
+  /** The desktop put this on its clipboard. */
+  onClipboard(text: string): void;
+}
+
+const againMaxMs = 10_000;
+/** Renewed long before it lapses, while the page is there. */
+const leaseSeconds = 60;
+const renewEveryMs = 20_000;
+
+/** The live screen of a desktop in an element, opened again when it breaks, and the right to write on it. */
+export class ScreenSession {
+  readonly #desktopId: string;
+  readonly #target: HTMLElement;
+  readonly #listener: ScreenListener;
+  #rfb: RFB | undefined;
+  #channel: ScreenChannel | undefined;
+  #leaseToken: string | undefined;
+  #renewal: ReturnType<typeof setInterval> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  #ended = false;
+
+  constructor(desktopId: string, target: HTMLElement, listener: ScreenListener) {
+    this.#desktopId = desktopId;
+    this.#target = target;
+    this.#listener = listener;
+    void this.#connect();
+  }
+
+  /** @throws ApiProblem when another person has it and `takeOver` is not said */
+  async take(name: string, takeOver: boolean): Promise<void> {
+    this.#leaseToken = await this.#lease({ name, takeOver });
+    this.#channel?.sendControl(this.#leaseToken);
+    clearInterval(this.#renewal);
+    this.#renewal = setInterval(() => void this.#renew(name), renewEveryMs);
+    this.#rfb?.focus();
+  }
+
+  async handBack(): Promise<void> {
+    clearInterval(this.#renewal);
+    const token = this.#leaseToken;
+    this.#leaseToken = undefined;
+    if (token === undefined) return;
+    const params = { path: { desktopId: this.#desktopId } };
+    const headers = { 'Control-Lease': token };
+    await dataOf(client.DELETE('/v1/desktops/{desktopId}/control', { params, headers }));
+  }
+
+  key(keysym: number): void {
+    this.#rfb?.sendKey(keysym, null);
+  }
+
+  ctrlAltDelete(): void {
+    this.#rfb?.sendCtrlAltDel();
+  }
+
+  /** Puts a text on the desktop's clipboard. */
+  async paste(text: string): Promise<void> {
+    const params = { path: { desktopId: this.#desktopId } };
+    const headers = this.#leaseToken === undefined ? {} : { 'Control-Lease': this.#leaseToken };
+    await dataOf(client.PUT('/v1/desktops/{desktopId}/clipboard', { params, headers, body: { text } }));
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#again);
+    void this.handBack().catch(() => undefined);
+    this.#rfb?.disconnect();
+  }
+
+  async #connect(): Promise<void> {
+    this.#listener.onState('connecting');
+    try {
+      const socket = await openStream(this.#desktopId, { kind: 'vnc', mode: 'control' });
+      if (this.#ended) return socket.close();
+      this.#channel = new ScreenChannel(socket, (news) => this.#onControl(news));
+      const rfb = new RFB(this.#target, this.#channel, { shared: true });
+      rfb.scaleViewport = true;
+      rfb.viewOnly = true;
+      rfb.background = 'transparent';
+      rfb.addEventListener('connect', () => this.#onLive());
+      rfb.addEventListener('disconnect', () => this.#onLost());
+      rfb.addEventListener('clipboard', (event) =>
+        this.#listener.onClipboard((event as CustomEvent<{ text: string }>).detail.text),
+      );
+      this.#rfb = rfb;
+    } catch {
+      this.#onLost();
+    }
+  }
+
+  #onLive(): void {
+    this.#failures = 0;
+    this.#listener.onState('live');
+    if (this.#leaseToken !== undefined) this.#channel?.sendControl(this.#leaseToken);
+  }
+
+  #onLost(): void {
+    if (this.#ended) return;
+    this.#rfb = undefined;
+    this.#listener.onState('lost');
+    this.#failures += 1;
+    const pauseMs = Math.min(againMaxMs, 500 * 2 ** this.#failures) * (0.5 + Math.random() / 2);
+    this.#again = setTimeout(() => void this.#connect(), pauseMs);
+  }
+
+  #onControl(news: ControlNews): void {
+    // hostd drops what may not be written; not even sending it spares the way.
+    if (this.#rfb) this.#rfb.viewOnly = !news.isYours;
+    this.#listener.onControl(news);
+  }
+
+  async #renew(name: string): Promise<void> {
+    await this.#lease({ name, takeOver: false, leaseToken: this.#leaseToken }).catch(() => undefined);
+  }
+
+  async #lease(wish: { name: string; takeOver: boolean; leaseToken?: string | undefined }): Promise<string> {
+    const params = { path: { desktopId: this.#desktopId } };
+    const body = { kind: 'human' as const, ttlSeconds: leaseSeconds, ...wish };
+    const taken = await dataOf(client.POST('/v1/desktops/{desktopId}/control', { params, body }));
+    return taken.leaseToken ?? wish.leaseToken ?? '';
+  }
+}
