@@ -72,13 +72,18 @@ describe.skipIf(findReference() === undefined)('faults of Proxmox VE (need share
     if (skews) await node.join();
     node.start();
     const isUp = async () => {
-      const { data } = await api.expect<{ data: { status: string }[] }>('listNodes', 200, {
-        method: 'GET',
-        path: '/v1/nodes',
-      });
-      return data[0]?.status;
+      const { data } = await api.expect<{ data: { status: string; capacity: { diskMiB: number } }[] }>(
+        'listNodes',
+        200,
+        {
+          method: 'GET',
+          path: '/v1/nodes',
+        },
+      );
+      // The room of its storage may be told a moment after the node itself.
+      return data[0]?.status === 'up' && data[0].capacity.diskMiB > 0;
     };
-    await expect.poll(isUp).toBe('up');
+    await expect.poll(isUp).toBe(true);
   }
   afterEach(async () => {
     await node.remove();

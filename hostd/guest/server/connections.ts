@@ -65,8 +65,12 @@ export class GuestConnections implements GuestDoor {
   }
 
   async identify(order: Assignment, identity: GuestIdentity): Promise<void> {
+    const { clock } = this.parts;
+    const calledMs = clock.monotonicMs();
     const init = await this.connection(order).init();
-    await init.identify(identity, identifyTimeoutMs);
+    // Seconds where the channel is a first login: the guest's clock must not be late by them.
+    const clockMs = identity.clockMs + clock.monotonicMs() - calledMs;
+    await init.identify({ ...identity, clockMs }, identifyTimeoutMs);
   }
 
   /** After a cold start the guest answers long before its desktop is painted; so the window manager must run, too. */
