@@ -19,6 +19,7 @@ describe('on Postgres', async () => {
   await import('./http/http.test.ts');
   await import('./nodes/join.test.ts');
   await import('./nodes/duty.test.ts');
+  await import('./nodes/move.test.ts');
   await import('./nodes/hostileNode.test.ts');
   await import('./nodes/rotation.test.ts');
   await import('./nodes/diskCapacity.test.ts');

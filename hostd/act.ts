@@ -1,5 +1,6 @@
 import type { Clock } from '@lebureau/kit/clock';
-import type { Driver } from './hypervisor/driver.ts';
+import { Fault } from '@lebureau/kit/fault';
+import type { Driver, KeptIdentity } from './hypervisor/driver.ts';
 import { type GuestIdentity, identityMark } from './guest/init/channel.ts';
 import { within } from './limit.ts';
 import type { Assignment } from './orders.ts';
@@ -32,6 +33,8 @@ const limitMs: Record<Exclude<Effect['kind'], 'confirm' | 'probe'>, number> = {
   requestStop: 10_000,
   kill: 30_000,
   delete: 120_000,
+  // Disks may travel with it.
+  move: 4_200_000,
 };
 const probeLimitMs = 15_000;
 
@@ -47,6 +50,7 @@ export async function act(
     requestStop: 'ask to stop',
     kill: 'cut the power of',
     delete: 'delete',
+    move: 'move',
   }[effect.kind];
   const limit = {
     clock: parts.clock,
@@ -82,13 +86,24 @@ function effectOn(
     case 'delete':
       guests.close(order);
       return driver.delete(order.vmRef, order.assignmentId);
+    case 'move':
+      return move(parts, order, effect.to);
   }
+}
+
+async function move({ driver, guests, identityOf }: ActParts, order: Assignment, to: string): Promise<void> {
+  if (driver.migrate === undefined) throw new Fault('move_refused', 'This hypervisor moves no virtual machines.');
+  const { mac, machineId } = identityOf(order, 0);
+  await driver.migrate({ vmRef: order.vmRef, owner: order.assignmentId, to, identity: { mac, machineId } });
+  guests.close(order);
 }
 
 export interface ProbeOrder {
   order: Assignment;
   boot: number;
   lacks: readonly GuestPart[];
+  /** Of a guest that came from another node. */
+  kept?: KeptIdentity;
   /** False when this process started this boot: then nobody can have identified it before. */
   mayBeIdentified: boolean;
   signal: AbortSignal;
@@ -116,7 +131,7 @@ async function reachInit(parts: ActParts, ask: ProbeOrder): Promise<void> {
   if (lacks.includes('identity')) {
     const known = ask.mayBeIdentified ? await parts.guests.identity(order, signal) : undefined;
     const wanted = identityMark({ owner: order.assignmentId, boot, version: order.identityVersion });
-    if (known !== wanted) await parts.guests.identify(order, parts.identityOf(order, boot), signal);
+    if (known !== wanted) await parts.guests.identify(order, { ...parts.identityOf(order, boot), ...ask.kept }, signal);
     ask.gained('identity');
   }
   if (lacks.includes('command')) {

@@ -32,10 +32,11 @@ function tended(ordered: Assignment) {
   const vm = hypervisor.vms.get(order.vmRef)!;
   const points: string[] = [];
   const told: Observation[] = [];
+  let isSilent = false;
   const driver = hypervisor.driver((point) => {
     // A loop without a pause would otherwise never let the test end.
     if (points.push(point) > 2000) return Promise.reject(new Error('busy'));
-    return Promise.resolve();
+    return isSilent ? new Promise(() => {}) : Promise.resolve();
   });
   const hold: { at?: string } = {};
   const guests = hypervisor.guests((point) => {
@@ -73,6 +74,8 @@ function tended(ordered: Assignment) {
     pass,
     hold,
     count: (point: string) => points.filter((each) => each === point).length,
+    /** The hypervisor answers nothing from now on; guests do. */
+    silence: () => (isSilent = true),
   };
 }
 
@@ -242,5 +245,19 @@ test('a machine that is claimed in the middle of the question is told at once', 
   await pass(500);
   expect(told.at(-1)).toMatchObject({ ...isReady, generation: 2 });
   expect(vm.identity).toBe(`${order.assignmentId}:1:1`);
+  caretaker.end();
+});
+
+test('nor does who gets it wait for another look at a machine that was seen a moment ago', async () => {
+  const order0 = { ...order, desiredBoot: 1 };
+  const { vm, begin, pass, told, silence } = tended(order0);
+  Object.assign(vm, { power: 'running', boot: 1, identity: undefined, startedAtMs: 0 });
+  const caretaker = begin();
+  await pass(7_000);
+  silence();
+  caretaker.give({ ...order0, generation: 2, identityVersion: 1, hostName: 'claimed' });
+  await pass(10);
+  expect(vm.identity).toBe(`${order.assignmentId}:1:1`);
+  expect(told.at(-1)).toMatchObject({ generation: 2, ready: true });
   caretaker.end();
 });

@@ -38,6 +38,7 @@ const retryMaxMs: Record<Effect['kind'], number> = {
   requestStop: 2_000,
   kill: 5_000,
   delete: 30_000,
+  move: 60_000,
 };
 const operatorRetryMs = 60_000;
 
@@ -56,6 +57,10 @@ export class Caretaker {
   private startedBoot = 0;
   private confirmedAtMs: Facts['confirmedAtMs'];
   private justConfirmed = false;
+  /** A desktop got the machine, and its guest is to be told at once. */
+  private claimed = false;
+  /** When `seen` was seen; undefined once something was done to the VM since. */
+  private seenAtMs: number | undefined;
   private acting = false;
   private claimedAtMs: Facts['claimedAtMs'];
   private readonly health: MemberHealth;
@@ -100,6 +105,7 @@ export class Caretaker {
     if (order.identityVersion !== this.order.identityVersion) {
       this.guest.identified = false;
       this.guest.runningSinceMs = this.parts.clock.monotonicMs();
+      this.claimed = true;
     }
     if (this.order.desktopId === null && order.desktopId !== null) this.noteClaim();
     this.order = order;
@@ -137,8 +143,9 @@ export class Caretaker {
   private async tend(): Promise<void> {
     while (!this.over.signal.aborted) {
       this.woken = false;
-      const seen = this.justConfirmed ? this.seen : await this.look();
+      const seen = this.justConfirmed || this.isClaimedAwake() ? this.seen : await this.look();
       this.justConfirmed = false;
+      this.claimed = false;
       if (this.over.signal.aborted) return;
       if (seen === undefined) {
         await this.rest(this.parts.clock.monotonicMs() + backoffMs(this.lookFailures, 10_000));
@@ -169,6 +176,12 @@ export class Caretaker {
     return changed;
   }
 
+  /** Whoever got a machine that waits is not kept waiting by another look at it: if it is gone, it does not answer. */
+  private isClaimedAwake(): boolean {
+    if (!this.claimed || this.seen?.kind !== 'vm' || this.seen.vm.power !== 'running') return false;
+    return this.seenAtMs !== undefined && this.parts.clock.monotonicMs() - this.seenAtMs <= this.parts.lookEveryMs;
+  }
+
   private async look(): Promise<Seen | undefined> {
     const limit = {
       clock: this.parts.clock,
@@ -179,6 +192,7 @@ export class Caretaker {
     try {
       const vm = await within(this.parts.driver.look(this.order.vmRef), limit);
       this.lookFailures = 0;
+      this.seenAtMs = this.parts.clock.monotonicMs();
       this.note(vm === undefined ? { kind: 'absent' } : { kind: 'vm', vm });
       return this.seen;
     } catch (error) {
@@ -206,7 +220,7 @@ export class Caretaker {
     if (vm !== undefined) this.cloneSeen = true;
     if (vm?.power !== 'running') this.stop = undefined;
     this.noteCut(vm === undefined || vm.power === 'off');
-    if (vm === undefined || vm.power === 'off') this.forgetGuest(vm?.boot ?? 0);
+    if (vm === undefined || vm.power === 'off' || vm.movedTo !== undefined) this.forgetGuest(vm?.boot ?? 0);
     else if (vm.boot !== this.guest.boot) this.forgetGuest(vm.boot);
     if (vm?.power === 'running') this.guest.runningSinceMs ??= this.parts.clock.monotonicMs();
   }
@@ -268,6 +282,7 @@ export class Caretaker {
     const generation = this.order.generation;
     const fields = { vmRef: this.order.vmRef, effect: effect.kind };
     this.acting = true;
+    this.seenAtMs = undefined;
     try {
       await this.effect(effect);
       // Whether a cut helped shows when it is looked at.
@@ -330,6 +345,8 @@ export class Caretaker {
           await act(this.parts, order, effect);
           this.removed = true;
         });
+      case 'move':
+        return this.inSlot(() => act(this.parts, order, effect));
     }
   }
 
@@ -360,6 +377,7 @@ export class Caretaker {
         order,
         boot: guest.boot,
         lacks,
+        kept: this.seen?.kind === 'vm' ? this.seen.vm.identity : undefined,
         mayBeIdentified,
         signal: probing.signal,
         gained,

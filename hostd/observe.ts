@@ -1,4 +1,5 @@
 import { isFault } from '@lebureau/kit/fault';
+import type { VmSeen } from './hypervisor/driver.ts';
 import type { Assignment, Observation, ObservedFault } from './orders.ts';
 import { nextStep, type Facts, type Seen, type Step } from './reconcile.ts';
 
@@ -12,6 +13,8 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
     agentReady: false,
     ipAddress: null,
     fault,
+    ...(seen.kind === 'vm' && seen.vm.moving === true ? { moving: true } : {}),
+    ...(facts.trouble?.kind === 'move' ? { moveFault: facts.trouble.fault } : {}),
     atMs: facts.wallMs,
   };
   if (seen.kind === 'absent' || seen.vm.owner !== order.assignmentId || !seen.vm.complete) {
@@ -25,6 +28,7 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
     };
   }
   const vm = seen.vm;
+  if (vm.movedTo !== undefined) return movedAway(base, vm);
   const power = powerToTell(order, seen, facts);
   const { commandAnswered, frameTaken, silent } = facts.guest;
   const ready = power === 'running' && commandAnswered && frameTaken && !silent;
@@ -38,6 +42,25 @@ export function observationOf(order: Assignment, seen: Seen, facts: Facts): Obse
     startMode: vm.startMode ?? null,
     ipAddress: power === 'running' || power === 'booting' ? (vm.address ?? null) : null,
   };
+}
+
+/** Its guest is met again by the hostd there. */
+function movedAway(
+  base: Pick<Observation, 'assignmentId' | 'generation' | 'agentReady' | 'fault' | 'atMs'>,
+  vm: VmSeen,
+) {
+  const { power, boot, startMode = null, movedTo } = vm;
+  const told = power === 'broken' ? 'paused' : power;
+  return {
+    ...base,
+    movedTo,
+    presence: 'present',
+    power: told,
+    boot,
+    ready: false,
+    startMode,
+    ipAddress: null,
+  } as const;
 }
 
 /** `absent` is final for a deleted desktop, so it is said only of a name that nothing holds, and after a delete. */
@@ -87,7 +110,8 @@ function faultToTell(facts: Facts, step: Step): ObservedFault | null {
       message: `The guest has not answered within ${facts.bootTimeoutMs / 1000} s of its start.`,
     };
   }
-  return facts.trouble === undefined || facts.trouble.kind === 'confirm' ? null : facts.trouble.fault;
+  const kind = facts.trouble?.kind;
+  return facts.trouble === undefined || kind === 'confirm' || kind === 'move' ? null : facts.trouble.fault;
 }
 
 /** Nothing was ever seen of it, and only a person can change that. */
@@ -118,6 +142,7 @@ export function observedFault(error: unknown, doing: string): ObservedFault {
   const message = error.message.slice(0, 1000);
   switch (error.code) {
     case 'template_missing':
+    case 'move_refused':
       return { code: error.code, class: 'fail', message };
     case 'not_ours':
     case 'needs_operator':

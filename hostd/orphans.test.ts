@@ -157,3 +157,10 @@ test('a clone that lands after its absence was told is a stranger like any other
     { vmRef: known[2]!.vmRef },
   ]);
 });
+
+test('what came from another node is shown and never reclaimed: its order may be on its way', () => {
+  const identity = { mac: '52:54:00:00:00:01', machineId: '0'.repeat(32) };
+  const arrived = { ...round(0), vms: [...known, { ...stranger, identity }] };
+  const verdict = rounds(arrived, { ...arrived, nowMs: 1000 * minute });
+  expect(verdict).toMatchObject({ reclaim: [], kept: [stranger.vmRef], strangers: [{ vmRef: stranger.vmRef }] });
+});

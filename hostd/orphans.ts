@@ -6,7 +6,7 @@ import type { Stranger } from './orders.ts';
  * The most dangerous code here: it decides which VMs are removed without an order. Pure, so that every refusal can be
  * tested. A VM is reclaimed only when its name is in our range, its marker is an assignment's id and fits the name, no
  * order names it, and it was a stranger without a break for the whole quarantine. A VM that an API once ordered and then
- * forgot is kept: an API that lost its rows must not cost anybody a disk.
+ * forgot, or that another node gave away, is kept: an API that lost its rows must not cost anybody a disk.
  */
 export interface Quarantine extends Entrusted {
   /** Since when each stranger has been one, on a clock that never goes back. */
@@ -108,7 +108,9 @@ export function reviewStrangers(before: Quarantine, round: Round): Verdict {
     const owner = ownMarker(vm);
     return owner !== undefined && round.nowMs - since >= round.reclaimAfterMs ? [{ vmRef: vm.vmRef, owner }] : [];
   });
-  const isKept = (vmRef: string) => memory.entrusted.has(vmRef) || vmRef > memory.newest;
+  // What came from another node had an order there, which may be on its way to this one.
+  const moved = new Set(unknown.filter((vm) => vm.identity !== undefined).map((vm) => vm.vmRef));
+  const isKept = (vmRef: string) => memory.entrusted.has(vmRef) || vmRef > memory.newest || moved.has(vmRef);
   const kept = ripe.filter((vm) => isKept(vm.vmRef)).map((vm) => vm.vmRef);
   return { ...told, quarantine, kept, reclaim: ripe.filter((vm) => !isKept(vm.vmRef)) };
 }

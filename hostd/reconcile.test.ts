@@ -54,6 +54,15 @@ function vm(changes: Partial<VmSeen> = {}): Seen {
     vm: { vmRef: order.vmRef, owner: order.assignmentId, complete: true, power: 'running', boot: 2, ...changes },
   };
 }
+function noMove(kind: 'retry' | 'fail'): NonNullable<Facts['trouble']> {
+  return {
+    kind: 'move',
+    failures: 1,
+    retryAtMs: 1_060_000,
+    fault: { code: 'move_refused', class: kind, message: 'no' },
+  };
+}
+const moved: Assignment = { ...order, move: { to: 'two' } };
 const absent: Seen = { kind: 'absent' };
 const stopped: Assignment = { ...order, desired: 'stopped' };
 const deleted: Assignment = { ...order, desired: 'deleted' };
@@ -69,6 +78,40 @@ test.each<[string, Assignment, Seen, Facts, object]>([
     absent,
     facts,
     { kind: 'rest', fault: { code: 'vm_missing', class: 'fail' } },
+  ],
+  ['what shall be elsewhere is moved, running', moved, vm(), facts, { kind: 'move', to: 'two' }],
+  ['or off', { ...moved, desired: 'stopped' }, vm(off(2, 'requested')), facts, { kind: 'move', to: 'two' }],
+  ['what is to be off is moved when it is', { ...moved, desired: 'stopped' }, vm(), facts, { kind: 'requestStop' }],
+  ['a move that was cut off goes on', moved, vm({ moving: true }), facts, { kind: 'move', to: 'two' }],
+  ['a delete goes before a move', { ...moved, desired: 'deleted' }, vm({ moving: true }), facts, { kind: 'delete' }],
+  [
+    'what arrived is settled there, whatever is ordered since',
+    order,
+    vm({ arrivedAt: 'two' }),
+    facts,
+    { kind: 'move', to: 'two' },
+  ],
+  [
+    'what another hostd looks after is left alone',
+    moved,
+    vm({ movedTo: 'two', power: 'off' }),
+    facts,
+    { kind: 'done' },
+  ],
+  ['but removed for good from here, too', deleted, vm({ movedTo: 'two' }), facts, { kind: 'delete' }],
+  [
+    'a move that was refused keeps nothing from its life',
+    moved,
+    vm(),
+    { ...unmet, trouble: noMove('fail') },
+    { kind: 'probe' },
+  ],
+  [
+    'one that failed is tried again later',
+    moved,
+    vm(),
+    { ...facts, trouble: noMove('retry') },
+    { kind: 'wait', untilMs: 1_060_000 },
   ],
   [
     'a half-made clone is finished',
@@ -287,5 +330,24 @@ test('a guest that does not answer is booting, and says so as a fault only when 
   expect(observationOf(order, vm(), late)).toMatchObject({
     power: 'booting',
     fault: { code: 'boot_timeout', class: 'retry' },
+  });
+});
+
+test('a move shows in what is told, and not as a fault of the desktop', () => {
+  expect(observationOf(moved, vm({ moving: true }), facts)).toMatchObject({
+    moving: true,
+    ready: true,
+    power: 'running',
+  });
+  expect(observationOf(moved, vm(), { ...facts, trouble: noMove('fail') })).toMatchObject({
+    fault: null,
+    moveFault: { code: 'move_refused' },
+    ready: true,
+  });
+  expect(observationOf(moved, vm({ movedTo: 'two' }), facts)).toMatchObject({
+    movedTo: 'two',
+    presence: 'present',
+    power: 'running',
+    ready: false,
   });
 });

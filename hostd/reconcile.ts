@@ -60,7 +60,8 @@ export type Effect =
   | { kind: 'probe'; lacks: readonly GuestPart[] }
   | { kind: 'requestStop' }
   | { kind: 'kill' }
-  | { kind: 'delete' };
+  | { kind: 'delete' }
+  | { kind: 'move'; to: string };
 
 export type Step =
   | Effect
@@ -81,6 +82,8 @@ const claimMaxMs = 60_000;
 export function nextStep(order: Assignment, seen: Seen, facts: Facts): Step {
   const step = wantedStep(order, seen, facts);
   const trouble = facts.trouble;
+  if (step.kind === 'done' && mayMoveLater(order, trouble))
+    return { kind: 'wait', untilMs: trouble.retryAtMs, why: trouble.fault.message };
   if (!isEffect(step) || trouble === undefined || trouble.kind !== step.kind) return step;
   if (trouble.fault.class === 'fail' && step.kind !== 'delete') return { kind: 'rest', fault: trouble.fault };
   if (facts.nowMs < trouble.retryAtMs) return { kind: 'wait', untilMs: trouble.retryAtMs, why: trouble.fault.message };
@@ -99,7 +102,23 @@ function wantedStep(order: Assignment, seen: Seen, facts: Facts): Step {
   if (order.desired === 'deleted') return { kind: 'delete' };
   if (!vm.complete)
     return facts.cloneSeen ? { kind: 'rest', fault: vmMissing('is only half there') } : cloneStep(facts);
+  // The API hears that and gives the order to the hostd there.
+  if (vm.movedTo !== undefined) return { kind: 'done' };
+  // Forward only: its disks are there, whatever was ordered since.
+  if (vm.arrivedAt !== undefined) return { kind: 'move', to: vm.arrivedAt };
+  if (order.move !== undefined && canMoveNow(order, vm, facts)) return { kind: 'move', to: order.move.to };
   return order.desired === 'stopped' ? stepToStopped(order, vm, facts) : stepToRunning(order, vm, facts);
+}
+
+/** A move that failed must not keep the desktop from its life; what is to be off is moved when it is. */
+function canMoveNow(order: Assignment, vm: VmSeen, { trouble, nowMs }: Facts): boolean {
+  const isPutOff = trouble?.kind === 'move' && (trouble.fault.class !== 'retry' || nowMs < trouble.retryAtMs);
+  if (isPutOff || vm.power === 'broken') return false;
+  return order.desired === 'running' || vm.power === 'off';
+}
+
+function mayMoveLater(order: Assignment, trouble: Facts['trouble']): trouble is Trouble {
+  return order.move !== undefined && trouble?.kind === 'move' && trouble.fault.class === 'retry';
 }
 
 /** Something of the deleted VM that outlived its marker. The driver refuses where a marker is there and cannot be read. */

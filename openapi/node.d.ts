@@ -856,6 +856,11 @@ export interface components {
             gracefulStopSeconds: number;
             /** @description JSON text for the init program of the guest. */
             config: string;
+            /** @description Move it to this member of the cluster, running or not, and leave it to the hostd there. Absent: it stays. Said only to nodes that named their cluster. */
+            move?: {
+                /** @description Name of a node in its hypervisor’s cluster. */
+                to: string;
+            };
         };
         AssignmentList: {
             epoch: number;
@@ -1213,6 +1218,12 @@ export interface components {
             network: "isolated" | "none";
             networkReason: string;
             templates: components["schemas"]["NodeTemplate"][];
+            /** @description Nodes that name the same one can move desktops to each other. Absent: this one cannot. */
+            cluster?: {
+                id: string;
+                /** @description Name of a node in its hypervisor’s cluster. */
+                member: string;
+            };
             /** @description By which certificates this node knows the API, each as its SHA-256. Absent: it cannot learn others. */
             authority?: {
                 /** @description As the API said; 0: it has not said it yet. */
@@ -1264,7 +1275,7 @@ export interface components {
             startMode: ("warm" | "cold") | null;
             ipAddress: string | null;
             fault: {
-                /** @description vm_missing, not_ours, template_missing, disk_full, memory_full, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator */
+                /** @description vm_missing, not_ours, template_missing, disk_full, memory_full, move_refused, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator */
                 code: string;
                 message: string;
                 /** @enum {string} */
@@ -1286,6 +1297,11 @@ export interface components {
                  */
                 takenAt: string;
             } | null;
+            /** @description The hypervisor is moving it, so where it will be is not certain. */
+            moving?: boolean;
+            /** @description Name of a node in its hypervisor’s cluster. */
+            movedTo?: string;
+            moveFault?: components["schemas"]["ObservedFault"];
             /** @description Clock of the node, for people only. */
             atMs: number;
         };
@@ -1307,6 +1323,13 @@ export interface components {
                 vmRef: string;
                 owner: string | null;
             }[];
+        };
+        ObservedFault: {
+            /** @description vm_missing, not_ours, template_missing, disk_full, memory_full, move_refused, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator */
+            code: string;
+            message: string;
+            /** @enum {string} */
+            class: "retry" | "fail" | "operator";
         };
         Problem: {
             /** @description A URI reference that names the kind of problem. */

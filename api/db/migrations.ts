@@ -295,8 +295,20 @@ const replacedCertificates: Migration = {
   },
 };
 
+const move: Migration = {
+  name: '0007-move',
+  async up(db) {
+    const nodes = db.schema.alterTable('nodes');
+    for (const name of ['drainMode', 'drainUnmoved'])
+      await nodes.addColumn(name, text, (column) => column.notNull().defaultTo('stop')).execute();
+    const assignments = db.schema.alterTable('assignments');
+    for (const name of ['moveTo', 'moveNodeId', 'moveFaultJson']) await assignments.addColumn(name, text).execute();
+    await assignments.addColumn('moveHolds', int, (column) => column.notNull().defaultTo(0)).execute();
+  },
+};
+
 const streams: Migration = {
-  name: '0007-streams',
+  name: '0008-streams',
   async up(db) {
     await db.schema.alterTable('assignments').addColumn('controlJson', text).execute();
     await createTable(db, 'streamTickets', {
@@ -312,4 +324,13 @@ const streams: Migration = {
   },
 };
 
-export const migrations: readonly Migration[] = [first, pool, fleet, fleetRest, replacedCertificates, metrics, streams];
+export const migrations: readonly Migration[] = [
+  first,
+  pool,
+  fleet,
+  fleetRest,
+  replacedCertificates,
+  metrics,
+  move,
+  streams,
+];

@@ -84,6 +84,10 @@ export interface NodeRow {
   drainMs: number | null;
   /** When nothing ran there any more. */
   drainedMs: number | null;
+  /** `move`: to other nodes of its cluster; `stop`. */
+  drainMode: string;
+  /** What happens after the grace to those that could not be moved: `stop` or `leave`. */
+  drainUnmoved: string;
   /** When a person said that it is off. */
   fencedMs: number | null;
   /** When it was taken out of service for good. */
@@ -244,8 +248,16 @@ export interface AssignmentRow {
   closedMs: number | null;
   /** What it can be claimed as, while it waits in the pool; null from the claim on. */
   poolKey: string | null;
-  /** Raised by a claim: the guest is told anew who it is. */
+  /** Raised by a claim and by a move: the guest is told anew who it is. */
   identityVersion: number;
+  /** The member of the cluster that it is ordered to go to; null: it stays, or that was called off. */
+  moveTo: string | null;
+  /** The node that keeps room for it, from the order until it is there or is known to stay. */
+  moveNodeId: string | null;
+  /** Whether that room has processors and memory, too. */
+  moveHolds: number;
+  /** Why it could not be moved. */
+  moveFaultJson: string | null;
 }
 
 /** How often desktops of one kind were created of late. */

@@ -185,9 +185,14 @@ async function lookForChange(write: Write, act: Act): Promise<DesktopView> {
 
 /** Takes the node's row first, as every writer of its orders does, and looks again under that lock. */
 async function lockForChange(services: Services, write: Write, act: Act): Promise<DesktopView> {
-  const view = await lookForChange(write, act);
-  await orderChanged(write, view.nodeId);
-  return services.database.flavour === 'sqlite' ? view : lookForChange(write, act);
+  for (let view = await lookForChange(write, act); ;) {
+    await orderChanged(write, view.nodeId);
+    if (services.database.flavour === 'sqlite') return view;
+    const now = await lookForChange(write, act);
+    if (now.nodeId === view.nodeId) return now;
+    // It went to another node just then.
+    view = now;
+  }
 }
 
 async function again(write: Write, act: Act): Promise<DesktopView> {

@@ -72,5 +72,6 @@ function toOrder(row: AssignmentRow): Static<typeof Assignment> {
     cloneSeen: row.cloneSeen === 1,
     gracefulStopSeconds: row.gracefulStopSeconds,
     config: row.configJson,
+    ...(row.moveTo === null ? {} : { move: { to: row.moveTo } }),
   };
 }

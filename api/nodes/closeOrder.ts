@@ -5,6 +5,7 @@ import { changeDesktop } from '../desktops/store.ts';
 import { record } from '../events/record.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
+import { freeMoveRoom, notMoving } from './moveRoom.ts';
 import { addReservedDisk, releaseReserved } from './store.ts';
 
 /**
@@ -15,13 +16,22 @@ export async function closeOrder(services: Services, write: Write, order: Assign
   const nowMs = services.clock.nowMs();
   const { numUpdatedRows } = await write.db
     .updateTable('assignments')
-    .set({ closedMs: nowMs, holdsMemory: 0, desired: 'deleted', presence: 'absent', power: 'off', ready: 0 })
+    .set({
+      ...notMoving,
+      closedMs: nowMs,
+      holdsMemory: 0,
+      desired: 'deleted',
+      presence: 'absent',
+      power: 'off',
+      ready: 0,
+    })
     .where('id', '=', order.id)
     .where('closedMs', 'is', null)
     .executeTakeFirst();
   if (numUpdatedRows !== 1n) return;
   if (order.holdsMemory === 1) await releaseReserved(write, order.nodeId, order);
   await addReservedDisk(write, order.nodeId, -order.diskGiB);
+  await freeMoveRoom(write, order);
   if (order.desktopId === null) return;
   await countDesktop(write, order.workspaceId, { hardware: order, sign: -1 });
   await changeDesktop(write, { id: order.desktopId }, { destroyedMs: nowMs });

@@ -5,18 +5,21 @@ import { desktopTopic } from '../desktops/topic.ts';
 import { record } from '../events/record.ts';
 import type { Services } from '../services.ts';
 import { firstWorkspace } from '../workspaces/store.ts';
+import { planDrain } from './drainPlan.ts';
+import { moveOut } from './moveOut.ts';
 import { changeOrder, orderChanged } from './store.ts';
 
 /** Stopped in one transaction; the next round takes the next. */
 const batchMax = 50;
 
-/** One round over the nodes whose grace is over: stops what runs there, and says when nothing does any more. */
+/** One round over the nodes that are drained: moves and stops what runs there, and says when nothing does any more. */
 export async function drainNodes(services: Services): Promise<void> {
   const { database, clock } = services;
   const due = await database.read
     .selectFrom('nodes')
     .selectAll()
-    .where('drainMs', '<=', clock.nowMs())
+    .where((where) => where.or([where('drainMs', '<=', clock.nowMs()), where('drainMode', '=', 'move')]))
+    .where('drainMs', 'is not', null)
     .where('drainedMs', 'is', null)
     .where('decommissionedMs', 'is', null)
     .execute();
@@ -26,20 +29,20 @@ export async function drainNodes(services: Services): Promise<void> {
 async function drainOne(services: Services, write: Write, seen: NodeRow): Promise<void> {
   const open = await write.db
     .selectFrom('assignments')
-    .select(['id', 'desktopId', 'workspaceId', 'desired', 'presence', 'power'])
+    .selectAll()
     .where('nodeId', '=', seen.id)
     .where('closedMs', 'is', null)
     .where('desktopId', 'is not', null)
     .execute();
-  const wanted = open.filter((order) => order.desired === 'running');
-  const left = open.some((order) => order.presence !== 'absent' && order.power !== 'off');
-  if (wanted.length === 0 && left) return;
-  await orderChanged(write, seen.id);
-  // A person may have ended the drain since it was read.
-  const node = await write.db.selectFrom('nodes').selectAll().where('id', '=', seen.id).executeTakeFirst();
-  if (node?.drainMs !== seen.drainMs || node?.drainedMs !== null) return;
-  if (wanted.length === 0) return finish(services, write, node);
-  for (const { id, desktopId, workspaceId } of wanted.slice(0, batchMax)) {
+  const plan = planDrain(seen, open, services.clock.nowMs());
+  const isQuiet = plan.stop.length + plan.callOff.length === 0 && !plan.isOver;
+  if (isQuiet && plan.move.length === 0) return;
+  const node = await lockDrain(write, seen, isQuiet);
+  if (node === undefined) return;
+  if (plan.isOver) return finish(services, write, node);
+  await moveOut(services, write, { node, orders: plan.move, free: plan.movesFree });
+  for (const { id } of plan.callOff) await changeOrder(write, id, { moveTo: null });
+  for (const { id, desktopId, workspaceId } of plan.stop.slice(0, batchMax)) {
     await changeOrder(write, id, { desired: 'stopped' });
     await changeDesktop(write, { id: desktopId! }, {});
     write.wake(desktopTopic(desktopId!));
@@ -51,6 +54,22 @@ async function drainOne(services: Services, write: Write, seen: NodeRow): Promis
       data: { action: 'stop', cause: 'drain', nodeId: node.id },
     });
   }
+}
+
+/** Undefined when a person has ended the drain, or ordered another, since it was read. @param isQuiet nobody is woken */
+async function lockDrain(write: Write, seen: NodeRow, isQuiet: boolean): Promise<NodeRow | undefined> {
+  // Nothing changes but that its row is locked, as every writer of its orders has it.
+  if (isQuiet)
+    await write.db
+      .updateTable('nodes')
+      .set({ name: seen.name })
+      .where('id', '=', seen.id)
+      .where('name', '=', seen.name)
+      .execute();
+  else await orderChanged(write, seen.id);
+  const node = await write.db.selectFrom('nodes').selectAll().where('id', '=', seen.id).executeTakeFirst();
+  const isSame = node?.drainMs === seen.drainMs && node.drainMode === seen.drainMode && node.drainedMs === null;
+  return isSame ? node : undefined;
 }
 
 async function finish(services: Services, write: Write, node: NodeRow): Promise<void> {

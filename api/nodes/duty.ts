@@ -2,8 +2,11 @@ import { Fault } from '@lebureau/kit/fault';
 import type { Write } from '../db/database.ts';
 import type { NodeRow } from '../db/tables.ts';
 import { notFound } from '../http/problem.ts';
+import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
-import { orderChanged } from './store.ts';
+import { callOffMoves } from './moveRoom.ts';
+import type { DrainNode } from './publicContract.ts';
+import { helloOf, orderChanged } from './store.ts';
 import { type NodeAct, tellNode } from './tellNode.ts';
 
 const graceSecondsDefault = 60;
@@ -34,21 +37,42 @@ export async function cordonNode(services: Services, write: Write, act: NodeAct)
 export async function uncordonNode(services: Services, write: Write, act: NodeAct): Promise<NodeRow> {
   const node = await lockNode(write, act.nodeId);
   if (node.cordoned === 0 && node.drainMs === null && node.fencedMs === null) return node;
+  await endMoves(write, node.id);
   await tellNode(services, write, { act, node, type: 'node.uncordoned' });
   return change(write, node, { cordoned: 0, drainMs: null, drainedMs: null, fencedMs: null });
 }
 
-/** After the grace everything that runs there is stopped, and nothing starts there until it is uncordoned. */
+/**
+ * Moves what is there to other nodes of its cluster, or lets it be. After the grace what still runs there is stopped, and
+ * nothing starts there until it is uncordoned. @throws Fault `wrong_state` for a move where the hypervisor has none
+ */
 export async function drainNode(
   services: Services,
   write: Write,
-  at: { act: NodeAct; graceSeconds?: number },
+  at: { act: NodeAct; wish: Static<typeof DrainNode> },
 ): Promise<NodeRow> {
-  const { act, graceSeconds = graceSecondsDefault } = at;
+  const { act, wish } = at;
+  const { graceSeconds = graceSecondsDefault, mode = 'stop', unmoved = 'stop' } = wish;
   const node = await lockNode(write, act.nodeId);
+  if (mode === 'move' && helloOf(node)?.cluster === undefined)
+    throw new Fault('wrong_state', 'Moving is unsupported on this node: its hypervisor is in no cluster.', {
+      hint: 'Drain it with mode `stop`. Nodes of one Proxmox VE cluster can move desktops to each other.',
+    });
+  await endMoves(write, node.id);
   const drainMs = services.clock.nowMs() + graceSeconds * 1000;
-  await tellNode(services, write, { act, node, type: 'node.draining', data: { graceSeconds } });
-  return change(write, node, { cordoned: 1, drainMs, drainedMs: null });
+  await tellNode(services, write, { act, node, type: 'node.draining', data: { graceSeconds, mode, unmoved } });
+  return change(write, node, { cordoned: 1, drainMs, drainedMs: null, drainMode: mode, drainUnmoved: unmoved });
+}
+
+/** What was ordered is called off, and what was refused may be asked again. */
+async function endMoves(write: Write, nodeId: string): Promise<void> {
+  await callOffMoves(write, { of: 'nodeId', nodeId });
+  await write.db
+    .updateTable('assignments')
+    .set({ moveFaultJson: null })
+    .where('nodeId', '=', nodeId)
+    .where('moveFaultJson', 'is not', null)
+    .execute();
 }
 
 export async function updateNode(

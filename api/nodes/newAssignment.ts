@@ -1,5 +1,6 @@
 import { idBody, newId } from '@lebureau/kit/id';
 import type { AssignmentRow } from '../db/tables.ts';
+import { notMoving } from './moveRoom.ts';
 import type { Placement } from './placement.ts';
 import type { Hardware } from './store.ts';
 
@@ -45,5 +46,7 @@ export function newAssignment(
     observedMs: null,
     closedMs: null,
     identityVersion: 0,
+    ...notMoving,
+    moveFaultJson: null,
   };
 }

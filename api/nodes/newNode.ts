@@ -28,6 +28,8 @@ export function newNode(name: string, epoch: number, nowMs: number): NodeRow {
     joinedMs: null,
     drainMs: null,
     drainedMs: null,
+    drainMode: 'stop',
+    drainUnmoved: 'stop',
     fencedMs: null,
     decommissionedMs: null,
     metricsSeq: 0,

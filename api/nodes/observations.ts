@@ -9,7 +9,9 @@ import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
 import { countDesktop } from '../workspaces/store.ts';
 import { type NodePeer, demandOwn } from './admission.ts';
+import { adoptArrivals, followMove } from './handOver.ts';
 import { superseded } from './hello.ts';
+import { freeMoveRoom, notMoving } from './moveRoom.ts';
 import type { Observation, ObservationReceipt, ObservationReport } from './schema.ts';
 import { addReservedDisk, orderChanged, releaseReserved, reserveAnyway } from './store.ts';
 
@@ -26,6 +28,7 @@ export async function takeReport(
   if (node === undefined)
     return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
   const refused: Static<typeof ObservationReceipt>['refused'] = [];
+  await adoptArrivals(services, write, { nodeId: node.id, strangers: report.strangers });
   const orders = await ordersOf(write, report.observations);
   for (const seen of report.observations) {
     const at = { nodeId: node.id, seen, order: orders.get(seen.assignmentId) };
@@ -89,16 +92,21 @@ async function takeObservation(
   const holdsMemory = takesAgain || (order.holdsMemory === 1 && !letsGo) ? 1 : 0;
   const change = changeOf(order, seen, { holdsMemory, closes, nowMs: services.clock.nowMs() });
   // After a restart of hostd all is told again, of every node at once where the API was away.
-  if (isKnown(order, change)) return undefined;
+  if (isKnown(order, change)) {
+    await followMove(services, write, { order, seen });
+    return undefined;
+  }
   const before = await viewOf(write, order);
   await write.db.updateTable('assignments').set(change).where('id', '=', order.id).execute();
   if (letsGo) await releaseReserved(write, nodeId, order);
   // It runs whether or not the node has room for it, so it counts.
   if (takesAgain) await reserveAnyway(write, nodeId, order);
   if (closes) await addReservedDisk(write, nodeId, -order.diskGiB);
+  if (closes) await freeMoveRoom(write, order);
   if (closes || (order.cloneSeen === 0 && seen.presence === 'present')) await orderChanged(write, nodeId);
   if (closes && before) await countDesktop(write, order.workspaceId, { hardware: order, sign: -1 });
   if (before) await desktopChanged(services, write, { before, now: { ...before, ...change }, order, closes });
+  await followMove(services, write, { order: { ...order, ...change }, seen });
   return undefined;
 }
 
@@ -127,6 +135,7 @@ function changeOf(
     cloneSeen: order.cloneSeen === 1 || seen.presence === 'present' ? 1 : 0,
     holdsMemory: more.holdsMemory,
     closedMs: more.closes ? more.nowMs : null,
+    ...(more.closes ? notMoving : {}),
   };
 }
 

@@ -28,6 +28,8 @@ export interface PlacementNode {
   labels: Readonly<Record<string, string>>;
   /** Desktops there that this one wants to keep away from. */
   alike: number;
+  /** Where its desktops can be moved within. */
+  cluster?: { id: string; member: string };
   templates: readonly { id: string; name: string; warmSizes: readonly string[]; builtAtMs: number }[];
 }
 
@@ -138,7 +140,7 @@ export function limitsOf(node: Pick<PlacementNode, 'vcpus' | 'memoryMiB' | 'disk
   };
 }
 
-function hasLabels(node: PlacementNode, wanted: PlacementWish['nodeSelector']): boolean {
+export function hasLabels(node: PlacementNode, wanted: PlacementWish['nodeSelector']): boolean {
   return Object.entries(wanted).every(([name, value]) => node.labels[name] === value);
 }
 
@@ -149,7 +151,7 @@ function newestTemplate(wanted: string | undefined, nodes: readonly PlacementNod
     .toSorted((a, b) => b.builtAtMs - a.builtAtMs)[0];
 }
 
-function fits(wish: PlacementWish, node: PlacementNode, limits: Limits): boolean {
+export function fits(wish: Limits, node: PlacementNode, limits: Limits): boolean {
   return (
     node.reservedVcpus + wish.vcpus <= limits.vcpus &&
     node.reservedMemoryMiB + wish.memoryMiB <= limits.memoryMiB &&

@@ -25,12 +25,13 @@ export async function placementNodes(
   return rows.flatMap((row) => {
     const hello = helloOf(row);
     if (hello === undefined) return [];
-    const { network, templates } = hello;
+    const { network, templates, cluster } = hello;
     return {
       ...row,
       heard: nowMs - row.heardMs < nodeSilentMs,
       cordoned: row.cordoned === 1,
       network,
+      cluster,
       templates: templates.map((each) => ({
         ...each,
         builtAtMs: each.builtAtMs > nowMs + clockSkewMs ? 0 : each.builtAtMs,

@@ -1,5 +1,5 @@
 import { idPattern } from '@lebureau/kit/id';
-import { Labels } from '../desktops/schema.ts';
+import { DesktopId, Labels } from '../desktops/schema.ts';
 import { listOf, pageQuery } from '../http/page.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
@@ -17,9 +17,25 @@ export const Node = t.Object({
   cordoned: t.Boolean({ description: 'Gets no new desktops.' }),
   drain: t.Nullable(
     t.Object({
-      stopsAt: t.String({ format: 'date-time', description: 'When what runs there is stopped.' }),
+      stopsAt: t.String({ format: 'date-time', description: 'When what runs there and cannot be moved is stopped.' }),
       drainedAt: t.Nullable(t.String({ format: 'date-time' }), { description: 'When nothing ran there any more.' }),
-      move: t.Word(['unsupported'], { description: 'Desktops are stopped: no driver moves them to another node.' }),
+      mode: t.Word(['stop', 'move']),
+      unmoved: t.Word(['stop', 'leave']),
+      move: t.Word(['supported', 'unsupported'], {
+        description: 'Whether its hypervisor can move desktops to another node of its cluster.',
+      }),
+      desktops: t.Array(
+        t.Object({
+          id: DesktopId,
+          state: t.Word(['waiting', 'moving', 'staying'], {
+            description:
+              '`staying`: it could not be moved, and is stopped after the grace unless `unmoved` is `leave`.',
+          }),
+          toNodeId: t.Nullable(t.String()),
+          reason: t.Nullable(t.String({ description: 'Why it could not be moved, or not yet.' })),
+        }),
+        { description: 'Those that are still there, with mode `move`. What was moved has another `nodeId`.' },
+      ),
     }),
     { description: 'Set while the node is drained.' },
   ),
@@ -122,6 +138,17 @@ export const DrainNode = t.Object(
     graceSeconds: t.Optional(
       t.Integer({ minimum: 0, maximum: 86_400, description: 'How long what runs there may go on. Default 60.' }),
     ),
+    mode: t.Optional(
+      t.Word(['stop', 'move'], {
+        description:
+          '`move`: desktops go to other nodes of the same hypervisor cluster first, those that run while they run. Default `stop`.',
+      }),
+    ),
+    unmoved: t.Optional(
+      t.Word(['stop', 'leave'], {
+        description: 'What happens after the grace to those that could not be moved. Default `stop`.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -132,7 +159,7 @@ export const drainNode = operation({
   path: '/v1/nodes/:nodeId/drain',
   summary: 'Empty a node of running desktops',
   description:
-    'Cordons it. After the grace what runs there is stopped, disks stay, and nothing starts there until it is uncordoned. `node.drained` says when nothing runs any more.',
+    'Cordons it. With mode `move` its desktops go to other nodes. After the grace what still runs there is stopped, disks stay, and nothing starts there until it is uncordoned. `node.drained` says when nothing runs any more.',
   body: DrainNode,
   bodyOptional: true,
 });

@@ -7,6 +7,7 @@ import { nodeSilentMs } from '../desktops/view.ts';
 import type { Services } from '../services.ts';
 import { closeOrder } from './closeOrder.ts';
 import { lockNode } from './duty.ts';
+import { callOffMoves } from './moveRoom.ts';
 import { nextEpoch } from './newNode.ts';
 import { type NodeAct, tellNode } from './tellNode.ts';
 
@@ -25,6 +26,7 @@ export async function fenceNode(services: Services, write: Write, act: NodeAct):
     });
   const change = { fencedMs: nowMs, cordoned: 1, epoch: await nextEpoch(write) };
   await write.db.updateTable('nodes').set(change).where('id', '=', node.id).execute();
+  await callOffMoves(write, { of: 'moveNodeId', nodeId: node.id });
   await closeDeleted(services, write, node.id);
   await touchDesktops(write, node.id);
   await tellNode(services, write, { act, node, type: 'node.fenced' });
@@ -44,8 +46,9 @@ export async function decommissionNode(
   const node = await lockNode(write, act.nodeId);
   const nowMs = services.clock.nowMs();
   const open = await openOrders(write, node.id);
-  if (open.length > 0 && !force)
-    throw new Fault('wrong_state', `Desktops on this node: ${open.length}.`, {
+  const coming = await openOrders(write, node.id, 'moveNodeId');
+  if (open.length + coming.length > 0 && !force)
+    throw new Fault('wrong_state', `Desktops on this node: ${open.length + coming.length}.`, {
       hint: 'Drain it and delete them, or say `force` if the machine is lost.',
     });
   // No node can be called so: the dot keeps the name apart from those that join later.
@@ -63,6 +66,7 @@ export async function decommissionNode(
     .where('nodeId', '=', node.id)
     .where('revokedMs', 'is', null)
     .execute();
+  await callOffMoves(write, { of: 'moveNodeId', nodeId: node.id });
   await write.db.deleteFrom('tunnels').where('nodeId', '=', node.id).execute();
   for (const order of open) if (order.desktopId === null) await closeOrder(services, write, order);
   await closeDeleted(services, write, node.id);
@@ -71,13 +75,8 @@ export async function decommissionNode(
   return { ...node, ...change };
 }
 
-function openOrders(write: Write, nodeId: string) {
-  return write.db
-    .selectFrom('assignments')
-    .selectAll()
-    .where('nodeId', '=', nodeId)
-    .where('closedMs', 'is', null)
-    .execute();
+function openOrders(write: Write, nodeId: string, of: 'nodeId' | 'moveNodeId' = 'nodeId') {
+  return write.db.selectFrom('assignments').selectAll().where(of, '=', nodeId).where('closedMs', 'is', null).execute();
 }
 
 /** What was to be deleted waits for nobody any more. */

@@ -1,5 +1,6 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
 import { pageOf } from '../http/page.ts';
+import type { Reader, Write } from '../db/database.ts';
 import type { NodeRow } from '../db/tables.ts';
 import { nodeSilentMs } from '../desktops/view.ts';
 import { notFound } from '../http/problem.ts';
@@ -11,6 +12,7 @@ import * as duty from './duty.ts';
 import { type Limits, limitsOf } from './placement.ts';
 import * as contract from './publicContract.ts';
 import { decommissionNode, fenceNode } from './retire.ts';
+import { listLeft } from './listLeft.ts';
 import { findNode, helloOf, listNodeRows } from './store.ts';
 
 /** What users see of nodes. */
@@ -18,21 +20,22 @@ export function nodeRoutes(services: Services): Route[] {
   return [
     route(contract.listNodes, async ({ query }) => {
       const { data, nextCursor } = pageOf(await listNodeRows(services.database.read), query, 'nodes');
-      return { status: 200, body: { data: data.map((row) => toWire(services, row)), nextCursor } };
+      const nodes = data.map((row) => toWire(services, services.database.read, row));
+      return { status: 200, body: { data: await Promise.all(nodes), nextCursor } };
     }),
     route(contract.getNode, async ({ params }) => {
       const row = await findNode(services.database.read, params.nodeId);
       if (row === undefined) throw notFound('node');
-      return { status: 200, body: toWire(services, row) };
+      return { status: 200, body: await toWire(services, services.database.read, row) };
     }),
     ...dutyRoutes(services),
   ];
 }
 
 function dutyRoutes(services: Services): Route[] {
-  const done = async (row: Promise<NodeRow>) => ({
+  const done = async (write: Write, row: Promise<NodeRow>) => ({
     status: 200,
-    body: toWire(services, await row),
+    body: await toWire(services, write.db, await row),
   });
   const actOf = ({ caller, requestId, params }: { caller: Caller; requestId: string; params: { nodeId: string } }) => ({
     caller,
@@ -41,16 +44,16 @@ function dutyRoutes(services: Services): Route[] {
   });
   return [
     writeRoute(contract.updateNode, (call, write) =>
-      done(duty.updateNode(services, write, { act: actOf(call), labels: call.body.labels })),
+      done(write, duty.updateNode(services, write, { act: actOf(call), labels: call.body.labels })),
     ),
-    writeRoute(contract.cordonNode, (call, write) => done(duty.cordonNode(services, write, actOf(call)))),
-    writeRoute(contract.uncordonNode, (call, write) => done(duty.uncordonNode(services, write, actOf(call)))),
+    writeRoute(contract.cordonNode, (call, write) => done(write, duty.cordonNode(services, write, actOf(call)))),
+    writeRoute(contract.uncordonNode, (call, write) => done(write, duty.uncordonNode(services, write, actOf(call)))),
     writeRoute(contract.drainNode, (call, write) =>
-      done(duty.drainNode(services, write, { act: actOf(call), graceSeconds: call.body.graceSeconds })),
+      done(write, duty.drainNode(services, write, { act: actOf(call), wish: call.body })),
     ),
-    writeRoute(contract.fenceNode, (call, write) => done(fenceNode(services, write, actOf(call)))),
+    writeRoute(contract.fenceNode, (call, write) => done(write, fenceNode(services, write, actOf(call)))),
     writeRoute(contract.decommissionNode, (call, write) =>
-      done(decommissionNode(services, write, { act: actOf(call), force: call.body.force === true })),
+      done(write, decommissionNode(services, write, { act: actOf(call), force: call.body.force === true })),
     ),
   ];
 }
@@ -69,7 +72,7 @@ function overBooked(row: NodeRow, limits: Limits): Static<typeof contract.Node>[
   };
 }
 
-function toWire(services: Services, row: NodeRow): Static<typeof contract.Node> {
+async function toWire(services: Services, db: Reader, row: NodeRow): Promise<Static<typeof contract.Node>> {
   const hello = helloOf(row);
   return {
     id: row.id,
@@ -81,7 +84,10 @@ function toWire(services: Services, row: NodeRow): Static<typeof contract.Node> 
         : {
             stopsAt: toRfc3339(row.drainMs),
             drainedAt: row.drainedMs === null ? null : toRfc3339(row.drainedMs),
-            move: 'unsupported',
+            mode: row.drainMode as 'stop' | 'move',
+            unmoved: row.drainUnmoved as 'stop' | 'leave',
+            move: hello?.cluster === undefined ? 'unsupported' : 'supported',
+            desktops: row.drainMode === 'move' ? await listLeft(db, row.id) : [],
           },
     cordoned: row.cordoned === 1,
     version: hello?.version ?? '',

@@ -25,6 +25,12 @@ export const Hardware = t.Object({
   diskGiB: t.Integer({ minimum: 8, maximum: 4096 }),
 });
 
+const MemberName = t.String({
+  minLength: 1,
+  maxLength: 63,
+  description: 'Name of a node in its hypervisor’s cluster.',
+});
+
 /** One order: what the API wants of one VM. The list of them is the whole truth for a node; what is not in it is not wanted to run. */
 export const Assignment = t.Object({
   assignmentId: AssignmentId,
@@ -56,6 +62,15 @@ export const Assignment = t.Object({
   }),
   gracefulStopSeconds: seconds('How long a stop waits for the guest before the power is cut.'),
   config: t.String({ maxLength: 65_536, description: 'JSON text for the init program of the guest.' }),
+  move: t.Optional(
+    t.Object(
+      { to: MemberName },
+      {
+        description:
+          'Move it to this member of the cluster, running or not, and leave it to the hostd there. Absent: it stays. Said only to nodes that named their cluster.',
+      },
+    ),
+  ),
 });
 
 export const AssignmentList = t.Object({
@@ -68,7 +83,7 @@ export const ObservedFault = t.Object({
   code: t.String({
     maxLength: 64,
     description:
-      'vm_missing, not_ours, template_missing, disk_full, memory_full, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator',
+      'vm_missing, not_ours, template_missing, disk_full, memory_full, move_refused, hypervisor_failed, guest_unreachable, guest_crashed, boot_timeout, needs_operator',
   }),
   message: t.String({ maxLength: 1000 }),
   class: t.Union([t.Literal('retry'), t.Literal('fail'), t.Literal('operator')]),
@@ -95,6 +110,9 @@ export const Observation = t.Object({
   control: t.Optional(
     t.Nullable(ControlHolder, { description: 'Who holds control. Absent: a hostd that gives none.' }),
   ),
+  moving: t.Optional(t.Boolean({ description: 'The hypervisor is moving it, so where it will be is not certain.' })),
+  movedTo: t.Optional(MemberName),
+  moveFault: t.Optional(ObservedFault),
   atMs: serial({ description: 'Clock of the node, for people only.' }),
 });
 
@@ -164,6 +182,12 @@ export const NodeHello = t.Object({
   network: t.Union([t.Literal('isolated'), t.Literal('none')]),
   networkReason: t.String({ maxLength: 500 }),
   templates: t.Array(NodeTemplate, { maxItems: 100 }),
+  cluster: t.Optional(
+    t.Object(
+      { id: t.String({ minLength: 1, maxLength: 200 }), member: MemberName },
+      { description: 'Nodes that name the same one can move desktops to each other. Absent: this one cannot.' },
+    ),
+  ),
   authority: t.Optional(
     t.Object(
       {

@@ -55,10 +55,12 @@ test('an older hostd is asked for metrics in a member that it does not read, and
   const welcome = await call('/node/v1/hello', recorded.hello.request);
   expect(welcome.body).toMatchObject({ metricsEverySeconds: 10 });
   expect(membersOf(welcome.body)).toEqual(expect.arrayContaining(membersOf(recorded.hello.answer)));
-  const [desktop] = (
-    await api.expect<{ data: { id: string }[] }>('listDesktops', 200, { method: 'GET', path: '/v1/desktops' })
-  ).data;
-  const path = `/v1/desktops/${desktop!.id}/metrics`;
+  const desktop = await api.expect<{ id: string }>('createDesktop', 201, {
+    method: 'POST',
+    path: '/v1/desktops',
+    body: { network: 'none' },
+  });
+  const path = `/v1/desktops/${desktop.id}/metrics`;
   const { points } = await api.expect<{ points: { measuredSeconds: number; cpuCores: number | null }[] }>(
     'getDesktopMetrics',
     200,

@@ -184,8 +184,19 @@ export const publicExamples: Record<string, Example> = {
   cordonNode: { response: { ...node, cordoned: true } },
   uncordonNode: { response: node },
   drainNode: {
-    request: { graceSeconds: 300 },
-    response: { ...node, cordoned: true, drain: { stopsAt: at, drainedAt: null, move: 'unsupported' } },
+    request: { mode: 'move', graceSeconds: 300 },
+    response: {
+      ...node,
+      cordoned: true,
+      drain: {
+        stopsAt: at,
+        drainedAt: null,
+        mode: 'move',
+        unmoved: 'stop',
+        move: 'supported',
+        desktops: [{ id: desktop.id, state: 'waiting', toNodeId: null, reason: null }],
+      },
+    },
   },
   fenceNode: { response: { ...node, cordoned: true, status: 'fenced' } },
   decommissionNode: {

@@ -13,8 +13,13 @@ import type {
   Stranger,
 } from '../orders.ts';
 
+export type ApiFlaw = 'forgetsClones' | 'keepsIdentityVersion' | 'ignoresArrivals';
+export type Wish = 'running' | 'stopped' | 'deleted' | 'restart' | 'claimed' | 'moved' | 'unmoved';
+
 export interface Row {
   order: Assignment;
+  /** Whose hostd has the order. */
+  node: string;
   observed?: Observation;
   /** Its absence was observed after it was deleted: it is in no list any more. */
   gone: boolean;
@@ -25,26 +30,31 @@ export class ApiDouble {
   readonly rows = new Map<string, Row>();
   strangers: Stranger[] = [];
   private readonly clock: Clock;
-  private readonly flaw: 'forgetsClones' | undefined;
-  private epoch = 0;
-  private lastSeq = 0;
+  private readonly flaw: ApiFlaw | undefined;
+  private readonly nodes = new Map<string, { epoch: number; lastSeq: number }>();
+  private epochs = 0;
   private revision = 0;
   private waiting: (() => void)[] = [];
 
-  constructor(clock: Clock, flaw?: 'forgetsClones') {
+  constructor(clock: Clock, flaw?: ApiFlaw) {
     this.clock = clock;
     this.flaw = flaw;
   }
 
-  insert(order: Assignment): void {
-    this.rows.set(order.assignmentId, { order, gone: false });
+  insert(order: Assignment, node = 'node'): void {
+    this.rows.set(order.assignmentId, { order, node, gone: false });
     this.changed();
   }
 
   /** What a user asks for. Deletion is final. */
-  want(assignmentId: string, wish: 'running' | 'stopped' | 'deleted' | 'restart' | 'claimed'): void {
+  want(assignmentId: string, wish: Wish): void {
     const row = this.row(assignmentId);
     if (row.order.desired === 'deleted') return;
+    if (wish === 'moved' || wish === 'unmoved') {
+      const move = wish === 'moved' ? { to: row.node === 'node' ? 'other' : 'node' } : undefined;
+      row.order = { ...row.order, move, generation: row.order.generation + 1 };
+      return this.changed();
+    }
     if (wish === 'claimed') {
       const { generation, identityVersion } = row.order;
       row.order = {
@@ -76,9 +86,9 @@ export class ApiDouble {
   desk(at: FakePoint): OrderDesk {
     return {
       hello: (hello) => this.travel(at, 'hello', () => this.hello(hello)),
-      assignments: (ask) => this.travel(at, 'orders', () => this.list(ask)),
+      assignments: (ask) => this.travel(at, 'orders', () => this.list(this.nodeOf(ask.epoch), ask)),
       metrics: () => Promise.resolve({ dropped: 0 }),
-      report: (report) => this.travel(at, 'report', () => this.accept(report)),
+      report: (report) => this.travel(at, 'report', () => this.accept(this.nodeOf(report.epoch), report)),
     };
   }
 
@@ -90,47 +100,71 @@ export class ApiDouble {
   }
 
   private hello(hello: NodeHello): NodeWelcome {
-    if (hello.epoch === undefined) {
-      this.epoch += 1;
-      this.lastSeq = 0;
-    } else this.check(hello.epoch);
-    return { nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4', epoch: this.epoch, reclaimAfterSeconds: 600 };
+    if (hello.epoch !== undefined) this.nodeOf(hello.epoch);
+    const epoch = hello.epoch ?? ++this.epochs;
+    if (hello.epoch === undefined) this.nodes.set(hello.nodeName, { epoch, lastSeq: 0 });
+    return { nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4', epoch, reclaimAfterSeconds: 600 };
   }
 
-  private async list(ask: { epoch: number; after?: string; waitSeconds: number }): Promise<AssignmentList> {
-    this.check(ask.epoch);
+  private async list(
+    node: string,
+    ask: { epoch: number; after?: string; waitSeconds: number },
+  ): Promise<AssignmentList> {
     if (ask.after === String(this.revision)) {
       const over = new AbortController();
       const change = new Promise<void>((resolve) => this.waiting.push(resolve));
       await Promise.race([change, this.clock.sleep(ask.waitSeconds * 1000, over.signal)]);
       over.abort('settled');
-      this.check(ask.epoch);
+      this.nodeOf(ask.epoch);
     }
-    const assignments = [...this.rows.values()].filter((row) => !row.gone).map((row) => row.order);
+    const own = [...this.rows.values()].filter((row) => !row.gone && row.node === node);
+    const assignments = own.map((row) => row.order);
     return { epoch: ask.epoch, revision: String(this.revision), assignments };
   }
 
-  private accept(report: ObservationReport): ObservationReceipt {
-    this.check(report.epoch);
-    if (report.seq <= this.lastSeq) return { refused: [] };
-    this.lastSeq = report.seq;
+  private accept(node: string, report: ObservationReport): ObservationReceipt {
+    const side = this.nodes.get(node)!;
+    if (report.seq <= side.lastSeq) return { refused: [] };
+    side.lastSeq = report.seq;
     this.strangers = report.strangers;
+    for (const { owner } of report.strangers) this.adopt(node, this.rows.get(owner ?? ''));
     const refused = report.observations.flatMap((one) => {
-      const reason = this.acceptOne(one);
+      const reason = this.acceptOne(node, one);
       return reason === undefined ? [] : [{ assignmentId: one.assignmentId, reason }];
     });
     return { refused };
   }
 
-  private acceptOne(observation: Observation): string | undefined {
+  /** A VM that was to come here did, and whoever sent it has not told. */
+  private adopt(node: string, row: Row | undefined): void {
+    const isExpected = row !== undefined && !row.gone && row.node !== node && row.order.move?.to === node;
+    if (isExpected && this.flaw !== 'ignoresArrivals') this.transfer(row, node);
+  }
+
+  private transfer(row: Row, node: string): void {
+    const { generation, identityVersion } = row.order;
+    const raise = this.flaw === 'keepsIdentityVersion' ? 0 : 1;
+    row.node = node;
+    row.order = {
+      ...row.order,
+      move: undefined,
+      generation: generation + 1,
+      identityVersion: identityVersion + raise,
+    };
+    this.changed();
+  }
+
+  private acceptOne(node: string, observation: Observation): string | undefined {
     const row = this.rows.get(observation.assignmentId);
     if (row === undefined || row.gone) return 'unknown_assignment';
+    if (row.node !== node) return 'other_node';
     if (observation.generation !== row.order.generation) return 'older_generation';
     row.observed = observation;
     if (observation.presence === 'present' && !row.order.cloneSeen && this.flaw !== 'forgetsClones') {
       row.order = { ...row.order, cloneSeen: true };
       this.changed();
     }
+    if (observation.movedTo !== undefined && this.flaw !== 'ignoresArrivals') this.transfer(row, observation.movedTo);
     if (observation.presence === 'absent' && row.order.desired === 'deleted') {
       row.gone = true;
       this.changed();
@@ -138,8 +172,9 @@ export class ApiDouble {
     return undefined;
   }
 
-  private check(epoch: number): void {
-    if (epoch !== this.epoch) throw new Fault('epoch_superseded', 'Another hostd has taken over this node.');
+  private nodeOf(epoch: number): string {
+    for (const [name, side] of this.nodes) if (side.epoch === epoch) return name;
+    throw new Fault('epoch_superseded', 'Another hostd has taken over this node.');
   }
 
   private changed(): void {

@@ -6,8 +6,8 @@ import type { VirtualClock } from '../virtualclock.ts';
 /** A hypervisor that the crash matrix is played on, with the truth about it. It outlives the processes that use it. */
 export interface Ground {
   /** The driver of one process; `at` is called at every point at which that process can end. */
-  driver(at: FakePoint): Driver;
-  guests(at: FakePoint): GuestDoor;
+  driver(at: FakePoint, member?: string): Driver;
+  guests(at: FakePoint, member?: string): GuestDoor;
   /** Every VM that is not one of the planted ones, as it is now. */
   vms(): GroundVm[];
   losePower(): void;
@@ -17,6 +17,8 @@ export interface Ground {
   wedge(vmRef: string): void;
   /** Whether a disk is made for a VM here. */
   makesDisk(point: string): boolean;
+  /** Whether a VM was moved while it was being moved; where there is a cluster. */
+  movedTwice?(): boolean;
   /** Planted VMs that are not as they were. */
   touched(powerLost: boolean): string[];
 }
@@ -28,12 +30,19 @@ export interface GroundVm {
   boot: number;
   /** Who its guest takes itself for: `identityMark`. */
   identity?: string;
+  /** Where it is, whose hostd looks after it, and who told its guest who it is; where there is a cluster. */
+  node?: string;
+  home?: string;
+  metBy?: string;
 }
 
 export interface GroundOptions {
   clock: VirtualClock;
   /** How long after a start the guest answers. */
   bootMs: number;
+  /** Its cluster, where it has one, and how long a move takes. */
+  cluster?: string;
+  moveMs?: number;
   flaw?: string;
 }
 
@@ -45,13 +54,13 @@ export const planted: readonly { vmRef: string; owner?: string }[] = [
 ];
 
 /** The hypervisor in memory. */
-export function fakeGround({ clock, bootMs, flaw }: GroundOptions): Ground {
-  const hypervisor = new FakeHypervisor({ clock, bootMs, flaw: flaw as FakeOptions['flaw'] });
+export function fakeGround({ flaw, ...options }: GroundOptions): Ground {
+  const hypervisor = new FakeHypervisor({ ...options, flaw: flaw as FakeOptions['flaw'] });
   for (const vm of planted) hypervisor.plant(vm);
   const isPlanted = (vmRef: string) => planted.some((vm) => vm.vmRef === vmRef);
   return {
-    driver: (at) => hypervisor.driver(at),
-    guests: (at) => hypervisor.guests(at),
+    driver: (at, member) => hypervisor.driver(at, member),
+    guests: (at, member) => hypervisor.guests(at, member),
     vms: () => [...hypervisor.vms.values()].filter((vm) => !isPlanted(vm.vmRef)),
     losePower: () => hypervisor.losePower(),
     loseDisk: (vmRef) => {
@@ -62,6 +71,7 @@ export function fakeGround({ clock, bootMs, flaw }: GroundOptions): Ground {
       const vm = hypervisor.vms.get(vmRef);
       if (vm !== undefined) vm.wedged = true;
     },
+    movedTwice: () => hypervisor.movedTwice,
     makesDisk: (point) => point === 'clone:disk',
     touched: (powerLost) =>
       planted.flatMap(({ vmRef }) => {

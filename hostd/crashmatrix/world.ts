@@ -5,7 +5,7 @@ import type { Assignment } from '../orders.ts';
 import type { Entrusted } from '../orphans.ts';
 import type { ReclaimRecord } from '../reclaimrecord.ts';
 import { VirtualClock } from '../virtualclock.ts';
-import { ApiDouble } from './apidouble.ts';
+import { ApiDouble, type ApiFlaw, type Wish } from './apidouble.ts';
 import { fakeGround, type Ground, type GroundOptions, type GroundVm } from './ground.ts';
 
 export const assignmentId = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
@@ -15,12 +15,10 @@ export const vmRef = 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4';
  * What happens at one point of the run:
  * crash: this process dies, another comes a second later · powerLoss: the whole node · lost: it happens, the answer
  * never comes · late: it happens after everybody gave up · fail: an error · takeover: a second hostd starts beside it ·
- * absence: the node is away for an hour · a wish of the user, carried out just then.
+ * absence: the node is away for an hour · a wish of the user, carried out just then. `claimed`: a desktop gets the
+ * machine, which was nobody's · `moved`: to the other member of the cluster · `unmoved`: that is called off.
  */
 export type Mishap = 'crash' | 'powerLoss' | 'lost' | 'late' | 'fail' | 'takeover' | 'absence' | Wish;
-/** `claimed`: a desktop gets the machine, which was nobody's. */
-export type Wish = 'running' | 'stopped' | 'deleted' | 'restart' | 'claimed';
-
 export interface Plan {
   /** Mishap by the number of the point in the run, from 1. */
   mishaps: ReadonlyMap<number, Mishap>;
@@ -28,6 +26,10 @@ export interface Plan {
   wishes: readonly Wish[];
   /** Deliberate faults, of the API double or of what the ground knows. */
   flaw?: string;
+  /** Nodes of one cluster, each with a hostd of its own; the first makes the desktop. Default: one that has none. */
+  members?: readonly string[];
+  /** How long a move takes. */
+  moveMs?: number;
   bootMs?: number;
   /** The guest answers nothing and ignores requests to power off. */
   wedged?: boolean;
@@ -45,6 +47,7 @@ export interface Outcome {
 
 const limitMs = 3 * 3_600_000;
 const stepsMax = 20_000;
+const apiFlaws: readonly unknown[] = ['forgetsClones', 'keepsIdentityVersion', 'ignoresArrivals'];
 
 export type OpenGround = (options: GroundOptions) => Ground;
 
@@ -60,12 +63,7 @@ class World {
   readonly api: ApiDouble;
   readonly wrong = new Set<string>();
   readonly points: string[] = [];
-  /** The file of the node, which outlives its processes. */
-  readonly reclaimRecord: ReclaimRecord = {
-    read: () => this.entrusted,
-    write: (entrusted) => (this.entrusted = entrusted),
-  };
-  private entrusted: Entrusted | undefined;
+  private readonly entrusted = new Map<string, Entrusted>();
   steps = 0;
   powerLost = false;
   private readonly plan: Plan;
@@ -74,18 +72,16 @@ class World {
 
   constructor(plan: Plan, openGround: OpenGround) {
     this.plan = plan;
-    const isOfApi = plan.flaw === 'forgetsClones';
-    this.ground = openGround({
-      clock: this.clock,
-      bootMs: plan.bootMs ?? 0,
-      flaw: isOfApi ? undefined : plan.flaw,
-    });
-    this.api = new ApiDouble(this.clock, isOfApi ? 'forgetsClones' : undefined);
+    const isOfApi = apiFlaws.includes(plan.flaw);
+    const { bootMs = 0, moveMs = 0, members } = plan;
+    const cluster = members === undefined ? undefined : 'cluster';
+    this.ground = openGround({ clock: this.clock, bootMs, moveMs, cluster, flaw: isOfApi ? undefined : plan.flaw });
+    this.api = new ApiDouble(this.clock, isOfApi ? (plan.flaw as ApiFlaw) : undefined);
   }
 
   async play(): Promise<void> {
     this.api.insert(firstOrder);
-    this.boot();
+    for (const member of this.plan.members ?? ['node']) this.boot(member);
     await this.until('ready at first', () => this.isFulfilled());
     if (this.plan.losesDisk && this.order.desired !== 'deleted') await this.loseDisk();
     for (const wish of this.plan.wishes) {
@@ -99,12 +95,21 @@ class World {
     for (const process of this.processes) process.die();
   }
 
+  /** The file of a node, which outlives its processes. */
+  reclaimRecord(member: string): ReclaimRecord {
+    return {
+      read: () => this.entrusted.get(member),
+      write: (entrusted) => void this.entrusted.set(member, entrusted),
+    };
+  }
+
   private get order(): Assignment {
     return this.api.row(assignmentId).order;
   }
 
-  private boot(): void {
-    if (this.processes.size < 3) this.processes.add(new Process(this));
+  private boot(member: string): void {
+    const there = [...this.processes].filter((one) => one.member === member);
+    if (there.length < 3) this.processes.add(new Process(this, member));
   }
 
   private async until(what: string, reached: () => boolean): Promise<void> {
@@ -132,6 +137,8 @@ class World {
     if (row.order.desired === 'deleted') return row.gone && vm === undefined;
     if (seen === undefined || seen.generation !== row.order.generation) return false;
     if (this.diskLost) return seen.fault?.code === 'vm_missing' && seen.fault.class === 'fail' && vm === undefined;
+    const { home = row.node, node = row.node } = vm ?? {};
+    if (vm !== undefined && (row.order.move !== undefined || home !== row.node || node !== row.node)) return false;
     if (row.order.desired === 'stopped')
       return seen.presence === 'present' && seen.power === 'off' && vm?.power === 'off';
     if (this.powerLost && seen.fault?.code === 'guest_crashed') return vm?.power === 'off';
@@ -150,6 +157,9 @@ class World {
     if (owned.length > 1) this.wrong.add('two VMs for one assignment');
     if (this.ground.makesDisk(point) && (this.order.cloneSeen || this.diskLost))
       this.wrong.add('cloned over a lost disk');
+    if (this.ground.movedTwice?.() === true) this.wrong.add('moved while it was being moved');
+    const isLost = this.order.cloneSeen && owned.length === 0 && this.order.desired !== 'deleted';
+    if (isLost && !this.diskLost) this.wrong.add('a desktop was removed that nobody deleted');
     for (const vm of owned)
       if (this.isToldAsAnother(vm)) this.wrong.add('ready while its guest takes itself for another');
     if (this.plan.wedged) for (const vm of owned) this.ground.wedge(vm.vmRef);
@@ -159,6 +169,7 @@ class World {
   private isToldAsAnother(vm: GroundVm): boolean {
     const { order, observed } = this.api.row(assignmentId);
     if (observed?.ready !== true || observed.generation !== order.generation || vm.identity === undefined) return false;
+    if (vm.metBy !== undefined && vm.metBy !== this.api.row(assignmentId).node) return true;
     return vm.boot === observed.boot && vm.identity !== `${assignmentId}:${vm.boot}:${order.identityVersion}`;
   }
 
@@ -181,7 +192,11 @@ class World {
         return this.crash(process, 3_600_000);
       case 'powerLoss':
         this.powerLost = true;
-        for (const one of this.processes) if (one !== process) one.die();
+        for (const one of this.processes) {
+          if (one === process) continue;
+          one.die();
+          if (one.member !== process.member) void this.crash(one, 30_000);
+        }
         this.ground.losePower();
         return this.crash(process, 30_000);
       case 'lost':
@@ -196,12 +211,14 @@ class World {
           'It failed by plan.',
         );
       case 'takeover':
-        return this.boot();
+        return this.boot(process.member);
       case 'running':
       case 'stopped':
       case 'deleted':
       case 'restart':
       case 'claimed':
+      case 'moved':
+      case 'unmoved':
         this.api.want(assignmentId, mishap);
     }
   }
@@ -209,7 +226,7 @@ class World {
   private crash(process: Process, awayMs: number): Promise<never> {
     process.die();
     this.processes.delete(process);
-    void this.clock.sleep(awayMs).then(() => this.boot());
+    void this.clock.sleep(awayMs).then(() => this.boot(process.member));
     return never();
   }
 
@@ -221,25 +238,27 @@ class World {
 /** One run of hostd, which can die between any two instructions that reach the world. */
 class Process {
   dead = false;
+  readonly member: string;
   private readonly stop = new AbortController();
 
-  constructor(world: World) {
+  constructor(world: World, member: string) {
+    this.member = member;
     const at = (point: string) => world.at(this, point);
     const hostd = new Hostd({
       desk: world.api.desk(at),
-      driver: world.ground.driver(at),
-      guests: world.ground.guests(at),
+      driver: world.ground.driver(at, member),
+      guests: world.ground.guests(at, member),
       clock: world.clock,
       log: silentLog,
       identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot, version: order.identityVersion }),
       macOf: () => nobody.mac,
-      nodeName: 'node',
+      nodeName: member,
       version: '0',
       guestAddress: 'unix:/nowhere',
       effectsMax: 8,
       drainMs: 1_000,
       reclaim: 'on',
-      reclaimRecord: world.reclaimRecord,
+      reclaimRecord: world.reclaimRecord(member),
       bootTimeoutMs: 600_000,
       lookEveryMs: 15_000,
     });

@@ -32,6 +32,7 @@ const poolPrivileges = [
   'VM.PowerMgmt',
   'VM.Console',
   'VM.Snapshot',
+  'VM.Migrate',
 ];
 
 /** All that hostd may: nothing outside its pool, and to read of the node and the datacenter. */

@@ -50,6 +50,13 @@ export interface Driver {
   delete(vmRef: string, owner: string): Promise<void>;
 
   /**
+   * Moves a VM with its disks to another member of the cluster, running or off, and marks it durably as looked after by
+   * the hostd there: that mark is the last effect. There already is success; a move that runs is waited for, never begun
+   * twice. Only where `capabilities.migration`. @throws Fault `move_refused` when no retry helps.
+   */
+  migrate?(move: MoveSpec): Promise<void>;
+
+  /**
    * What the running VMs of this node have used and use, all at once and cheap enough for every ten seconds. What is not
    * known is left out, and a VM of which nothing can be learnt just now may be missing.
    */
@@ -87,6 +94,8 @@ export interface NodeFacts {
   vcpus: number;
   memoryMiB: number;
   diskFreeMiB: number;
+  /** Which cluster it is a member of, and under which name; only where its VMs can be moved within. */
+  cluster?: { id: string; member: string };
   /** What the VMs in our range hold of the disk by now, each by its name; what it might still grow by does not count. */
   diskHeldMiB: Readonly<Record<string, number>>;
   /** `isolated`: each guest has its own network namespace with internet; `none`: guests have no network, and why. */
@@ -123,6 +132,21 @@ export interface StartOptions {
   mac: string;
 }
 
+export interface MoveSpec {
+  vmRef: string;
+  /** The assignment's id. */
+  owner: string;
+  /** Member of the cluster. */
+  to: string;
+  /** What its new node cannot derive and the guest is to keep. */
+  identity: KeptIdentity;
+}
+
+export interface KeptIdentity {
+  mac: string;
+  machineId: string;
+}
+
 export interface VmSeen {
   vmRef: string;
   /** The owner marker; undefined: something in our range that carries no marker. */
@@ -142,6 +166,14 @@ export interface VmSeen {
   address?: string;
   /** When power is `broken`: what is wrong, for people. When it is `paused`: the node lacks disk for it to go on. */
   trouble?: string;
+  /** The hypervisor is moving it, or was cut off while it did. */
+  moving?: boolean;
+  /** The member of the cluster to which our move brought it, and whose hostd is not marked as its own yet. */
+  arrivedAt?: string;
+  /** The member of the cluster whose hostd looks after it, when that is not this one. */
+  movedTo?: string;
+  /** What it keeps from the node it was moved from. */
+  identity?: KeptIdentity;
 }
 
 /** Levels, and counters that begin anew with every `life`. Undefined: not known. */
@@ -173,6 +205,7 @@ export interface PastMetrics {
 
 /**
  * not_ours: another owner's VM. · vm_missing: no such VM. · template_missing · list_incomplete
+ * move_refused: it cannot be moved as it is.
  * disk_full, memory_full: the node lacks room (retried with back-off, shown to the user).
  * hypervisor_failed: it refused or died; retried. · guest_unreachable: no channel yet or any more; retried.
  * needs_operator: no retry helps.
@@ -185,6 +218,7 @@ export type DriverFaultCode =
   | 'list_incomplete'
   | 'disk_full'
   | 'memory_full'
+  | 'move_refused'
   | 'hypervisor_failed'
   | 'guest_unreachable'
   | 'needs_operator';

@@ -3,7 +3,17 @@ import { Fault } from '@lebureau/kit/fault';
 import type { GuestDoor } from '../act.ts';
 import { identityMark } from '../guest/init/channel.ts';
 import type { Assignment } from '../orders.ts';
-import type { Driver, NodeFacts, StartOptions, VmMetrics, VmSeen, VmSpec } from './driver.ts';
+import type {
+  Driver,
+  DriverCapabilities,
+  KeptIdentity,
+  MoveSpec,
+  NodeFacts,
+  StartOptions,
+  VmMetrics,
+  VmSeen,
+  VmSpec,
+} from './driver.ts';
 
 /**
  * A hypervisor in memory, for tests and for trying the API without a VM. It outlives the processes that use it: each
@@ -14,14 +24,26 @@ export interface FakeOptions {
   /** How long after a start the guest answers. */
   bootMs?: number;
   /** Deliberate faults of a driver, to see the crash matrix catch them. */
-  flaw?: 'markerAfterClone' | 'nameAfterClone';
+  flaw?: 'markerAfterClone' | 'nameAfterClone' | 'homeBeforeMove' | 'movesTwice';
+  /** Its cluster, where it has one: then its drivers say so and move VMs between members. */
+  cluster?: string;
+  /** How long a move takes, whether or not anybody waits. */
+  moveMs?: number;
 }
 
 /** Called before and after each part of an effect. May throw (it failed), delay (late), or never end (the process died). */
 export type FakePoint = (point: string, vmRef: string) => Promise<void>;
 
-export interface FakeVm extends VmSeen {
+export interface FakeVm extends Omit<VmSeen, 'identity' | 'movedTo' | 'arrivedAt'> {
   vmRef: string;
+  /** Where it is; and whose hostd looks after it. */
+  node: string;
+  home: string;
+  kept?: KeptIdentity;
+  /** Written before a move begins. */
+  movingTo?: string;
+  /** The member whose hostd told the guest last who it is. */
+  metBy?: string;
   /** Distinguishes the disk of one clone from that of the next; 0 while there is none. */
   disk: number;
   startedAtMs: number;
@@ -39,6 +61,14 @@ export class FakeHypervisor {
   readonly clock: Clock;
   readonly bootMs: number;
   readonly flaw: FakeOptions['flaw'];
+  readonly cluster: string | undefined;
+  readonly moveMs: number;
+  /** Every move that was begun, as `${vmRef} ${to}`. */
+  readonly moves: string[] = [];
+  /** Two moves of one VM ran at once. */
+  movedTwice = false;
+  /** Raised by a power cut: moves of before end in nothing. */
+  private powerCuts = 0;
   readonly vms = new Map<string, FakeVm>();
   private readonly durable = new Map<string, FakeVm>();
   /** Every disk ever made, in order: `${vmRef} ${owner}`. */
@@ -51,6 +81,8 @@ export class FakeHypervisor {
     this.clock = options.clock;
     this.bootMs = options.bootMs ?? 0;
     this.flaw = options.flaw;
+    this.cluster = options.cluster;
+    this.moveMs = options.moveMs ?? 0;
   }
 
   /** What was written is on the disk. */
@@ -62,11 +94,30 @@ export class FakeHypervisor {
 
   /** The node loses power: what was not synced is gone, and nothing runs. */
   losePower(): void {
+    this.powerCuts += 1;
     this.vms.clear();
     for (const [vmRef, vm] of this.durable) {
       const died = vm.power === 'off' ? {} : { offBecause: 'crashed' as const };
-      this.vms.set(vmRef, { ...vm, power: 'off', identity: undefined, ...died });
+      this.vms.set(vmRef, { ...vm, power: 'off', identity: undefined, moving: false, ...died });
     }
+  }
+
+  /** A move goes on whoever asked for it; refused while one runs. */
+  beginMove(vm: FakeVm, to: string): void {
+    if (vm.moving) {
+      this.movedTwice = true;
+      return;
+    }
+    vm.moving = true;
+    this.moves.push(`${vm.vmRef} ${to}`);
+    this.sync(vm.vmRef);
+    const { powerCuts } = this;
+    void this.clock.sleep(this.moveMs).then(() => {
+      const now = this.vms.get(vm.vmRef);
+      if (now?.moving !== true || powerCuts !== this.powerCuts) return;
+      Object.assign(now, { moving: false, node: to });
+      this.sync(vm.vmRef);
+    });
   }
 
   /** The guest powers itself off, or its hypervisor process dies. */
@@ -79,30 +130,45 @@ export class FakeHypervisor {
 
   /** A VM that somebody else made. */
   plant(vm: { vmRef: string; owner?: string }): void {
-    this.vms.set(vm.vmRef, { ...vm, complete: true, power: 'running', boot: 1, disk: -1, startedAtMs: 0 });
+    const place = { node: loneMember, home: loneMember };
+    this.vms.set(vm.vmRef, { ...vm, ...place, complete: true, power: 'running', boot: 1, disk: -1, startedAtMs: 0 });
     this.sync(vm.vmRef);
   }
 
-  /** The driver of one process. */
-  driver(at: FakePoint = undisturbed): Driver {
-    return new FakeDriver(this, at);
+  /** The driver of one process, on one member of the cluster. */
+  driver(at: FakePoint = undisturbed, member = loneMember): Driver {
+    return new FakeDriver({ world: this, at, member });
   }
 
-  guests(at: FakePoint = undisturbed): GuestDoor {
-    return new FakeGuests(this, at);
+  guests(at: FakePoint = undisturbed, member = loneMember): GuestDoor {
+    return new FakeGuests({ world: this, at, member });
   }
+}
+
+const loneMember = 'node';
+const movePollMs = 200;
+const movePollsMax = 100;
+
+interface Client {
+  world: FakeHypervisor;
+  at: FakePoint;
+  member: string;
 }
 
 const undisturbed: FakePoint = () => Promise.resolve();
 
 class FakeDriver implements Driver {
-  readonly capabilities = { name: 'fake', warmStart: true, snapshotsWithMemory: false, migration: false } as const;
+  readonly capabilities: DriverCapabilities;
   private readonly world: FakeHypervisor;
   private readonly at: FakePoint;
+  private readonly member: string;
 
-  constructor(world: FakeHypervisor, at: FakePoint) {
+  constructor({ world, at, member }: Client) {
     this.world = world;
     this.at = at;
+    this.member = member;
+    const migration = world.cluster !== undefined;
+    this.capabilities = { name: 'fake', warmStart: true, snapshotsWithMemory: false, migration };
   }
 
   async facts(): Promise<NodeFacts> {
@@ -117,18 +183,19 @@ class FakeDriver implements Driver {
       network: 'none',
       networkReason: 'The fake hypervisor has no network.',
       templates: this.world.templates,
+      ...(this.world.cluster === undefined ? {} : { cluster: { id: this.world.cluster, member: this.member } }),
     };
   }
 
   async list(): Promise<VmSeen[]> {
     await this.at('list', '');
-    return [...this.world.vms.values()].map(seen);
+    return [...this.world.vms.values()].filter((vm) => vm.home === this.member).map((vm) => seen(vm, this.member));
   }
 
   async look(vmRef: string): Promise<VmSeen | undefined> {
     await this.at('look', vmRef);
     const vm = this.world.vms.get(vmRef);
-    return vm === undefined ? undefined : seen(vm);
+    return vm === undefined ? undefined : seen(vm, this.member);
   }
 
   async clone(spec: VmSpec): Promise<void> {
@@ -138,7 +205,7 @@ class FakeDriver implements Driver {
     if (there !== undefined && there.owner !== spec.owner) throw new Fault('not_ours', 'Another owner holds the name.');
     if (there?.complete) return;
     if (world.flaw !== undefined) return this.flawedClone(spec);
-    world.vms.set(spec.vmRef, halfMade(spec));
+    world.vms.set(spec.vmRef, halfMade(spec, this.member));
     world.sync(spec.vmRef);
     await this.at('clone:marked', spec.vmRef);
     if (this.mustGet(spec.vmRef).complete) return;
@@ -154,7 +221,7 @@ class FakeDriver implements Driver {
     const { world } = this;
     const name = world.flaw === 'nameAfterClone' ? `lb-draft-${world.disksMade.length}` : spec.vmRef;
     world.vms.set(name, {
-      ...halfMade(spec),
+      ...halfMade(spec, this.member),
       vmRef: name,
       owner: world.flaw === 'markerAfterClone' ? undefined : spec.owner,
     });
@@ -236,6 +303,31 @@ class FakeDriver implements Driver {
     await this.at('delete:after', vmRef);
   }
 
+  async migrate({ vmRef, owner, to, identity }: MoveSpec): Promise<void> {
+    const { world } = this;
+    await this.at('move:before', vmRef);
+    if (this.mustGet(vmRef).owner !== owner) throw new Fault('not_ours', 'Another owner holds the name.');
+    if (world.flaw === 'homeBeforeMove') await this.settle(vmRef, to, identity);
+    this.mustGet(vmRef).movingTo = to;
+    world.sync(vmRef);
+    const isOrdered = this.mustGet(vmRef).moving === true && world.flaw !== 'movesTwice';
+    if (!isOrdered && this.mustGet(vmRef).node !== to) world.beginMove(this.mustGet(vmRef), to);
+    await this.at('move:begun', vmRef);
+    for (let polls = 0; this.mustGet(vmRef).moving && polls < movePollsMax; polls++)
+      await world.clock.sleep(movePollMs);
+    if (this.mustGet(vmRef).node !== to) throw new Fault('hypervisor_failed', 'The move was cut off.');
+    await this.at('move:arrived', vmRef);
+    await this.settle(vmRef, to, identity);
+    await this.at('move:after', vmRef);
+  }
+
+  private async settle(vmRef: string, home: string, identity: KeptIdentity): Promise<void> {
+    const vm = this.mustGet(vmRef);
+    Object.assign(vm, { home, kept: vm.kept ?? identity, movingTo: undefined });
+    this.world.sync(vmRef);
+    await this.at('move:settled', vmRef);
+  }
+
   /** Every guest keeps a twentieth of a processor busy and writes a little. */
   async metrics(): Promise<VmMetrics[]> {
     const running = [...this.world.vms.values()].filter((vm) => vm.power === 'running');
@@ -279,10 +371,12 @@ class FakeDriver implements Driver {
 class FakeGuests implements GuestDoor {
   private readonly world: FakeHypervisor;
   private readonly at: FakePoint;
+  private readonly member: string;
 
-  constructor(world: FakeHypervisor, at: FakePoint) {
+  constructor({ world, at, member }: Client) {
     this.world = world;
     this.at = at;
+    this.member = member;
   }
 
   async identity(order: Assignment): Promise<string | undefined> {
@@ -292,6 +386,7 @@ class FakeGuests implements GuestDoor {
   async identify(order: Assignment, identity: Parameters<GuestDoor['identify']>[1]): Promise<void> {
     const vm = await this.reach('identify:before', order);
     vm.identity = identityMark(identity);
+    vm.metBy = this.member;
     await this.at('identify:after', order.vmRef);
   }
 
@@ -311,18 +406,20 @@ class FakeGuests implements GuestDoor {
     const vm = this.world.vms.get(order.vmRef);
     const up =
       vm?.power === 'running' && !vm.wedged && this.world.clock.monotonicMs() >= vm.startedAtMs + this.world.bootMs;
-    if (vm === undefined || !up) throw noChannel();
+    if (vm === undefined || !up || vm.node !== this.member) throw noChannel();
     return vm;
   }
 }
 
-function halfMade(spec: VmSpec): FakeVm {
-  return { vmRef: spec.vmRef, owner: spec.owner, complete: false, power: 'off', boot: 0, disk: 0, startedAtMs: 0 };
+function halfMade({ vmRef, owner }: VmSpec, node: string): FakeVm {
+  return { vmRef, owner, node, home: node, complete: false, power: 'off', boot: 0, disk: 0, startedAtMs: 0 };
 }
 
-function seen(vm: FakeVm): VmSeen {
-  const { vmRef, owner, complete, power, boot, startMode, offBecause, trouble } = vm;
-  return { vmRef, owner, complete, power, boot, startMode, offBecause, trouble };
+function seen(vm: FakeVm, member: string): VmSeen {
+  const { vmRef, owner, complete, power, boot, startMode, offBecause, trouble, moving, kept: identity } = vm;
+  const movedTo = vm.home === member ? undefined : vm.home;
+  const arrivedAt = vm.node !== member && vm.movingTo === vm.node ? vm.node : undefined;
+  return { vmRef, owner, complete, power, boot, startMode, offBecause, trouble, moving, movedTo, arrivedAt, identity };
 }
 
 function noChannel(): Fault {

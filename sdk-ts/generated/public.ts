@@ -977,7 +977,7 @@ export interface paths {
         put?: never;
         /**
          * Empty a node of running desktops
-         * @description Cordons it. After the grace what runs there is stopped, disks stay, and nothing starts there until it is uncordoned. `node.drained` says when nothing runs any more.
+         * @description Cordons it. With mode `move` its desktops go to other nodes. After the grace what still runs there is stopped, disks stay, and nothing starts there until it is uncordoned. `node.drained` says when nothing runs any more.
          *
          *     Needs the capability `nodes:write`.
          */
@@ -1787,6 +1787,16 @@ export interface components {
         DrainNode: {
             /** @description How long what runs there may go on. Default 60. */
             graceSeconds?: number;
+            /**
+             * @description `move`: desktops go to other nodes of the same hypervisor cluster first, those that run while they run. Default `stop`.
+             * @enum {string}
+             */
+            mode?: "stop" | "move";
+            /**
+             * @description What happens after the grace to those that could not be moved. Default `stop`.
+             * @enum {string}
+             */
+            unmoved?: "stop" | "leave";
         };
         /**
          * @description Closed list. A client takes its decisions by this.
@@ -1796,7 +1806,7 @@ export interface components {
         Event: {
             id: string;
             /** @enum {string} */
-            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.control_taken" | "desktop.control_released" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned" | "authority.rotating" | "authority.rotated";
+            type: "desktop.created" | "desktop.updated" | "desktop.starting" | "desktop.started" | "desktop.ready" | "desktop.stopping" | "desktop.stopped" | "desktop.error" | "desktop.control_taken" | "desktop.control_released" | "desktop.moving" | "desktop.moved" | "desktop.unmoved" | "desktop.destroying" | "desktop.destroyed" | "key.created" | "key.revoked" | "node.joined" | "node.updated" | "node.cordoned" | "node.uncordoned" | "node.draining" | "node.drained" | "node.fenced" | "node.decommissioned" | "authority.rotating" | "authority.rotated";
             /** Format: date-time */
             createdAt: string;
             desktopId: string | null;
@@ -2050,7 +2060,7 @@ export interface components {
             drain: {
                 /**
                  * Format: date-time
-                 * @description When what runs there is stopped.
+                 * @description When what runs there and cannot be moved is stopped.
                  */
                 stopsAt: string;
                 /**
@@ -2058,11 +2068,27 @@ export interface components {
                  * @description When nothing ran there any more.
                  */
                 drainedAt: string | null;
+                /** @enum {string} */
+                mode: "stop" | "move";
+                /** @enum {string} */
+                unmoved: "stop" | "leave";
                 /**
-                 * @description Desktops are stopped: no driver moves them to another node.
-                 * @constant
+                 * @description Whether its hypervisor can move desktops to another node of its cluster.
+                 * @enum {string}
                  */
-                move: "unsupported";
+                move: "supported" | "unsupported";
+                /** @description Those that are still there, with mode `move`. What was moved has another `nodeId`. */
+                desktops: {
+                    id: string;
+                    /**
+                     * @description `staying`: it could not be moved, and is stopped after the grace unless `unmoved` is `leave`.
+                     * @enum {string}
+                     */
+                    state: "waiting" | "moving" | "staying";
+                    toNodeId: string | null;
+                    /** @description Why it could not be moved, or not yet. */
+                    reason: string | null;
+                }[];
             } | null;
             version: string;
             /** @description Null until it was heard for the first time. */
@@ -12961,6 +12987,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "mode": "move",
                  *       "graceSeconds": 300
                  *     }
                  */
@@ -12987,7 +13014,17 @@ export interface operations {
                      *       "drain": {
                      *         "stopsAt": "2026-11-20T10:00:00.000Z",
                      *         "drainedAt": null,
-                     *         "move": "unsupported"
+                     *         "mode": "move",
+                     *         "unmoved": "stop",
+                     *         "move": "supported",
+                     *         "desktops": [
+                     *           {
+                     *             "id": "dsk_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *             "state": "waiting",
+                     *             "toNodeId": null,
+                     *             "reason": null
+                     *           }
+                     *         ]
                      *       },
                      *       "version": "0.1.0",
                      *       "driver": "qemu",

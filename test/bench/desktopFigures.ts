@@ -75,7 +75,7 @@ export async function poolFigures(): Promise<Figure[]> {
   }
 }
 
-async function untilOneWaits(service: Service): Promise<void> {
+export async function untilOneWaits(service: Service): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     const text = await (await fetch(`${service.baseUrl}/metrics`)).text();
     if (text.includes('lebureau_pool_members{ready="1"} 1')) return;
@@ -84,7 +84,7 @@ async function untilOneWaits(service: Service): Promise<void> {
   throw new Error('no machine waits in the pool');
 }
 
-async function makeOne(service: Service): Promise<Made> {
+export async function makeOne(service: Service): Promise<Made> {
   const beganMs = performance.now();
   const { body } = await call(service, 'POST', { path: '/v1/desktops', body: { name: 'bench', size: 'nano' } });
   const ready = await call(service, 'GET', `/v1/desktops/${body.id}?waitFor=ready&timeoutSeconds=45`);

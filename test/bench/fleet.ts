@@ -1,10 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import type { Figure } from './figure.ts';
 import { metricsDayFigures, metricsLiveFigures } from '../fleet/metricsFigures.ts';
 import { createsFigures, returnFigures, steadyCreatedFigures, steadyFigures } from '../fleet/figures.ts';
 
-/** `npm run bench:fleet [-- names…]`: prints every figure of a fleet as JSON. A figure that is missed is printed as missed. */
+/**
+ * `npm run bench:fleet [-- names…]`: prints every figure of a fleet as JSON. A figure that is missed is printed as missed.
+ * The group `proxmox` needs root and a built template (LEBUREAU_TEST_HOME).
+ */
+process.env['LEBUREAU_TEST_HOME'] ??= existsSync('/var/tmp/lebureau-test/templates')
+  ? '/var/tmp/lebureau-test'
+  : '/var/lib/lebureau';
+// After the variable above is set: the harness reads it when it is loaded.
+const { proxmoxFigures } = await import('./proxmoxFigures.ts');
 
 // Bun lets 256 requests go at once, and each node of this process waits for orders in one; it reads this when it starts.
 const requestsAtOnce = 'BUN_CONFIG_MAX_HTTP_REQUESTS';
@@ -23,6 +32,7 @@ const groups: Record<string, () => Promise<Figure[]>> = {
   'steady-created': steadyCreatedFigures,
   metrics: metricsLiveFigures,
   metricsDay: metricsDayFigures,
+  proxmox: proxmoxFigures,
 };
 /** Measured only when it is named. */
 const seldom = new Set(['steady-created']);

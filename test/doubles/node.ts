@@ -15,10 +15,19 @@ export interface NodeDoubleOptions {
   guestSocket: string;
   name?: string;
   hello?: Partial<Hello>;
+  /** Nodes that share it can move machines to each other, under their names. */
+  cluster?: ClusterDouble;
   /** How long each step of a machine takes. */
   stepMs?: number;
+  /** False: what shall be moved stays, as if that took long. */
+  moves?: boolean;
   /** Changes what is seen of a machine before it is told. */
   distort?: (observation: Observation, order: Assignment) => Observation;
+}
+
+export interface ClusterDouble {
+  id: string;
+  machines: Map<string, Machine>;
 }
 
 export interface NodeDouble {
@@ -37,6 +46,8 @@ export interface NodeDouble {
 }
 
 interface Machine {
+  /** The name of the node that looks after it. */
+  home: string;
   boot: number;
   power: Observation['power'];
   present: boolean;
@@ -58,7 +69,7 @@ class RunningNode implements NodeDouble {
   epoch = 0;
   readonly guest: GuestDouble;
   readonly #options: NodeDoubleOptions;
-  readonly #machines = new Map<string, Machine>();
+  readonly #machines: Map<string, Machine>;
   readonly #ending = new AbortController();
   #orders: Assignment[] = [];
   #revision: string | undefined;
@@ -69,6 +80,11 @@ class RunningNode implements NodeDouble {
   constructor(options: NodeDoubleOptions, guest: GuestDouble) {
     this.#options = options;
     this.guest = guest;
+    this.#machines = options.cluster?.machines ?? new Map();
+  }
+
+  get #name(): string {
+    return this.#options.name ?? 'double';
   }
 
   async begin(): Promise<void> {
@@ -116,7 +132,8 @@ class RunningNode implements NodeDouble {
 
   #hello(): Hello {
     return {
-      nodeName: this.#options.name ?? 'double',
+      nodeName: this.#name,
+      ...(this.#options.cluster && { cluster: { id: this.#options.cluster.id, member: this.#name } }),
       version: '0.0.0',
       guestAddress: `unix:${this.#options.guestSocket}`,
       driver: 'fake',
@@ -170,7 +187,18 @@ class RunningNode implements NodeDouble {
     const machine = this.#machines.get(order.assignmentId);
     if (order.desired === 'deleted') return this.#machines.delete(order.assignmentId);
     if (machine === undefined) {
-      this.#machines.set(order.assignmentId, { boot: 0, power: 'off', present: true, fault: null });
+      this.#machines.set(order.assignmentId, {
+        home: this.#name,
+        boot: 0,
+        power: 'off',
+        present: true,
+        fault: null,
+      });
+      return true;
+    }
+    if (machine.home !== this.#name) return false;
+    if (order.move !== undefined && this.#options.moves !== false) {
+      machine.home = order.move.to;
       return true;
     }
     const { power, boot } = machine;
@@ -200,7 +228,8 @@ class RunningNode implements NodeDouble {
 
   #observe(order: Assignment): Observation {
     const machine = this.#machines.get(order.assignmentId);
-    const ready = machine?.power === 'running';
+    const isGone = machine !== undefined && machine.home !== this.#name;
+    const ready = machine?.power === 'running' && !isGone;
     const seen: Observation = {
       assignmentId: order.assignmentId,
       generation: order.generation,
@@ -212,6 +241,7 @@ class RunningNode implements NodeDouble {
       startMode: machine?.boot === 1 ? 'warm' : machine ? 'cold' : null,
       ipAddress: ready ? '10.0.2.15' : null,
       fault: machine?.fault ?? null,
+      ...(isGone ? { movedTo: machine.home } : {}),
       atMs: 0,
     };
     return this.#options.distort?.(seen, order) ?? seen;

@@ -11,11 +11,14 @@ import { type RemoteNode, startRemoteNode } from './remoteNode.ts';
 
 /** Whoever was taken out hears nothing more, also of what runs; and strangers take little of anybody's room. */
 
+/** Enough for one that goes on, on a machine under load, too. */
+const handshakeTimeoutMs = 5_000;
+
 let api: TestApi;
 const ends: (() => unknown)[] = [];
 beforeAll(async () => {
   api = await startTestApi({
-    config: { nodeListen: { tls: { hostname: '127.0.0.1', port: 0, handshakeTimeoutMs: 300 } } },
+    config: { nodeListen: { tls: { hostname: '127.0.0.1', port: 0, handshakeTimeoutMs } } },
   });
 });
 afterAll(async () => {
@@ -157,7 +160,7 @@ describe.concurrent('beside that', () => {
       identity,
       guestSocket: '/nowhere',
       log: silentLog,
-      handshakeTimeoutMs: 300,
+      handshakeTimeoutMs: 500,
     });
     await closedBy(door.port);
     await door.close();

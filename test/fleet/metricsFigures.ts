@@ -317,6 +317,10 @@ const assignmentRow = {
   closedMs: null,
   poolKey: null,
   identityVersion: 0,
+  moveTo: null,
+  moveNodeId: null,
+  moveHolds: 0,
+  moveFaultJson: null,
 };
 const desktopRow = {
   name: 'desk',

@@ -7,7 +7,8 @@ import { openApiLink } from '../../hostd/apiLink.ts';
 import { nobody } from '../../hostd/crashmatrix/world.ts';
 import { identityMark } from '../../hostd/guest/init/channel.ts';
 import { Hostd } from '../../hostd/hostd.ts';
-import type { NodeFacts } from '../../hostd/hypervisor/driver.ts';
+import type { GuestDoor } from '../../hostd/act.ts';
+import type { Driver, NodeFacts } from '../../hostd/hypervisor/driver.ts';
 import { FakeHypervisor } from '../../hostd/hypervisor/fake.ts';
 import { joinApi } from '../../hostd/joinApi.ts';
 import { readNodeIdentity, writeNodeIdentity } from '../../hostd/nodeIdentity.ts';
@@ -25,6 +26,8 @@ export interface SimulatedNodeOptions {
   guests?: 'tunnel' | { hostname: string; port: number };
   /** How long after a start a guest answers. */
   bootMs?: number;
+  /** In the place of the hypervisor in memory. */
+  hypervisor?: { driver: Driver; guests: GuestDoor };
   /** Told when an order reached hostd for the first time. */
   onOrder?: (order: Assignment) => void;
 }
@@ -86,8 +89,7 @@ export class SimulatedNode {
     const config = { home: this.#home, apiAddress: undefined, nodeName: name, guestListen, guestAddress: undefined };
     const link = openApiLink({ ...config, guestSocket: this.#guestSocket }, { clock: systemClock, log: silentLog });
     if (guests !== undefined) this.#opened = await link.open();
-    const driver = this.world.driver();
-    const known = async () => ({ ...(await driver.facts()), ...facts });
+    const { driver, guests: door } = this.#options.hypervisor ?? this.#inMemory(facts);
     this.#stop = new AbortController();
     const hostd = new Hostd({
       desk: {
@@ -102,11 +104,11 @@ export class SimulatedNode {
           return list;
         },
       },
-      driver: Object.assign(Object.create(driver) as typeof driver, { facts: known }),
-      guests: this.world.guests(),
+      driver,
+      guests: door,
       clock: systemClock,
       log: silentLog,
-      identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot }),
+      identityOf: (order, boot) => ({ ...nobody, owner: order.assignmentId, boot, version: order.identityVersion }),
       macOf: () => nobody.mac,
       nodeName: link.nodeName,
       version: '0.0.0',
@@ -119,6 +121,15 @@ export class SimulatedNode {
       lookEveryMs: 3_000,
     });
     this.#ended = hostd.run(this.#stop.signal);
+  }
+
+  #inMemory(facts: Partial<NodeFacts> | undefined): { driver: Driver; guests: GuestDoor } {
+    const driver = this.world.driver();
+    const known = async () => ({ ...(await driver.facts()), ...facts });
+    return {
+      driver: Object.assign(Object.create(driver) as typeof driver, { facts: known }),
+      guests: this.world.guests(),
+    };
   }
 
   /** hostd goes; the machines stay. */

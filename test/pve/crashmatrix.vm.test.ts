@@ -66,6 +66,18 @@ describe.skipIf(findReference() === undefined).each(versions)('the crash matrix 
     expect(tally.failures).toEqual([]);
   });
 
+  test('a clone that nobody sees yet is not taken for absent when its desktop is deleted and hostd dies', async () => {
+    const { points } = await play(short, pveGround(version));
+    const asked = points.indexOf('POST /nodes/{node}/qemu/{vmid}/clone:before') + 1;
+    const mishaps = new Map<number, Mishap>([
+      [asked, 'deleted'],
+      [asked + 1, 'crash'],
+    ]);
+    const outcome = await play({ mishaps, wishes: [] }, pveGround(version));
+    expect(outcome.points[asked]).toBe('POST /nodes/{node}/qemu/{vmid}/clone:after');
+    expect(outcome.wrong).toEqual([]);
+  });
+
   test('a guest that boots slowly', async () => {
     const tally = await single({ ...short, bootMs: 4_000 }, ['crash', 'deleted', 'stopped', 'restart']);
     expect(tally.failures).toEqual([]);
@@ -81,5 +93,17 @@ describe.skipIf(findReference() === undefined).each(versions)('the crash matrix 
     const plan: Plan = { ...short, losesDisk: true, wishes: ['restart', 'stopped', 'running'] };
     const tally = await single(plan, ['crash', 'powerLoss', 'late', 'takeover']);
     expect(tally.failures).toEqual([]);
+  });
+});
+
+describe.skipIf(findReference() === undefined)('the crash matrix on Proxmox VE can fail', () => {
+  test.each([
+    { what: 'a clone without its marker', flaw: 'markerAfterClone', complaint: 'never: ', every: 16 },
+    { what: 'an id that does not follow from the name', flaw: 'anyId', complaint: 'two VMs for one', every: 1 },
+    { what: 'an API that forgets clones', flaw: 'forgetsClones', complaint: 'cloned over a lost disk', every: 5 },
+  ])('the matrix catches $what', async ({ flaw, complaint, every }) => {
+    const plan: Plan = { ...short, losesDisk: flaw === 'forgetsClones', flaw };
+    const tally = await campaign(pveGround('9.2'), every).single(plan, ['crash']);
+    expect(tally.failures.join('\n')).toContain(complaint);
   });
 });

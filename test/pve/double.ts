@@ -30,6 +30,12 @@ export interface DoubleOptions {
   /** HTTP instead of HTTPS. */
   plain?: boolean;
   port?: number;
+  /** Address to listen on; loopback by default. */
+  hostname?: string;
+  /** Names of the bridges; `vmbr0` by default. */
+  bridges?: string[];
+  /** Called after every change of the state. */
+  onChange?: (state: State) => void;
   /** A file that keeps the state over `kill()`: opened again with it, the cluster is as it was, half-made clones too. */
   file?: string;
   certificates?: Certificates;
@@ -73,7 +79,9 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
   const keeper = new Keeper(options.file, { state, tokens });
   const schema = readSchema(reference);
   const changed = () => {
-    if (!dead) keeper.changed();
+    if (dead) return;
+    keeper.changed();
+    options.onChange?.(state);
   };
   const world = new World({ state, schema, machines, clock, pace, changed });
   await wake(world);
@@ -81,7 +89,7 @@ export async function openPveDouble(options: DoubleOptions): Promise<PveDouble> 
   const dispatcher = new Dispatcher(world, { localNode });
   const certificates = options.certificates ?? makeCertificates();
   const tls = options.plain ? undefined : { key: certificates.key, cert: certificates.certificate };
-  const listener = await listen(dispatcher, tls, options.port);
+  const listener = await listen(dispatcher, tls, { port: options.port, hostname: options.hostname });
   const ended = new AbortController();
   const statd = runStatd(world, ended.signal);
   const leave = async (halt: () => void) => {
@@ -148,6 +156,7 @@ function load(options: DoubleOptions, clock: Clock): { state: State; tokens: Tok
   }
   const nowMs = clock.nowMs();
   const state = seedState({ version: options.version, nodes: options.nodes ?? ['pve1'], nowMs });
+  if (options.bridges) state.bridges = options.bridges;
   for (const [at, node] of Object.keys(state.nodes).entries()) {
     addTemplate(state, { vmid: firstTemplate + at, node, name: 'tmpl-desktop', nowMs, size: '8G' });
   }

@@ -10,6 +10,7 @@ import { mac, openDriverWorld, owner, spec, vmRef, type DriverWorld } from './dr
 type Mishap = 'lostAnswer' | 'refused';
 const mishaps: readonly Mishap[] = ['lostAnswer', 'refused'];
 const triesMax = 30;
+const identity = { mac, machineId: 'ab'.repeat(16) };
 
 interface Stage {
   name: string;
@@ -52,6 +53,22 @@ const stages: readonly Stage[] = [
     },
   },
   {
+    name: 'move',
+    before: async (driver) => {
+      await driver.clone(spec);
+      await driver.start(vmRef, { boot: 1, mac });
+    },
+    effect: (driver) => driver.migrate!({ vmRef, owner, to: 'pve2', identity }),
+    holds: async (world) => {
+      const [vm] = world.vms();
+      expect(vm).toMatchObject({ node: 'pve2', run: {} });
+      expect(vm!.config.lock).toBeUndefined();
+      const there = world.again({ node: 'pve2' });
+      expect(await there.look(vmRef)).toMatchObject({ owner, complete: true, power: 'running', boot: 1, identity });
+      expect(await world.again().look(vmRef)).toMatchObject({ movedTo: 'pve2' });
+    },
+  },
+  {
     name: 'delete',
     before: async (driver) => {
       await driver.clone(spec);
@@ -61,7 +78,7 @@ const stages: readonly Stage[] = [
     holds: async (world) => {
       expect(world.vms()).toEqual([]);
       expect(await world.again().look(vmRef)).toBeUndefined();
-      expect(world.double.state.pools.desks!.members).toEqual([world.double.templateId]);
+      expect(world.double.state.pools.desks!.members).toEqual([world.double.templateId, world.double.templateId + 1]);
     },
   },
 ];
@@ -97,7 +114,8 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
   (version) => {
     let world: DriverWorld;
     beforeAll(async () => {
-      world = await openDriverWorld({ version, pace: 0.0005 });
+      world = await openDriverWorld({ version, pace: 0.0005, nodes: ['pve1', 'pve2'] });
+      world.double.state.storages.local!.shared = true;
     });
     afterAll(() => world.close());
 
@@ -114,7 +132,8 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
           for (const mishap of mishaps) {
             // A read that was answered and one that was not are the same to the cluster.
             const isRead = calls[at]!.startsWith('GET ');
-            if (isRead && (mishap === 'lostAnswer' || version === '8.4' || stage.name !== 'clone')) continue;
+            if (isRead && (mishap === 'lostAnswer' || version === '8.4' || !['clone', 'move'].includes(stage.name)))
+              continue;
             await world.again().delete(vmRef, owner);
             await stage.before(world.again());
             const lift = befall(world, at, mishap);

@@ -26,6 +26,7 @@ describe.skipIf(lacks !== undefined)('ways into a guest on Proxmox VE', () => {
     scripts = [];
     world = await openDriverWorld({
       version: '9.2',
+      nodes: ['pve1', 'pve2'],
       plain: false,
       bootMs: 0,
       onExec: (command, input) => {
@@ -84,6 +85,31 @@ describe.skipIf(lacks !== undefined)('ways into a guest on Proxmox VE', () => {
     later.destroy();
     again.close();
     driver.close();
+    sshd.stop();
+  });
+
+  test('a guest that came from another node does not know this one’s keys, and is given them', async () => {
+    world.double.state.storages.local!.shared = true;
+    const driver = await running();
+    await driver.kill(vmRef);
+    await driver.start(vmRef, { boot: 2, mac });
+    const address = guestAddress(world.vms()[0]!.vmid, world.settings.vmids, loopback);
+    const { hostKey, clientKey } = keysOf(owner);
+    const sshd = await serveSsh(address, {
+      hostKey: hostKey.privateKey,
+      clientKey: clientKey.publicKey,
+      argv: ['cat'],
+    });
+    (await driver.openInit(vmRef)).destroy();
+    await driver.migrate!({ vmRef, owner, to: 'pve2', identity: { mac, machineId: 'ab'.repeat(16) } });
+    const others = Buffer.alloc(32, 9);
+    const there = world.again({ node: 'pve2', guestNetwork: loopback }, systemClock, others);
+    await expect(there.openInit(vmRef)).rejects.toMatchObject({ code: 'guest_unreachable' });
+    expect(scripts).toHaveLength(1);
+    const file = applied(scripts[0]!);
+    expect(file('etc/ssh/ssh_host_ed25519_key.pub').trim()).toBe(keysOf(owner, others).hostKey.publicKey);
+    expect(file('etc/ssh/lebureau_authorized_keys')).toContain(keysOf(owner, others).clientKey.publicKey);
+    expect(file('etc/systemd/network/10-lebureau.network')).toContain(`Address=${address}/16`);
     sshd.stop();
   });
 

@@ -57,7 +57,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)('ho
       templateId: spec.templateId,
       network: 'internet',
     });
-    for (const body of refs) api.insert(orderOf(body));
+    for (const body of refs) api.insert(orderOf(body), 'pve1');
     let chance = 7;
     const befalls = () => (chance = (chance * 48_271) % 2_147_483_647) % 100 < 3;
     world.double.faults.add('lostAnswer', { on: { test: befalls } as unknown as RegExp });

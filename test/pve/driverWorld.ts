@@ -4,6 +4,7 @@ import { writeTemplateMarker } from '@lebureau/hostd/hypervisor/proxmox/marker';
 import type { ProxmoxSettings } from '@lebureau/hostd/hypervisor/proxmox/settings';
 import { systemClock, type Clock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
+import { addImportStorage } from './addImportStorage.ts';
 import { emptyFirewall, type Version, type VmState } from './world/state.ts';
 import { openPveDouble, type DoubleOptions, type PveDouble } from './double.ts';
 
@@ -20,8 +21,8 @@ const quickClock: Clock = {
   sleep: (ms, signal) => systemClock.sleep(ms < 3_000 ? ms / 40 : ms, signal),
 };
 
-export function keysOf(assignmentId: string) {
-  const { sshHostKey, sshClientKey } = deriveIdentity(secret, assignmentId);
+export function keysOf(assignmentId: string, ofNode = secret) {
+  const { sshHostKey, sshClientKey } = deriveIdentity(ofNode, assignmentId);
   return { hostKey: sshHostKey, clientKey: sshClientKey };
 }
 
@@ -31,7 +32,7 @@ export interface DriverWorld {
   settings: ProxmoxSettings;
   driver: ProxmoxDriver;
   /** Another process of hostd: it remembers nothing. */
-  again(change?: Partial<ProxmoxSettings>, clock?: Clock): ProxmoxDriver;
+  again(change?: Partial<ProxmoxSettings>, clock?: Clock, secret?: Buffer): ProxmoxDriver;
   /** The VMs in our range. */
   vms(): VmState[];
   /** `METHOD template` of every call since the last time it was asked. */
@@ -39,21 +40,12 @@ export interface DriverWorld {
   close(): Promise<void>;
 }
 
-/** What root sets up for uploads. */
-function addImportStorage({ state }: PveDouble): void {
-  const path = '/var/lib/lebureau-import';
-  const room = { totalBytes: 50 * 2 ** 30, otherBytes: 0 };
-  state.storages.lebureau ??= { type: 'dir', content: ['import'], path, shared: false, ...room };
-  state.roles.DeskImport = ['Datastore.Allocate', 'Datastore.AllocateTemplate', 'Datastore.Audit'];
-  for (const who of ['desk@pve', 'desk@pve!t1'])
-    state.acl.push({ path: '/storage/lebureau', who, role: 'DeskImport', propagate: true });
-}
-
 export async function openDriverWorld(options: Partial<DoubleOptions> & { version: Version }): Promise<DriverWorld> {
   const double = await openPveDouble({ plain: true, pace: 0.002, ...options });
-  const template = double.state.vms[double.templateId]!;
-  template.config.description = writeTemplateMarker({ templateId, name: 'desktop', diskMiB: 1024, builtAtMs: 1 });
-  addImportStorage(double);
+  const description = writeTemplateMarker({ templateId, name: 'desktop', diskMiB: 1024, builtAtMs: 1 });
+  for (const vm of Object.values(double.state.vms)) if (vm.config.template === '1') vm.config.description = description;
+  double.state.roles.DeskPool!.push('VM.Migrate');
+  addImportStorage(double.state);
   double.state.firewalls['/'] ??= emptyFirewall();
   double.state.firewalls['/'].options.enable = 1;
   double.state.acl.push({ path: '/', who: 'desk@pve', role: 'DeskAudit', propagate: false });
@@ -68,8 +60,10 @@ export async function openDriverWorld(options: Partial<DoubleOptions> & { versio
     vmids: { first: 100_000, last: 160_000 },
     guestNetwork: { cidr: '10.77.0.0/16', gateway: '10.77.0.1', resolver: '9.9.9.9', blocked: ['203.0.113.0/24'] },
   };
-  const again = (change: Partial<ProxmoxSettings> = {}, clock = quickClock) =>
-    openProxmoxDriver({ settings: { ...settings, ...change }, clock, log: silentLog, keysOf });
+  const again = (change: Partial<ProxmoxSettings> = {}, clock = quickClock, ofNode = secret) => {
+    const keys = (assignmentId: string) => keysOf(assignmentId, ofNode);
+    return openProxmoxDriver({ settings: { ...settings, ...change }, clock, log: silentLog, keysOf: keys });
+  };
   const seen: string[] = [];
   const handle = double.dispatcher.handle.bind(double.dispatcher);
   double.dispatcher.handle = (request) => {

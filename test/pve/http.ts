@@ -10,6 +10,8 @@ import { acceptHeaders, overWebSocket } from './api/webSocket.ts';
 import type { Parameters } from './api/verify.ts';
 
 const prefix = '/api2/json';
+/** What the real daemons take for a request, median of the recordings. */
+const requestMs = 50;
 /** What pveproxy takes of a body at most. */
 const bodyMaxBytes = 512 * 1024;
 
@@ -22,7 +24,7 @@ export interface Listener {
 export async function listen(
   dispatcher: Dispatcher,
   tls: { key: string; cert: string } | undefined,
-  port = 0,
+  at: { port?: number; hostname?: string } | { path: string } = {},
 ): Promise<Listener> {
   const onRequest = (request: IncomingMessage, response: ServerResponse) => void serve(dispatcher, request, response);
   const server: Server = tls ? createSecure(tls, onRequest) : createPlain(onRequest);
@@ -34,7 +36,7 @@ export async function listen(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen({ port: 0, hostname: '127.0.0.1', ...at }, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,
@@ -69,7 +71,7 @@ async function serve(dispatcher: Dispatcher, incoming: IncomingMessage, response
   const slow = faults.meets('slow', name);
   if (slow) await dispatcher.world.clock.sleep(slow.ms);
   if (faults.meets('lostAnswer', name)) return void incoming.socket.destroy();
-  await pace.wait(0);
+  await pace.wait(requestMs);
   send(response, reply);
 }
 

@@ -30,7 +30,8 @@ describe.skipIf(skip !== '')(`the double with real VMs behind it ${skip}`, () =>
     chmodSync(home, 0o755);
     symlinkSync(templates, join(home, 'templates'));
     machines = await openMachinesQemu({ home, clock: systemClock, log: silentLog, templateVmid: 9001 });
-    double = await openPveDouble({ version: '9.2', machines, file: join(home, 'state.json') });
+    const nodes = ['pve1', 'pve2'];
+    double = await openPveDouble({ version: '9.2', machines, nodes, file: join(home, 'state.json') });
   });
 
   afterAll(async () => {
@@ -88,6 +89,22 @@ describe.skipIf(skip !== '')(`the double with real VMs behind it ${skip}`, () =>
     expect(await ended(double, await ask(double, `POST ${vm}/status/start`), 20_000)).toBe('OK');
     const read = await ask(double, `GET ${vm}/agent/file-read?file=/tmp/from-pve`);
     expect(read.data).toMatchObject({ 'bytes-read': 6 });
+  });
+
+  test('a migration there and back leaves the guest as it is', async () => {
+    const { storages, roles } = double.state;
+    storages.local!.shared = true;
+    roles.DeskPool!.push('VM.Migrate');
+    const there = vm.replace('pve1', 'pve2');
+    const move = async (from: string, target: string) =>
+      ended(double, await ask(double, `POST ${from}/migrate`, { form: { target, online: '1' } }), 20_000);
+    expect(await move(vm, 'pve2')).toBe('OK');
+    expect((await ask(double, `GET ${vm}/status/current`)).status).toBe(500);
+    const read = await ask(double, `GET ${there}/agent/file-read?file=/tmp/from-pve`);
+    expect(read.data).toMatchObject({ 'bytes-read': 6 });
+    expect(await move(there, 'pve1')).toBe('OK');
+    expect((await ask(double, `GET ${vm}/status/current`)).data).toMatchObject({ status: 'running' });
+    storages.local!.shared = false;
   });
 
   test('a double that is killed and opened again finds its VMs running', async () => {

@@ -1,22 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  call,
-  createReady,
-  type Service,
-  startService,
-  vmSkipReason,
-  waitFor,
-  waitForNode,
-  waitForStatus,
-} from './product.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeOnEach } from './describeOnEach.ts';
+import { call, createReady, type Service, startService, waitFor, waitForNode, waitForStatus } from './product.ts';
 
-const skip = vmSkipReason();
-
-describe.skipIf(skip !== undefined)(`nothing is lost, whatever dies ${skip ?? ''}`, () => {
+describeOnEach('nothing is lost, whatever dies', (hypervisor) => {
   let service: Service;
   beforeAll(async () => {
-    service = await startService();
+    service = await startService({ hypervisor });
   });
   afterAll(() => service?.close());
 
@@ -67,29 +57,33 @@ describe.skipIf(skip !== undefined)(`nothing is lost, whatever dies ${skip ?? ''
     const there = (body.data as { id: string }[]).map((desktop) => desktop.id);
     for (const id of acknowledged) expect(there).toContain(id);
     for (const id of there) await waitForStatus(service, id, 'running');
-    expect(qemuPids(service.home)).toHaveLength(there.length);
+    if (hypervisor.hasProcesses) expect(qemuPids(service.home)).toHaveLength(there.length);
     for (const id of there) await remove(id);
     expect(qemuPids(service.home)).toEqual([]);
   });
 
-  test('QEMU is killed: the status is error, never running, and a start brings the desktop back with its disk', async () => {
-    const desktop = await createReady(service);
-    await exec(desktop.id, 'echo on disk > ~/kept; sync');
-    for (const pid of qemuPids(service.home)) process.kill(pid, 'SIGKILL');
-    await waitFor(
-      async () => (await call(service, 'GET', `/v1/desktops/${desktop.id}`)).body.status === 'error',
-      () => service.log('hostd').slice(-3000),
-    );
-    const { body } = await call(service, 'GET', `/v1/desktops/${desktop.id}`);
-    expect(body.error.code).toBe('guest_crashed');
-    expect(body.allowedActions).toContain('start');
-    await call(service, 'POST', `/v1/desktops/${desktop.id}/start`);
-    await waitForStatus(service, desktop.id, 'running');
-    expect((await exec(desktop.id, 'cat ~/kept')).stdout).toBe('on disk\n');
-    await remove(desktop.id);
-  });
+  test.skipIf(!hypervisor.hasProcesses)(
+    'QEMU is killed: the status says so, never running, and a start brings the desktop back with its disk',
+    async () => {
+      const desktop = await createReady(service);
+      await exec(desktop.id, 'echo on disk > ~/kept; sync');
+      for (const pid of qemuPids(service.home)) process.kill(pid, 'SIGKILL');
+      const { status, code } = hypervisor.whenKilled;
+      await waitFor(
+        async () => (await call(service, 'GET', `/v1/desktops/${desktop.id}`)).body.status === status,
+        () => service.log('hostd').slice(-3000),
+      );
+      const { body } = await call(service, 'GET', `/v1/desktops/${desktop.id}`);
+      expect(body.error?.code).toBe(code);
+      expect(body.allowedActions).toContain('start');
+      await call(service, 'POST', `/v1/desktops/${desktop.id}/start`);
+      await waitForStatus(service, desktop.id, 'running');
+      expect((await exec(desktop.id, 'cat ~/kept')).stdout).toBe('on disk\n');
+      await remove(desktop.id);
+    },
+  );
 
-  test('a wedged guest can be deleted', async () => {
+  test.skipIf(!hypervisor.hasProcesses)('a wedged guest can be deleted', async () => {
     const desktop = await createReady(service);
     for (const pid of qemuPids(service.home)) process.kill(pid, 'SIGSTOP');
     await remove(desktop.id);

@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkedFetch } from '../contract.ts';
-import { call, createReady, type Service, startService, vmSkipReason, waitForStatus } from './product.ts';
+import { describeOnEach } from './describeOnEach.ts';
+import { call, createReady, type Service, startService, waitForStatus } from './product.ts';
 
-const skip = vmSkipReason();
-
-describe.skipIf(skip !== undefined)(`a desktop from creation to deletion ${skip ?? ''}`, () => {
+describeOnEach('a desktop from creation to deletion', (hypervisor) => {
   let service: Service;
   beforeAll(async () => {
-    service = await startService();
+    service = await startService({ hypervisor });
   });
   afterAll(() => service?.close());
 
@@ -44,7 +43,7 @@ describe.skipIf(skip !== undefined)(`a desktop from creation to deletion ${skip 
     }
     const clocks = await Promise.all(desktops.map((desktop) => exec(desktop.id, 'date +%s%3N')));
     for (const clock of clocks) expect(Math.abs(Number(clock.stdout) - Date.now())).toBeLessThan(10_000);
-    for (const desktop of desktops) expect(desktop['startMode']).toBe('warm');
+    for (const desktop of desktops) expect(desktop['startMode']).toBe(hypervisor.startMode);
     await Promise.all(desktops.map((desktop) => call(service, 'DELETE', `/v1/desktops/${desktop.id}`)));
     await Promise.all(desktops.map((desktop) => waitForStatus(service, desktop.id, 'destroyed')));
     expect(qemuProcesses(service.home)).toEqual([]);

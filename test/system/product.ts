@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -14,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { expectPublic } from '../contract.ts';
 import { freePort } from '../freePort.ts';
+import { type Hypervisor, qemu, type Site } from './hypervisors.ts';
 
 /** The whole product as processes of their own, on a home folder made for one test; the template is shared and read-only. */
 
@@ -43,13 +45,17 @@ export interface Service {
 export interface ServiceOptions {
   programs?: ProgramName[];
   environment?: Record<string, string>;
+  /** QEMU by default. */
+  hypervisor?: Hypervisor;
 }
 
 /** The folder that holds `templates/`, made by `npm test`. Undefined: VM tests are skipped. */
 export const templateHome = process.env['LEBUREAU_TEST_HOME'];
 
 /** Why no real VM can run here, or undefined. */
-export function vmSkipReason(): string | undefined {
+export function vmSkipReason(hypervisor: Hypervisor = qemu): string | undefined {
+  if (hypervisor.skip !== undefined) return hypervisor.skip;
+  if (!hypervisor.hasProcesses) return undefined;
   if (templateHome === undefined) return 'LEBUREAU_TEST_HOME is not set (npm test sets it)';
   if (!existsSync(join(templateHome, 'templates'))) return `${templateHome} holds no template`;
   return undefined;
@@ -64,6 +70,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   // Else each service would find out for ten seconds that KVM does not run.
   if (templateHome !== undefined && existsSync(join(templateHome, 'kvm.json')))
     copyFileSync(join(templateHome, 'kvm.json'), join(home, 'kvm.json'));
+  const site = await openSite(options.hypervisor ?? qemu, home);
   const [apiPort, mcpPort] = [await freePort(), await freePort()];
   const baseUrl = `http://127.0.0.1:${apiPort}`;
   const children = new Map<ProgramName, ChildProcess>();
@@ -83,6 +90,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       LEBUREAU_API_NODE_ADDRESS: nodeSocket,
       LEBUREAU_GUEST_SOCKET: join(home, 'run', 'hostd-guest.sock'),
       LEBUREAU_NODE_NAME: 'test',
+      ...site.environment,
     },
     mcp: { LEBUREAU_BASE_URL: baseUrl },
   };
@@ -101,7 +109,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     async start(name) {
       const log = openSync(logPath(name), 'a', 0o600);
       const [script, ...args] = commands[name];
-      const child = spawn('setpriv', ['--pdeathsig', 'TERM', process.execPath, join(root, script!), ...args], {
+      const program = [...(name === 'hostd' ? site.enter : []), process.execPath, join(root, script!), ...args];
+      const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...program], {
         stdio: ['ignore', log, log],
         env: { ...plainEnvironment(), ...environments[name] },
         detached: true,
@@ -120,10 +129,13 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       return code;
     },
     pid: (name) => children.get(name)?.pid,
-    log: (name) => (existsSync(logPath(name)) ? readFileSync(logPath(name), 'utf8') : ''),
+    log: (name) =>
+      (existsSync(logPath(name)) ? readFileSync(logPath(name), 'utf8') : '') + (name === 'hostd' ? site.log() : ''),
     async close() {
       if (service.apiKey !== '') await deleteEverything(service).catch(() => undefined);
       for (const name of ['mcp', 'hostd', 'api'] as const) await service.stop(name);
+      await site.close();
+      endMachines(home);
       rmSync(home, { recursive: true, force: true });
     },
   };
@@ -140,6 +152,28 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   } catch (error) {
     await service.close();
     throw error;
+  }
+}
+
+/** A test that fails to open one leaves no folder behind. */
+async function openSite(hypervisor: Hypervisor, home: string): Promise<Site> {
+  try {
+    return await hypervisor.open({ home, templateHome: templateHome ?? '' });
+  } catch (error) {
+    rmSync(home, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Machines that wait in the pool outlive the service; those of this one end with it. */
+function endMachines(home: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (command.startsWith('qemu-system') && command.includes(`${home}/`)) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }
 

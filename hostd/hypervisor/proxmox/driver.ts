@@ -4,6 +4,7 @@ import { Slots } from '../../limit.ts';
 import type {
   Driver,
   DriverCapabilities,
+  MoveSpec,
   NodeFacts,
   PastMetrics,
   StartOptions,
@@ -16,10 +17,11 @@ import { GuestChannels, type RunningGuest } from './channels.ts';
 import { cloneVm } from './clone.ts';
 import { PveFacts } from './facts.ts';
 import { toFault } from './faults.ts';
-import { requireQuorum, requireVm, vmsNamed } from './find.ts';
+import { findMoving, requireQuorum, requireVm, vmsNamed } from './find.ts';
 import { HalfClones } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
 import { listVms, recordOf } from './listVms.ts';
+import { migrateVm } from './migrate.ts';
 import { PveMetrics } from './metrics.ts';
 import { powerSeen, seeVm } from './observe.ts';
 import { askToStop, cutPower, startVm } from './power.ts';
@@ -78,14 +80,19 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
   look(vmRef: string): Promise<VmSeen | undefined> {
     return told(async () => {
       const site = this.#site;
-      const seen: VmSeen[] = [];
-      for (const vm of await vmsNamed(site, vmRef, false)) {
-        const record = await recordOf(site, vm);
-        if (record !== undefined) seen.push(await seeVm(site, vm, record));
-      }
+      const seen = await findMoving(site, vmRef, (isAgain) => this.#seeAll(vmRef, isAgain));
       if (seen.length === 0) await requireQuorum(site);
       return seen.toSorted((a, b) => b.boot - a.boot || Number(b.complete) - Number(a.complete))[0];
     });
+  }
+
+  async #seeAll(vmRef: string, isFresh: boolean): Promise<VmSeen[]> {
+    const seen: VmSeen[] = [];
+    for (const vm of await vmsNamed(this.#site, vmRef, isFresh)) {
+      const record = await recordOf(this.#site, vm);
+      if (record !== undefined) seen.push(await seeVm(this.#site, vm, record));
+    }
+    return seen;
   }
 
   clone(spec: VmSpec): Promise<void> {
@@ -116,6 +123,13 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
     this.#channels.forget(vmRef);
     const parts = { site: this.#site, halfClones: this.#halfClones };
     return this.#effect(vmRef, () => removeVm(parts, vmRef, owner));
+  }
+
+  migrate(move: MoveSpec): Promise<void> {
+    return this.#effect(move.vmRef, async () => {
+      await migrateVm(this.#site, move);
+      this.#channels.forget(move.vmRef);
+    });
   }
 
   metrics(): Promise<VmMetrics[]> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describeError } from '@lebureau/kit/fault';
 import { within } from '../../limit.ts';
 import type { NodeFacts } from '../driver.ts';
@@ -17,6 +18,7 @@ interface NodeStatus {
 
 interface ClusterRow {
   type?: string;
+  name?: string;
   ip?: string;
 }
 
@@ -27,7 +29,8 @@ export class PveFacts {
   readonly #site: Site;
   readonly #version: SharedCall<string>;
   readonly #firewall: SharedCall<boolean>;
-  readonly #addresses: SharedCall<string[]>;
+  readonly #members: SharedCall<ClusterRow[]>;
+  readonly #cluster: SharedCall<string | undefined>;
   #disk: Disk = { diskFreeMiB: 0, diskHeldMiB: {} };
 
   constructor(site: Site) {
@@ -40,31 +43,45 @@ export class PveFacts {
       clock,
       slowGoodMs,
     );
-    this.#addresses = new SharedCall(
-      async () => {
-        const rows = (await api.cluster.status.$get()) as ClusterRow[];
-        return rows.flatMap((row) => (row.type === 'node' && row.ip !== undefined ? [row.ip] : []));
-      },
-      clock,
-      slowGoodMs,
-    );
+    this.#members = new SharedCall(async () => (await api.cluster.status.$get()) as ClusterRow[], clock, slowGoodMs);
+    this.#cluster = new SharedCall(() => this.#clusterId(), clock, slowGoodMs);
+  }
+
+  /**
+   * Names are not unique, so the certificates of all members belong to it: hostds that see the same ones see one cluster.
+   * And so does what they must have alike, or a VM of one would be nothing to the other. Undefined on a node that stands
+   * alone.
+   */
+  async #clusterId(): Promise<string | undefined> {
+    const cluster = (await this.#members.get()).find((row) => row.type === 'cluster');
+    if (cluster === undefined) return undefined;
+    const nodes = (await this.#site.client.api.nodes.$get()) as unknown as { node: string; ssl_fingerprint?: string }[];
+    const members = nodes.map(({ node, ssl_fingerprint: print }) => `${node} ${print ?? ''}`).toSorted();
+    const { vmids, guestNetwork, bridge, pool } = this.#site.settings;
+    const alike = [vmids.first, vmids.last, guestNetwork.cidr, guestNetwork.gateway, bridge, pool];
+    const digest = createHash('sha256')
+      .update(JSON.stringify([members, alike]))
+      .digest('hex');
+    return `${cluster.name}:${digest}`;
   }
 
   /** The nodes' addresses and what the operator closed: IPv4, for the firewall has IPv6 closed anyway. */
   async blocked(): Promise<string[]> {
-    const nodes = (await this.#addresses.get()).filter((address) => !address.includes(':'));
+    const addresses = (await this.#members.get()).flatMap((row) => (row.type === 'node' ? (row.ip ?? []) : []));
+    const nodes = addresses.filter((address) => !address.includes(':'));
     return [...nodes, ...this.#site.settings.guestNetwork.blocked];
   }
 
   async read(): Promise<NodeFacts> {
     const { client, settings } = this.#site;
     const node = client.api.nodes.$(settings.node);
-    const [version, status, disk, isFirewallOn, templates] = await Promise.all([
+    const [version, status, disk, isFirewallOn, templates, cluster] = await Promise.all([
       this.#version.get(),
       node.status.$get() as unknown as Promise<NodeStatus>,
       this.#diskInTime(),
       this.#firewall.get(),
       templateSeen(this.#site),
+      this.#cluster.get(),
     ]);
     return {
       ...acceleratorOf(status),
@@ -77,6 +94,7 @@ export class PveFacts {
         ? 'Each guest is closed in by the firewall of Proxmox VE.'
         : 'The firewall of the datacenter is off, so guests would not be closed in. Run `bun hostd/main.ts doctor`.',
       templates,
+      ...(cluster === undefined ? {} : { cluster: { id: cluster, member: settings.node } }),
     };
   }
 

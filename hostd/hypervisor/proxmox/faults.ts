@@ -23,6 +23,8 @@ const meanings: readonly Meaning[] = [
   { status: 595, code: 'hypervisor_failed' },
   { status: 596, code: 'hypervisor_failed' },
   { status: 599, code: 'hypervisor_failed' },
+  { text: /can't migrate running VM without/i, code: 'hypervisor_failed' },
+  { text: /can't (live )?migrate |storage '.*' is not available on node|no such cluster node/i, code: 'move_refused' },
   { text: /no quorum|cluster not ready/i, code: 'hypervisor_failed' },
   {
     text: /no space left|not enough (free )?space|out of (disk )?space|insufficient free space|free space|quota exceeded/i,

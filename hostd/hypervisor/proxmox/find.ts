@@ -4,6 +4,8 @@ import type { ListedVm } from './lists.ts';
 import type { VmRecord } from './records.ts';
 import { homeTag, vmApi, type Site } from './site.ts';
 
+const looksMax = 4;
+
 /** Every VM of this name in our range, on this node or moved to another. @param isFresh looks anew, for effects. */
 export async function vmsNamed(site: Site, vmRef: string, isFresh: boolean): Promise<ListedVm[]> {
   const { lists, settings } = site;
@@ -22,6 +24,30 @@ export async function vmsNamed(site: Site, vmRef: string, isFresh: boolean): Pro
   return [...here, ...elsewhere];
 }
 
+/**
+ * What `look` finds. It looks again when it finds nothing of what the list of the cluster still has: a VM may go from one
+ * node to another between two requests, and would be taken for gone.
+ */
+export async function findMoving<Found>(
+  site: Site,
+  vmRef: string,
+  look: (isAgain: boolean) => Promise<Found[]>,
+): Promise<Found[]> {
+  let found = await look(false);
+  for (let looks = 1; found.length === 0 && looks < looksMax && (await isListed(site, vmRef)); looks++)
+    found = await look(true);
+  return found;
+}
+
+async function isListed(site: Site, vmRef: string): Promise<boolean> {
+  const isIt = (vm: ListedVm) => vm.name === vmRef || (vm.name === undefined && hasHome(vm));
+  return (await site.lists.ofCluster()).some((vm) => isIt(vm) && !vm.isTemplate);
+}
+
+function hasHome(vm: ListedVm): boolean {
+  return vm.tags.some((tag) => tag.startsWith(homeTag('')));
+}
+
 /** What a VM on another node does now: the list of the cluster tells it too late. Undefined when it is gone. */
 export async function asItIs(site: Site, vm: ListedVm): Promise<ListedVm | undefined> {
   try {
@@ -37,10 +63,9 @@ export async function asItIs(site: Site, vm: ListedVm): Promise<ListedVm | undef
   }
 }
 
-/** A VM of this node's that moved away and whose new node has not told its name yet. */
+/** A VM that moved and whose new node has not told its name yet. */
 async function isNamed(site: Site, vm: ListedVm, vmRef: string): Promise<boolean> {
-  if (!vm.tags.includes(homeTag(site.settings.node))) return false;
-  return (await readIfThere(site, vm))?.name === vmRef;
+  return hasHome(vm) && (await readIfThere(site, vm))?.name === vmRef;
 }
 
 /** Undefined when it is gone. @throws PveError */
@@ -65,11 +90,14 @@ export async function requireVm(site: Site, vmRef: string): Promise<{ vm: Listed
 }
 
 export async function ownedVm(site: Site, vmRef: string): Promise<{ vm: ListedVm; record: VmRecord } | undefined> {
-  const all: { vm: ListedVm; record: VmRecord }[] = [];
-  for (const vm of await vmsNamed(site, vmRef, true)) {
-    const record = await readIfThere(site, vm);
-    if (record !== undefined) all.push({ vm, record });
-  }
+  const all = await findMoving(site, vmRef, async () => {
+    const there: { vm: ListedVm; record: VmRecord }[] = [];
+    for (const vm of await vmsNamed(site, vmRef, true)) {
+      const record = await readIfThere(site, vm);
+      if (record !== undefined) there.push({ vm, record });
+    }
+    return there;
+  });
   const rank = ({ record: { marker } }: { record: VmRecord }) =>
     marker === undefined ? -1 : marker.boot * 2 + Number(marker.complete);
   return all.toSorted((a, b) => rank(b) - rank(a) || a.vm.vmid - b.vm.vmid)[0];

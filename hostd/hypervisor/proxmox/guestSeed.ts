@@ -35,13 +35,19 @@ export function seedScript({ address, gateway, resolver, keys }: Seed): string {
     here('/etc/ssh/lebureau_authorized_keys', '644', `${keys.clientKey.publicKey} hostd`),
     here('/etc/systemd/network/10-lebureau.network', '644', network.join('\n')),
     '[ -z "$LB_NO_NETWORK" ] || exit 0',
-    'networkctl reload >/dev/null 2>&1 || true',
-    // networkd may not run yet, or not be there; then the address is set without it.
-    `ip address show | grep -q ' ${address} ' || {`,
-    '  for link in /sys/class/net/e*; do name=${link##*/}; break; done',
-    `  ip link set "$name" up; ip address add ${address} dev "$name" || true`,
-    `  ip route replace default via ${gateway} || true`,
-    '}',
+    // networkd may not run yet, or not be there, and leaves an address alone that somebody else set: so all is set here, too.
+    '[ ! -e /run/systemd/netif/state ] || networkctl reload >/dev/null 2>&1 || true',
+    'for link in /sys/class/net/e*; do name=${link##*/}; break; done',
+    'ip link set "$name" up',
+    `ip address replace ${address} dev "$name"`,
+    // The others were another network's; the firewall drops what is sent from them.
+    'for other in $(ip -4 -o address show dev "$name" scope global | sed "s/.* inet \\([^ ]*\\) .*/\\1/"); do',
+    `  [ "$other" = ${address} ] || ip address del "$other" dev "$name" || true`,
+    'done',
+    `ip route replace default via ${gateway} dev "$name"`,
+    // systemd-resolved writes the file where it runs.
+    'umask 022; file=/run/systemd/resolve/resolv.conf',
+    `[ -e /run/systemd/resolve/stub-resolv.conf ] || { mkdir -p "\${file%/*}"; echo 'nameserver ${resolver}' > "$file"; }`,
     '',
   ].join('\n');
 }

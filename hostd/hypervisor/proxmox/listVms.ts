@@ -38,11 +38,15 @@ function isHalfTemplate({ config }: VmRecord): boolean {
   return readTemplateMarker(config.description === undefined ? undefined : String(config.description)) !== undefined;
 }
 
-/** Undefined when it is gone. A configuration that was read while the VM was being made says too little. */
+/**
+ * Undefined when it is gone. One of another node's may have become ours, or the reverse, since it was read. A configuration
+ * that was read while the VM was being made says too little.
+ */
 export async function recordOf(site: Site, vm: ListedVm): Promise<VmRecord | undefined> {
   try {
     const record = await site.records.recent(vm);
-    const isOld = record.marker?.complete !== true || (vm.name !== undefined && record.name !== vm.name);
+    const isAnothers = record.marker?.home !== site.settings.node;
+    const isOld = record.marker?.complete !== true || isAnothers || (vm.name !== undefined && record.name !== vm.name);
     return isOld ? await site.records.read(vm) : record;
   } catch (error) {
     if (isMissing(error)) return undefined;

@@ -1,3 +1,5 @@
+import type { KeptIdentity } from '../driver.ts';
+
 /**
  * What hostd knows of a VM stands in the VM's own description, so it needs no database: whose it is, and what it was last
  * told to do. Proxmox VE writes the description with the first whole configuration of a clone.
@@ -19,6 +21,10 @@ export interface VmMarker {
   startNode?: string;
   /** The `boot` that hostd was told to end. */
   stopAsked?: number;
+  /** The move that was ordered last, written before it begins; none after it was settled. */
+  moving?: { from: string; to: string };
+  /** What it keeps from the node that made it. */
+  identity?: KeptIdentity;
 }
 
 /** What a PVE template says of itself. */

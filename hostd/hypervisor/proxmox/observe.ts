@@ -46,6 +46,22 @@ export async function seeVm(site: Site, vm: ListedVm, record: VmRecord): Promise
     startMode: boot > 0 ? 'cold' : undefined,
     offBecause: isOff ? await whyOff(site, vm, marker) : undefined,
     address: guestAddress(vm.vmid, vmids, guestNetwork),
+    ...moveSeen(site, vm, marker),
+  };
+}
+
+/** The lock is taken from the list, which is newer than what is remembered of the configuration. */
+function moveSeen(site: Site, vm: ListedVm, marker: VmMarker | undefined): Partial<VmSeen> {
+  const { node } = site.settings;
+  const moving = vm.lock === 'migrate' ? { moving: true } : {};
+  if (marker === undefined) return moving;
+  const { home, identity } = marker;
+  const isAway = vm.node !== node && marker.moving?.to === vm.node;
+  return {
+    ...moving,
+    identity,
+    ...(home === node ? {} : { movedTo: home }),
+    ...(home === node && isAway ? { arrivedAt: vm.node } : {}),
   };
 }
 

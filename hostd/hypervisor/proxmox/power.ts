@@ -37,7 +37,7 @@ export async function startVm({ site, blocked }: StartParts, vmRef: string, star
     startNode: vm.node,
     stopAsked: undefined,
   };
-  await changeVm(site, record, { marker, config: networkOf(site, start.mac) });
+  await changeVm(site, record, { marker, config: networkOf(site, marker.identity?.mac ?? start.mac) });
   await run(site, () => vmApi(site, vm).status.start.$post(), /already running/i);
 }
 
@@ -97,5 +97,7 @@ async function requireMarked(
   const { vm, record } = await requireVm(site, vmRef);
   const { marker } = record;
   if (marker === undefined) throw new Fault('not_ours', `Virtual machine ${vmRef} carries no owner marker.`);
+  if (marker.home !== site.settings.node)
+    throw new Fault('hypervisor_failed', `Virtual machine ${vmRef} is looked after by node ${marker.home}.`);
   return { vm, record: { ...record, marker } };
 }

@@ -27,7 +27,7 @@ const unansweredMax = 10;
 const taskMaxMs = 300_000;
 /** A full clone of a large disk takes long. */
 export const fullCloneMaxMs = 3_600_000;
-const logLines = 50;
+const logLines = 5_000;
 
 /**
  * Waits for a task: a 200 with a UPID only says that a worker started. Asked of the node that runs it, at most once a

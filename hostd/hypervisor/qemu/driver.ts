@@ -11,7 +11,15 @@ import { Channels } from './channels.ts';
 import { cloneVm, removeVm } from './clone.ts';
 import { Controls } from './control.ts';
 import { diskHeldMiB } from './diskHeld.ts';
-import { controlTarget, diskFreeMiB, processesOfBlock, requireVm, type Engine, type VmFolder } from './engine.ts';
+import {
+  controlTarget,
+  diskFreeMiB,
+  processesOfBlock,
+  requireVm,
+  type Engine,
+  type OpenTap,
+  type VmFolder,
+} from './engine.ts';
 import { isVmRef, readBoot, readMarker, vmPaths, vmRefsIn } from './files.ts';
 import { probeHost, type HypervisorHost } from './host.ts';
 import { instanceBlock } from './instance.ts';
@@ -36,6 +44,8 @@ export interface QemuDriverOptions {
   diskReserveMiB?: number;
   /** Network namespaces kept ready. */
   namespacesReady?: number;
+  /** Wires guests to a bridge of the caller, which has to close them in; no namespaces are made then. */
+  openTap?: OpenTap;
   /** A hint, never needed: something about this VM changed, so look. */
   onChange?: (vmRef: string) => void;
 }
@@ -64,6 +74,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<QemuDr
     clock,
     log,
     resolver: options.resolver,
+    isWired: options.openTap !== undefined,
     poolSize: options.namespacesReady ?? 3,
   });
   const engine: Engine = {
@@ -71,6 +82,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<QemuDr
     block,
     host,
     network,
+    openTap: options.openTap,
     clock,
     log,
     uidBase: root ? uidBase : undefined,

@@ -21,9 +21,16 @@ export interface Engine {
   network: GuestNetwork;
   shelf: TemplateShelf;
   controls: Controls;
+  openTap?: OpenTap;
   clock: Clock;
   log: Log;
 }
+
+/**
+ * Opens the network device that a VM has in place of QEMU's own network, for whoever wires guests to a bridge; undefined
+ * leaves the VM without a way out. Whoever asked closes the descriptor.
+ */
+export type OpenTap = (vmRef: string) => Promise<number | undefined>;
 
 export interface VmFolder {
   paths: VmPaths;

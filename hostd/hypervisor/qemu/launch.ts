@@ -8,6 +8,8 @@ import { limitLog } from './qemuLog.ts';
 /** Descriptors a warm clone finds open. */
 export const inheritedDeviceState = 3;
 export const inheritedRam = 4;
+/** Where a machine that is wired to a bridge finds its network device. */
+export const inheritedTap = 5;
 
 /** Before hostd itself or another service of the host, the kernel ends a desktop when memory runs out. */
 const oomScore = '400';
@@ -20,6 +22,8 @@ export interface LaunchOptions {
   confinement: Confinement;
   /** Path of the saved device state and the descriptor of the sealed RAM. */
   warm?: { deviceState: string; ram: number };
+  /** Descriptor of the network device that takes the place of QEMU's own network. Closed here once QEMU has it. */
+  tap?: number;
   onExit: () => void;
 }
 
@@ -43,7 +47,9 @@ export function launchQemu(options: LaunchOptions): ProcessIdentity {
   const log = openSync(options.log, 'a', 0o600);
   const state = options.warm ? openSync(options.warm.deviceState, 'r') : undefined;
   try {
-    const inherited = options.warm && state !== undefined ? [state, options.warm.ram] : [];
+    const warm = options.warm && state !== undefined ? [state, options.warm.ram] : [];
+    // What has no descriptor gets that of the log, so that the others keep their places.
+    const inherited = options.tap === undefined ? warm : [warm[0] ?? log, warm[1] ?? log, options.tap];
     const child = Bun.spawn([...confine(options.confinement), qemuProgram, ...options.argv], {
       cwd: options.run,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' },
@@ -59,6 +65,7 @@ export function launchQemu(options: LaunchOptions): ProcessIdentity {
   } finally {
     closeSync(log);
     if (state !== undefined) closeSync(state);
+    if (options.tap !== undefined) closeSync(options.tap);
   }
 }
 

@@ -92,3 +92,11 @@ test('the warm key follows what a warm state depends on', () => {
   expect(warmKey({ ...base })).toBe(keys[0]);
   expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
 });
+
+test('a clone on a bridge has the same devices, and a place for the state of the network it was saved with', () => {
+  const wired = machineArguments({ ...clone, network: { tap: 5 } });
+  expect(devices(wired)).toEqual(devices(machineArguments(clone)));
+  const netdevs = (argv: readonly string[]) => argv.filter((_, index) => argv[index - 1] === '-netdev');
+  expect(netdevs(wired)).toEqual(['tap,id=net0,fd=5,vhost=off', 'user,id=saved0,ipv6=off,restrict=on']);
+  expect(netdevs(machineArguments({ ...clone, network: { tap: 5 }, incoming: false }))).toHaveLength(1);
+});

@@ -21,12 +21,15 @@ export type MachineRam =
   /** Copy-on-write: the file is read, writes stay in this process. */
   | { kind: 'private'; path: string };
 
-export interface MachineNetwork {
-  /** True: the guest reaches nothing; forwards from the host still work. */
-  restrict: boolean;
-  /** Each is a TCP port of the guest, reachable at this IPv4 address and port of QEMU's network namespace. */
-  forwards: readonly { address: string; port: number; guestPort: number }[];
-}
+export type MachineNetwork =
+  | {
+      /** True: the guest reaches nothing; forwards from the host still work. */
+      restrict: boolean;
+      /** Each is a TCP port of the guest, reachable at this IPv4 address and port of QEMU's network namespace. */
+      forwards: readonly { address: string; port: number; guestPort: number }[];
+    }
+  /** Descriptor of a TAP device that QEMU inherits, made without a virtio header: a warm state saved without one fits. */
+  | { tap: number };
 
 /** Paths of Unix sockets that QEMU listens on; relative ones are below its working directory. */
 export interface MachineSockets {
@@ -161,17 +164,11 @@ function controlArguments(sockets: MachineSockets): string[] {
 }
 
 function deviceArguments(machine: MachineOptions): string[] {
-  const { restrict, forwards } = machine.network;
-  const netdev = [
-    // Guests are IPv4-only: what slirp does not offer needs no rule to keep it in.
-    `user,id=net0,ipv6=off,restrict=${restrict ? 'on' : 'off'}`,
-    ...forwards.map((each) => `hostfwd=tcp:${each.address}:${each.port}-:${each.guestPort}`),
-  ].join(',');
   return [
     ...['-device', 'VGA,id=vga0,addr=01.0,xres=1280,yres=800,vgamem_mb=16'],
     ...['-drive', `file=${escaped(machine.disk)},if=none,id=disk0,format=qcow2,cache=writeback,discard=unmap`],
     ...['-device', 'virtio-blk-pci,id=blk0,addr=02.0,drive=disk0,discard=on'],
-    ...['-netdev', netdev],
+    ...netdevs(machine).flatMap((each) => ['-netdev', each]),
     // A clone announces its own address when it is told it; what wakes up to announce the template's is work for nothing.
     ...['-device', `virtio-net-pci,id=nic0,addr=03.0,netdev=net0,mac=${machine.mac},romfile=,guest_announce=off`],
     ...['-object', 'rng-random,id=rng0,filename=/dev/urandom'],
@@ -185,6 +182,17 @@ function deviceArguments(machine: MachineOptions): string[] {
     ...['-device', 'virtio-keyboard-pci,id=keyboard0,addr=07.0'],
     ...['-device', 'vmgenid,id=genid0,guid=auto'],
   ];
+}
+
+function netdevs({ network, incoming }: MachineOptions): string[] {
+  // Guests are IPv4-only: what slirp does not offer needs no rule to keep it in.
+  const user = (id: string, isClosed: boolean) => `user,id=${id},ipv6=off,restrict=${isClosed ? 'on' : 'off'}`;
+  if ('tap' in network) {
+    // A saved state holds that of QEMU's own network, which must go somewhere: no card is on it.
+    return [`tap,id=net0,fd=${network.tap},vhost=off`, ...(incoming ? [user('saved0', true)] : [])];
+  }
+  const forwards = network.forwards.map((each) => `hostfwd=tcp:${each.address}:${each.port}-:${each.guestPort}`);
+  return [[user('net0', network.restrict), ...forwards].join(',')];
 }
 
 /** In QEMU's option syntax a comma inside a value is doubled. */

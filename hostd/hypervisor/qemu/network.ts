@@ -18,6 +18,8 @@ export interface NetworkOptions {
   resolver?: string;
   /** Namespaces kept ready. Making one takes some 30 ms, which a clone should not wait for. */
   poolSize: number;
+  /** Guests are wired by whoever opened the driver: nothing is set up here but the slots. */
+  isWired?: boolean;
   clock: Clock;
   log: Log;
 }
@@ -49,6 +51,10 @@ export class GuestNetwork {
   /** @param live slots whose QEMU runs. @param known slots that VMs hold. Every other namespace of ours is a leftover. */
   async open(live: ReadonlySet<number>, known: ReadonlySet<number>): Promise<void> {
     for (const slot of known) this.#used.add(slot);
+    if (this.#options.isWired) {
+      this.reason = 'Guests are wired to a bridge that is not ours.';
+      return;
+    }
     if (process.geteuid?.() !== 0) {
       this.reason = 'hostd is not root, so guests have no network; connections from hostd to them work.';
       return;

@@ -4,8 +4,9 @@ import { describeError, Fault, isFault } from '@lebureau/kit/fault';
 import type { StartOptions } from '../driver.ts';
 import { asDiskFault, controlTarget, diskFreeMiB, processName, uidOf, type Engine, type VmFolder } from './engine.ts';
 import { readBoot, runNames, writeJson, type BootRecord } from './files.ts';
-import { inheritedDeviceState, inheritedRam, launchQemu } from './launch.ts';
-import { machineArguments } from './machine.ts';
+import { withoutOwnNetwork } from '../withoutOwnNetwork.ts';
+import { inheritedDeviceState, inheritedRam, inheritedTap, launchQemu } from './launch.ts';
+import { machineArguments, type MachineOptions } from './machine.ts';
 import { endAllProcesses, endProcess, guestStatus, livingProcess, noteBoot } from './observe.ts';
 import type { ProcessIdentity } from './process.ts';
 import type { Qmp } from './qmp.ts';
@@ -147,7 +148,8 @@ async function bringUp(
   const { plan, record, progress, written } = given;
   const beganMs = engine.clock.monotonicMs();
   const sinceMs = () => Math.round(engine.clock.monotonicMs() - beganMs);
-  const process = launch(engine, vm, given);
+  const tap = await engine.openTap?.(vm.marker.spec.vmRef);
+  const process = launch(engine, vm, { ...given, tap });
   const times: Record<string, number> = { launchedMs: sinceMs() };
   try {
     const qmp = await engine.controls.of({ ...controlTarget(engine, vm, process), timeoutMs: controlTimeoutMs });
@@ -169,18 +171,21 @@ async function bringUp(
   engine.log.info('VM was started', { vmRef, startMode: record.startMode, ...times, runningMs: sinceMs() });
 }
 
-function launch(engine: Engine, vm: VmFolder, given: { plan: StartPlan; record: BootRecord }): ProcessIdentity {
-  const { plan, record } = given;
+function launch(
+  engine: Engine,
+  vm: VmFolder,
+  given: { plan: StartPlan; record: BootRecord; tap?: number },
+): ProcessIdentity {
+  const { plan, record, tap } = given;
   const { spec, slot } = vm.marker;
   const argv = machineArguments({
     name: processName(engine, spec.vmRef),
     size: { vcpus: spec.vcpus, memoryMiB: spec.memoryMiB },
     accelerator: engine.host.accelerator,
     ram: plan.warm ? { kind: 'private', path: `/proc/self/fd/${inheritedRam}` } : { kind: 'anonymous' },
-    kernel: plan.template.kernel,
+    ...wiring(engine, vm, { plan, tap }),
     disk: runNames.disk,
     mac: record.mac,
-    network: { restrict: spec.network === 'none' || !engine.network.isolated, forwards: [] },
     sockets: { qmp: runNames.qmp, vnc: runNames.vnc, init: runNames.init, agent: runNames.agent },
     incoming: plan.warm !== undefined,
   });
@@ -196,8 +201,24 @@ function launch(engine: Engine, vm: VmFolder, given: { plan: StartPlan; record: 
       resolvFile: engine.network.isolated ? engine.network.resolvFile : undefined,
     },
     warm: plan.warm && plan.ram !== undefined ? { deviceState: plan.warm.deviceState, ram: plan.ram } : undefined,
+    tap,
     onExit: () => engine.controls.changed(spec.vmRef),
   });
+}
+
+/** A guest that boots behind another's network is not told of the address it would have behind QEMU's own. */
+function wiring(
+  engine: Engine,
+  vm: VmFolder,
+  given: { plan: StartPlan; tap?: number },
+): Pick<MachineOptions, 'kernel' | 'network'> {
+  const { kernel } = given.plan.template;
+  const isClosed = vm.marker.spec.network === 'none' || !engine.network.isolated;
+  if (given.tap === undefined) return { kernel, network: { restrict: isClosed, forwards: [] } };
+  return {
+    kernel: { ...kernel, commandLine: withoutOwnNetwork(kernel.commandLine) },
+    network: { tap: inheritedTap },
+  };
 }
 
 /** All commands go out together; the guest is paused when its devices are back. */

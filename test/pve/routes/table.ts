@@ -7,6 +7,7 @@ import { configRoutes } from './config.ts';
 import { consoleRoutes } from './console.ts';
 import { destroyRoutes } from './destroy.ts';
 import { firewallRoutes } from './firewall.ts';
+import { migrateRoutes } from './migrate.ts';
 import { moveDiskRoutes } from './moveDisk.ts';
 import { nodeRoutes } from './nodes.ts';
 import { poolRoutes } from './pools.ts';
@@ -28,6 +29,7 @@ export const routes: Routes = {
   ...consoleRoutes,
   ...destroyRoutes,
   ...firewallRoutes,
+  ...migrateRoutes,
   ...moveDiskRoutes,
   ...nodeRoutes,
   ...poolRoutes,

@@ -6,7 +6,7 @@ import { digestOf, realDisks, parseDrive, shownConfig, typed } from '../vm/confi
 import { applyChange } from '../vm/changes.ts';
 import { assertQuorum } from '../vm/writable.ts';
 import { cloudInitPending, dumpCloudInit } from '../vm/cloudInit.ts';
-import { checkLock, newVm, startVm } from '../vm/lifecycle.ts';
+import { newVm, startVm } from '../vm/lifecycle.ts';
 import { checkDeviceRights } from '../vm/optionRights.ts';
 import { currentStatus, vmStatus } from '../vm/status.ts';
 import { canLink, parseVolume, storageOf } from '../vm/volumes.ts';
@@ -26,8 +26,6 @@ export const vmRoutes: Routes = {
   'GET /nodes/{node}/qemu/{vmid}/feature': feature,
   'GET /nodes/{node}/qemu/{vmid}/cloudinit': (call) => cloudInitPending(find(call)),
   'GET /nodes/{node}/qemu/{vmid}/cloudinit/dump': (call) => dumpCloudInit(find(call), String(call.given.type)),
-  'GET /nodes/{node}/qemu/{vmid}/migrate': precheck,
-  'POST /nodes/{node}/qemu/{vmid}/migrate': migrate,
 };
 
 function find(call: Call): VmState {
@@ -173,54 +171,5 @@ function create(call: Call): Json {
       if (given.start === 1) await startVm(world, vm, running.log);
     };
     await world.locks.within(vmid, fill, waiting);
-  });
-}
-
-function precheck(call: Call): Json {
-  const { world } = call;
-  assertQuorum(world);
-  const vm = find(call);
-  checkLock(vm);
-  const local = realDisks(vm.config).filter(
-    ([, raw]) => !storageOf(world, parseVolume(parseDrive(raw).volume).storage).shared,
-  );
-  return {
-    running: vm.run ? 1 : 0,
-    allowed_nodes: Object.keys(world.state.nodes).filter((node) => node !== vm.node && world.state.nodes[node]?.online),
-    not_allowed_nodes: {},
-    local_disks: local.map(([key, raw]) => ({
-      volid: parseDrive(raw).volume,
-      drivename: key,
-      cdrom: 0,
-      is_unused: 0,
-      size: 0,
-    })),
-    local_resources: [],
-    'mapped-resources': [],
-    'mapped-resource-info': {},
-    ...(world.facts.memhost ? { 'has-dbus-vmstate': 1 } : {}),
-  };
-}
-
-function migrate(call: Call): Json {
-  const { world, given } = call;
-  const target = String(given.target);
-  if (target === call.node) throw badParameters({ target: 'target is local node.' });
-  assertQuorum(world);
-  const node = world.state.nodes[target];
-  if (node === undefined) throw died(`no such cluster node '${target}'`);
-  const vm = find(call);
-  checkLock(vm);
-  if (vm.run && given.online !== 1) throw died("can't migrate running VM without --online");
-  if (!node.online) throw died(`node '${target}' is not online`);
-  return world.task(call, 'qmigrate', async (running) => {
-    running.log(`starting migration of VM ${vm.vmid} to node '${target}' (${node.ip})`);
-    vm.config.lock = 'migrate';
-    await world.pace.wait(2000, running.signal);
-    delete vm.config.lock;
-    if (running.signal.aborted) throw new Error('migration aborted');
-    vm.node = target;
-    running.log(`migration finished successfully (duration 00:00:02)`);
-    world.save();
   });
 }

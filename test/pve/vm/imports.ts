@@ -1,6 +1,6 @@
 import { badParameters, died } from '../api/refusal.ts';
 import type { VmState } from '../world/state.ts';
-import type { Call, World } from '../world/world.ts';
+import type { World } from '../world/world.ts';
 import { driveSize, drives, parseDrive, sizeText } from './config.ts';
 import {
   assertSpace,
@@ -19,14 +19,10 @@ export function importSource(raw: string): string | undefined {
     ?.slice('import-from='.length);
 }
 
-/** What is checked of `import-from` before the config is read. */
-export function checkImport({ world, caller }: Call, key: string, raw: string): void {
+/** What is checked of the source of `import-from` before the config is read. */
+export function checkImport(world: World, caller: string, [key, raw]: [string, string]): void {
   const source = importSource(raw);
   if (source === undefined) return;
-  if (parseVolume(parseDrive(raw).volume).rest !== '0') {
-    const how = 'use <storage ID>:0,import-from=<source>';
-    throw badParameters({ [key]: `'import-from' requires special syntax - ${how}` });
-  }
   if (source.startsWith('/')) throw died('Only root can pass arbitrary filesystem paths.');
   const { storage, rest } = parseVolume(source);
   storageOf(world, storage);

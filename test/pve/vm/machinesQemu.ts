@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -16,6 +17,8 @@ export interface QemuOptions {
   log: Log;
   /** The VM id that stands for the built template. */
   templateVmid: number;
+  /** Puts a VM on a bridge; without it each is behind a network of its own that leads nowhere. */
+  openTap?: (vmid: number) => Promise<number>;
 }
 
 interface Made {
@@ -53,14 +56,27 @@ export class MachinesQemu implements Machines {
   constructor(private readonly options: QemuOptions) {}
 
   async open(): Promise<void> {
-    const { home, clock, log } = this.options;
-    this.driver = await openQemuDriver({ home, clock, log, namespacesReady: 1 });
+    const { home, clock, log, openTap } = this.options;
+    const wire = openTap && ((vmRef: string) => openTap(vmidOf(vmRef)));
+    this.driver = await openQemuDriver({
+      home,
+      clock,
+      log,
+      namespacesReady: 1,
+      uidBase: uidBaseOf(home),
+      openTap: wire,
+    });
     const { templates } = await this.driver.facts();
-    this.templateId = (templates.find((one) => one.warmSizes.length > 0) ?? templates[0])?.id ?? '';
+    // The newest, with a warm one before all others.
+    const [best] = templates.toSorted(
+      (a, b) => Number(b.warmSizes.length > 0) - Number(a.warmSizes.length > 0) || b.builtAtMs - a.builtAtMs,
+    );
+    this.templateId = best?.id ?? '';
     if (this.templateId === '') throw new Error(`${home}/templates holds no template`);
     for (const seen of await this.driver.list()) {
-      const vmid = Number(/^pve-(\d+)$/.exec(seen.vmRef)?.[1]);
-      if (!Number.isInteger(vmid)) continue;
+      const vmid = vmidOf(seen.vmRef);
+      // What has no marker is another home's.
+      if (seen.owner === undefined || !Number.isInteger(vmid)) continue;
       const one = this.remember(vmid, seen.boot);
       if (seen.power === 'running') await this.noteRunning(vmid, one);
     }
@@ -91,7 +107,7 @@ export class MachinesQemu implements Machines {
     one.mac = spec.mac ?? one.mac;
     await this.driver.start(ref(vmid), { boot: one.boot, mac: one.mac });
     await this.noteRunning(vmid, one);
-    void this.startAgent(vmid).catch(() => {});
+    void this.dress(vmid, one).catch(() => {});
   }
 
   async stop(vmid: number): Promise<void> {
@@ -118,7 +134,7 @@ export class MachinesQemu implements Machines {
     one.boot += 1;
     await this.driver.start(ref(vmid), { boot: one.boot, mac: one.mac });
     await this.noteRunning(vmid, one);
-    void this.startAgent(vmid).catch(() => {});
+    void this.dress(vmid, one).catch(() => {});
   }
 
   /** The whole process stands still; to the guest it is as if no time passed. */
@@ -140,10 +156,16 @@ export class MachinesQemu implements Machines {
     one.kept = name;
   }
 
-  /** On our own driver the template leaves the guest agent alone; Proxmox VE expects it to run from the boot on. */
-  private async startAgent(vmid: number): Promise<void> {
+  /**
+   * Makes a guest that woke up from the template's memory what one that booted on Proxmox VE is: it has the MAC address of its
+   * card, and the guest agent runs, which the template leaves alone on our own driver. Once wired, those that boot need nothing.
+   */
+  private async dress(vmid: number, { mac }: Made): Promise<void> {
+    const seen = await this.driver.look(ref(vmid));
+    if (this.options.openTap && seen?.startMode === 'cold') return;
     const init = openInitChannel(await this.driver.openInit(ref(vmid)), this.options.clock);
-    const script = 'pgrep -x qemu-ga >/dev/null || setsid -f /usr/sbin/qemu-ga >/dev/null 2>&1 </dev/null';
+    const agent = 'pgrep -x qemu-ga >/dev/null || setsid -f /usr/sbin/qemu-ga >/dev/null 2>&1 </dev/null';
+    const script = this.options.openTap ? `ip link set dev eth0 address ${mac}; ${agent}` : agent;
     try {
       await init.exec({
         argv: ['sh', '-c', script],
@@ -272,6 +294,16 @@ export class MachinesQemu implements Machines {
       }
     }
   }
+}
+
+/** Apart from the uids of hostd's own desktops and of other doubles, which may run on the same machine. */
+function uidBaseOf(home: string): number {
+  const place = createHash('sha256').update(home).digest().readUInt32BE(0) % 10_000;
+  return 1_000_000 + place * 65_536;
+}
+
+function vmidOf(vmRef: string): number {
+  return Number(/^pve-(\d+)$/.exec(vmRef)?.[1]);
 }
 
 const defaultMac = '52:54:00:12:34:56';

@@ -1,6 +1,7 @@
 import { badParameters, died } from '../api/refusal.ts';
 import type { World } from '../world/world.ts';
 import { isCdrom, parseDrive } from './config.ts';
+import { checkImport } from './imports.ts';
 import { isFileStorage, parseVolume, storageOf } from './volumes.ts';
 
 interface Volume {
@@ -65,8 +66,10 @@ export function checkStorageAccess(
   if (rest === 'cloudinit') return;
   if (newDisk.test(rest) && !isCdrom(raw)) {
     world.permissions.check(who.caller, `/storage/${storage}`, ['Datastore.AllocateSpace']);
-    if (storageOf(world, storage).content.includes('images')) return;
-    throw badParameters({ storage: `storage '${storage}' does not support vm images` });
+    if (!storageOf(world, storage).content.includes('images')) {
+      throw badParameters({ storage: `storage '${storage}' does not support vm images` });
+    }
+    return checkImport(world, who.caller, [key, raw]);
   }
   checkVolume(world, who, volume);
   if (!/^(?:images|iso)$/.test(volumeKind(world, volume).kind)) {

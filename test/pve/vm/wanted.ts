@@ -2,7 +2,6 @@ import { badParameters, died } from '../api/refusal.ts';
 import type { Call, World } from '../world/world.ts';
 import type { Change } from './changes.ts';
 import { diskKey, withMac } from './config.ts';
-import { checkImport } from './imports.ts';
 import { checkBridges, checkHook, checkOptionRights, type Changing } from './optionRights.ts';
 import { refuseRootOnly } from './rootOnly.ts';
 import { checkDrive, checkStorageAccess } from './volumeAccess.ts';
@@ -46,10 +45,7 @@ export function changeOf(call: Call): Change {
   const anything = given.delete || given.revert || set.size > 0;
   if (!anything) throw died('no options specified');
   checkNames(world, change);
-  for (const drive of drivesOf(set)) {
-    checkDrive(world, drive);
-    checkImport(call, ...drive);
-  }
+  for (const drive of drivesOf(set)) checkDrive(world, drive);
   checkHook(world, set.get('hookscript'));
   const who: Changing = { caller, vmid: Number(given.vmid) };
   checkOptionRights(world, who, change.remove);
@@ -67,10 +63,7 @@ export function newConfigOf(call: Call): Change {
   for (const drive of drivesOf(set)) checkStorageAccess(world, who, drive);
   checkOptionRights(world, who, set.keys());
   checkBridges(world, caller, netsOf(set));
-  for (const drive of drivesOf(set)) {
-    checkDrive(world, drive);
-    checkImport(call, ...drive);
-  }
+  for (const drive of drivesOf(set)) checkDrive(world, drive);
   return { set: normalised(set), remove: [], revert: [] };
 }
 

@@ -35,6 +35,8 @@ export interface VersionFacts {
   haFencing: boolean;
   nodePressure: boolean;
   machine: string;
+  /** Whether the check before a migration names the nodes also for a VM that runs. */
+  precheckTellsNodes: boolean;
   /** Until a worker does something. */
   taskStartMs: number;
   suspendMs: number;
@@ -67,6 +69,7 @@ export const versionFacts: Record<Version, VersionFacts> = {
     haFencing: false,
     nodePressure: false,
     machine: 'pc-i440fx-7.2+pve0',
+    precheckTellsNodes: false,
     taskStartMs: 40,
     suspendMs: 1000,
     resumeMs: 100,
@@ -105,6 +108,7 @@ export const versionFacts: Record<Version, VersionFacts> = {
     haFencing: true,
     nodePressure: true,
     machine: 'pc-i440fx-7.2+pve0',
+    precheckTellsNodes: true,
     taskStartMs: 15,
     suspendMs: 350,
     resumeMs: 10,
