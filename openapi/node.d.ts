@@ -1597,12 +1597,6 @@ export interface components {
     headers: {
         /** @description Names this request in reports and logs. */
         RequestId: string;
-        /** @description `true`: this is the kept answer. */
-        IdempotentReplayed: string;
-        /** @description What is left of the bucket of this key, `r`, and the seconds until it is full, `t`. */
-        RateLimit: string;
-        /** @description Requests `q` in a window of `w` seconds. Absent where nothing is limited. */
-        RateLimitPolicy: string;
         /** @description Seconds after which to try again, where that may help. */
         RetryAfter: string;
     };
@@ -6823,6 +6817,14 @@ export interface operations {
         responses: {
             /** @description The stream. */
             101: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Never sent: a stream begins with 101. */
+            200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;

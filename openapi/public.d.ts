@@ -11515,6 +11515,14 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Never sent: a stream begins with 101. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `invalid_request` The request is malformed. */
             400: {
                 headers: {

@@ -60,7 +60,7 @@ export function describeContract(contract: Contract): JsonObject {
     paths: paths as JsonObject,
     components: {
       securitySchemes: { [contract.security.name]: contract.security.scheme },
-      headers: Object.fromEntries(Object.entries(sharedHeaders).map(([name, about]) => [name, header(about)])),
+      headers: headersUsed(paths),
       schemas: components.used(),
     },
   };
@@ -171,6 +171,16 @@ const sharedHeaders = {
   RateLimitPolicy: 'Requests `q` in a window of `w` seconds. Absent where nothing is limited.',
   RetryAfter: 'Seconds after which to try again, where that may help.',
 } as const;
+
+/** Those that some answer refers to. */
+function headersUsed(paths: Record<string, JsonObject>): JsonObject {
+  const text = JSON.stringify(paths);
+  return Object.fromEntries(
+    Object.entries(sharedHeaders)
+      .filter(([name]) => text.includes(`"#/components/headers/${name}"`))
+      .map(([name, about]) => [name, header(about)]),
+  );
+}
 
 function shared(name: keyof typeof sharedHeaders): JsonObject {
   return { $ref: `#/components/headers/${name}` };

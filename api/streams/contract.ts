@@ -40,7 +40,8 @@ export const connectStream = operation({
   capability: 'none',
   params: t.Object({ ...desktopParams, kind: StreamKind }),
   query: t.Object({ ticket: t.String({ maxLength: 100 }) }),
-  responses: { 101: { about: 'The stream.' } },
+  // Tools want a 2xx of every operation.
+  responses: { 101: { about: 'The stream.' }, 200: { about: 'Never sent: a stream begins with 101.' } },
   problems: ['ticket_refused', 'origin_refused', 'wrong_state', 'node_unreachable', 'guest_unreachable', 'unsupported'],
 });
 

@@ -13,6 +13,7 @@ export const openStream = operation({
   capability: 'node',
   params: t.Object({ assignmentId: AssignmentId, kind: StreamKind }),
   query: t.Object(streamWish),
-  responses: { 101: { about: 'The stream.' } },
+  // Tools want a 2xx of every operation.
+  responses: { 101: { about: 'The stream.' }, 200: { about: 'Never sent: a stream begins with 101.' } },
   problems: ['not_found', 'not_ready', 'rate_limited', 'guest_unreachable', 'unsupported'],
 });

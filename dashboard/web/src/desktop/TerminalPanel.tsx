@@ -47,7 +47,7 @@ export function TerminalPanel({ desktop }: { desktop: DesktopData }) {
 
 function OneTerminal({ desktopId, name, isShown }: { desktopId: string; name: string; isShown: boolean }) {
   const target = useRef<HTMLDivElement>(null);
-  const opened = useRef<TerminalSession>();
+  const opened = useRef<TerminalSession | undefined>(undefined);
   const [state, setState] = useState<TerminalState>('connecting');
   useEffect(() => {
     const session = new TerminalSession({ desktopId, name, target: target.current!, onState: setState });
