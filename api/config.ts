@@ -94,17 +94,7 @@ function schema(home: string) {
       parse: integer(300, 31_536_000),
       fallback: 600,
     },
-    LEBUREAU_GATEWAY_PUBLIC_KEY: {
-      about: 'public key of the gateway in PEM, where it runs on another machine; several for a change of keys',
-      parse: (text: string): string | undefined => text,
-      fallback: undefined,
-      file: true,
-    },
-    LEBUREAU_SIGN_IN_DOMAINS: {
-      about: 'domains whose people may sign themselves in by a provider, by commas',
-      parse: domains,
-      fallback: [] as string[],
-    },
+    ...people(),
     LEBUREAU_STREAM_ORIGINS: {
       about: 'origins of pages that may open streams here without the gateway, by comma',
       parse: origins,
@@ -119,6 +109,23 @@ function schema(home: string) {
       about: 'where the source code of this version is',
       parse: (text: string) => text,
       fallback: 'https://github.com/lebureau/lebureau',
+    },
+  };
+}
+
+/** Who may come in by the gateway. */
+function people() {
+  return {
+    LEBUREAU_GATEWAY_PUBLIC_KEY: {
+      about: 'public key of the gateway in PEM, where it runs on another machine; several for a change of keys',
+      parse: (text: string): string | undefined => text,
+      fallback: undefined,
+      file: true,
+    },
+    LEBUREAU_SIGN_IN_DOMAINS: {
+      about: 'domains whose people may sign themselves in by a provider, by commas',
+      parse: domains,
+      fallback: [] as string[],
     },
   };
 }

@@ -45,6 +45,20 @@ export const publicOperations: readonly Operation[] = [
   ...health.healthOperations,
 ];
 
+const people = {
+  User: users.User,
+  UserList: users.UserList,
+  UpdateUser: users.UpdateUser,
+  Role: users.Role,
+  Session,
+  SessionList,
+  CreateSignInLink: signIn.CreateSignInLink,
+  CreatedSignInLink: signIn.CreatedSignInLink,
+  SignInLink: signIn.SignInLink,
+  SignedIn: signIn.SignedInAnswer,
+  FoundSession: signIn.FoundSession,
+};
+
 export function publicContract(version: string): Contract {
   return {
     title: 'Le Bureau API',
@@ -71,17 +85,7 @@ export function publicContract(version: string): Contract {
       CreatedKey: keys.CreatedKey,
       Capability: keys.CapabilityName,
       KeyRestriction: keys.KeyRestriction,
-      User: users.User,
-      UserList: users.UserList,
-      UpdateUser: users.UpdateUser,
-      Role: users.Role,
-      Session,
-      SessionList,
-      CreateSignInLink: signIn.CreateSignInLink,
-      CreatedSignInLink: signIn.CreatedSignInLink,
-      SignInLink: signIn.SignInLink,
-      SignedIn: signIn.SignedInAnswer,
-      FoundSession: signIn.FoundSession,
+      ...people,
       CreateStream: streams.CreateStream,
       StreamKind: streams.StreamKind,
       StreamTicket: streams.StreamTicket,

@@ -18,7 +18,12 @@ function sheetElement(): HTMLElement {
   document.adoptedStyleSheets.push(sheet);
   const element = document.createElement('span');
   element.hidden = true;
-  Object.defineProperty(element, 'textContent', { set: (text: string) => sheet.replaceSync(text), get: () => '' });
+  Object.defineProperty(element, 'textContent', {
+    set(text: string) {
+      sheet.replaceSync(text);
+    },
+    get: () => '',
+  });
   Object.defineProperty(element, 'remove', {
     value() {
       document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== sheet);
