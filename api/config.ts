@@ -95,11 +95,6 @@ function schema(home: string) {
       fallback: 600,
     },
     ...people(),
-    LEBUREAU_STREAM_ORIGINS: {
-      about: 'origins of pages that may open streams here without the gateway, by comma',
-      parse: origins,
-      fallback: [],
-    },
     LEBUREAU_METRICS: {
       about: 'on, or off: nodes are not asked what their desktops use',
       parse: oneOf(['on', 'off']),
@@ -113,9 +108,14 @@ function schema(home: string) {
   };
 }
 
-/** Who may come in by the gateway. */
+/** Who may come in, and by which way. */
 function people() {
   return {
+    LEBUREAU_STREAM_ORIGINS: {
+      about: 'origins of pages that may open streams here without the gateway, by comma',
+      parse: origins,
+      fallback: [],
+    },
     LEBUREAU_GATEWAY_PUBLIC_KEY: {
       about: 'public key of the gateway in PEM, where it runs on another machine; several for a change of keys',
       parse: (text: string): string | undefined => text,

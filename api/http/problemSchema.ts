@@ -1,4 +1,5 @@
 import { Screenshot } from '../guest/actionSchema.ts';
+import { ControlHolder } from '../guest/controlSchema.ts';
 import { type ProblemCode, problems } from './problems.ts';
 import { t } from './schema.ts';
 
@@ -45,6 +46,12 @@ export const Problem = t.Object(
     screenWidth: t.Optional(t.Integer(only('`out_of_bounds`', 'of the screen, pixels.'))),
     screenHeight: t.Optional(t.Integer(only('`out_of_bounds`', 'of the screen, pixels.'))),
     screenshot: t.Optional(Screenshot),
+    holder: t.Optional(
+      t.Object(ControlHolder.properties, only('`human_control` and `control_held`', 'who has control.')),
+    ),
+    expiresAt: t.Optional(
+      t.Nullable(t.String({ format: 'date-time' }), only('`human_control` and `control_held`', 'when it lapses.')),
+    ),
   },
   {
     examples: [

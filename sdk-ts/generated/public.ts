@@ -2424,6 +2424,27 @@ export interface components {
             /** @description With `out_of_bounds`: of the screen, pixels. */
             screenHeight?: number;
             screenshot?: components["schemas"]["Screenshot"];
+            /** @description With `human_control` and `control_held`: who has control. */
+            holder?: {
+                /**
+                 * @description `human`: a person, who uses a stream; agents are refused meanwhile. `agent`: other agents are refused.
+                 * @enum {string}
+                 */
+                kind: "human" | "agent";
+                name: string;
+                /** @description The id of the key with which it was taken. */
+                by: string | null;
+                /**
+                 * Format: date-time
+                 * @description By the clock of the node.
+                 */
+                takenAt: string;
+            };
+            /**
+             * Format: date-time
+             * @description With `human_control` and `control_held`: when it lapses.
+             */
+            expiresAt?: string | null;
         };
         Process: {
             processId: string;

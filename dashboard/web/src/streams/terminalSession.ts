@@ -2,7 +2,7 @@ import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import { openStream } from './openStream.ts';
-import { styledDocument } from './styledDocument.ts';
+import { adoptStyles } from './adoptStyles.ts';
 
 export type TerminalState = 'connecting' | 'live' | 'lost' | 'ended';
 
@@ -28,8 +28,8 @@ export class TerminalSession {
     this.#desktopId = of.desktopId;
     this.#name = of.name;
     this.#onState = of.onState;
+    adoptStyles();
     this.#terminal = new Terminal({
-      documentOverride: styledDocument(),
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue('--mono'),
       fontSize: 14,
       cursorBlink: true,
