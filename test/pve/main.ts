@@ -75,6 +75,7 @@ async function prepare({ state, url, ca, token, tokens }: PveDouble): Promise<vo
   writeFileSync(join(home, 'token'), token, { mode: 0o600 });
   writeFileSync(join(home, 'token-admin'), tokens.admin, { mode: 0o600 });
   addImportStorage(state);
+  state.roles.DeskPool!.push('VM.Migrate');
   for (const who of ['desk@pve', 'desk@pve!t1'])
     state.acl.push({ path: '/', who, role: 'DeskAudit', propagate: false });
   state.firewalls['/'] = { ...emptyFirewall(), options: { enable: 1 } };
