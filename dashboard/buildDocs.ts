@@ -31,6 +31,7 @@ const sections: Section[] = [
       page('mcp-tools', 'MCP tools', 'docs/mcp-tools.md'),
       page('sdk', 'TypeScript SDK', 'docs/sdk.md'),
       page('rest', 'REST', 'dashboard/docs/rest.md'),
+      page('streams', 'Live streams', 'docs/streams.md'),
       page('errors', 'Errors', 'docs/errors.md'),
     ],
   },

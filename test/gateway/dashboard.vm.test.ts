@@ -94,6 +94,57 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     await page.keyboard.press('Escape');
   });
 
+  test('a person takes the mouse from an agent, opens the menu, types in a terminal, and hands it back', async () => {
+    const id = await desktopId();
+    const click = () => call(service, 'POST', { path: `/v1/desktops/${id}/click`, body: { x: 640, y: 300 } });
+    expect((await click()).status).toBe(200);
+    await page.goto(`${service.publicUrl}/app/desktops/${id}`);
+    const screen = page.locator('.screen-target canvas');
+    await screen.waitFor();
+    await page.click('text=Take control');
+    await page.waitForSelector('text=Hand back');
+    expect((await click()).body).toMatchObject({ code: 'human_control', holder: { kind: 'human', name: 'Owner' } });
+    const menu = async () => (await shot(id)).equals(before);
+    const before = await shot(id);
+    const box = (await screen.boundingBox())!;
+    // The menu of the panel, in the lower left corner of 1280 × 800.
+    await page.mouse.click(box.x + (box.width * 55) / 1280, box.y + (box.height * 784) / 800);
+    await expect.poll(menu, { timeout: 20_000 }).toBe(false);
+    await page.screenshot({ path: join(pictures, 'menu.png') });
+    await page.keyboard.press('Escape');
+    await page.click('text=Hand back');
+    await page.waitForSelector('text=Take control');
+    await expect.poll(async () => (await click()).status).toBe(200);
+    await page.goto(`${service.publicUrl}/app/desktops/${id}/terminal`);
+    await page.waitForSelector('.xterm-rows >> text=agent@', { timeout: 30_000 });
+    await page.click('.terminal-target');
+    await page.keyboard.type('echo dépôt > ~/typed.txt\n');
+    const typed = () =>
+      call(service, 'POST', { path: `/v1/desktops/${id}/exec`, body: { command: 'cat ~/typed.txt' } });
+    await expect.poll(async () => (await typed()).body.stdout, { timeout: 20_000 }).toBe('dépôt\n');
+    await page.screenshot({ path: join(pictures, 'terminal.png') });
+  });
+
+  test('a ticket opens one socket, and only from a page of ours', async () => {
+    const id = await desktopId();
+    const opened = await page.evaluate<string>(`(async () => {
+      const { csrfToken } = await (await fetch('/gateway/session')).json();
+      const made = await (await fetch('/v1/desktops/${id}/streams', { method: 'POST', body: JSON.stringify({ kind: 'vnc' }),
+        headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrfToken } })).json();
+      const address = location.origin.replace('http', 'ws') + made.path + '?ticket=' + made.ticket;
+      const how = (socket) => new Promise((resolve) => { socket.onopen = () => resolve('open'); socket.onerror = () => resolve('refused'); });
+      return [await how(new WebSocket(address)), await how(new WebSocket(address))].join();
+    })()`);
+    expect(opened).toBe('open,refused');
+    const other = await browser.newContext();
+    const foreign = await other.newPage();
+    await foreign.goto('about:blank');
+    const address = `${service.publicUrl.replace('http', 'ws')}/v1/desktops/${id}/streams/vnc?ticket=x`;
+    const refused = `new Promise((resolve) => { const socket = new WebSocket('${address}'); socket.onopen = () => resolve('open'); socket.onerror = () => resolve('refused'); })`;
+    expect(await foreign.evaluate<string>(refused)).toBe('refused');
+    await other.close();
+  });
+
   test('a page of the guest runs nothing here', async () => {
     const id = await desktopId();
     const command = `printf '<script>document.title="stolen"</script>' > ~/page.html; printf '<svg xmlns="http://www.w3.org/2000/svg"><script>document.title="stolen"</script></svg>' > ~/a.svg`;
@@ -126,6 +177,7 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     const paths = [
       '/app',
       `/app/desktops/${id}`,
+      `/app/desktops/${id}/terminal`,
       `/app/desktops/${id}/files`,
       `/app/desktops/${id}/activity`,
       `/app/desktops/${id}/settings`,
@@ -168,13 +220,23 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
   });
 
   test('nothing went wrong in the pages meanwhile', () => {
-    // The network was taken away on purpose.
+    // The network was taken away on purpose, and one ticket was used twice.
     expect(
       troubles.filter(
-        (text) => !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|503/.test(text),
+        (text) =>
+          !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|503|ticket=lbt_/.test(
+            text,
+          ),
       ),
     ).toEqual([]);
   });
+
+  async function shot(id: string): Promise<Buffer> {
+    const answer = await fetch(`${service.baseUrl}/v1/desktops/${id}/screenshot?region=0,300,300,460`, {
+      headers: { authorization: `Bearer ${service.apiKey}` },
+    });
+    return Buffer.from(await answer.arrayBuffer());
+  }
 
   async function desktopId(): Promise<string> {
     const { body } = await call(service, 'GET', '/v1/desktops?limit=100');
