@@ -203,7 +203,8 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
         bypassCSP: true,
       });
       const tab = await each.newPage();
-      for (const path of paths) {
+      // In the dark the colours are others, and the pages the same.
+      for (const path of name === 'dark' ? paths.filter((_, at) => at % 3 === 0) : paths) {
         await tab.goto(service.publicUrl + path);
         await tab.waitForSelector('h1');
         await tab.waitForTimeout(250);
