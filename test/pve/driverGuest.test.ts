@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { buildInitProgram } from '@lebureau/hostd/template/initProgram';
 import { systemClock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
 import { findReference } from './api/reference.ts';
+import { serveStill } from './guest/stillDisplay.ts';
 import { keysOf, mac, openDriverWorld, owner, spec, vmRef, type DriverWorld } from './driverWorld.ts';
 
 const loopback = { cidr: '127.77.0.0/16', gateway: '127.77.0.1', resolver: '9.9.9.9', blocked: [] };
@@ -125,6 +127,25 @@ describe.skipIf(lacks !== undefined)('ways into a guest on Proxmox VE', () => {
     for (const endpoint of [rest, { ...rest, fingerprint: Array.from({ length: 32 }, () => '00').join(':') }]) {
       await expect(world.again({ endpoint }).look(vmRef)).rejects.toMatchObject({ code: 'hypervisor_failed' });
     }
+  });
+
+  test('the display is that of the guest where one is configured', async () => {
+    const plain = await running();
+    const address = guestAddress(world.vms()[0]!.vmid, world.settings.vmids, loopback);
+    const server = createServer((socket) => serveStill(socket, 'in the guest'));
+    await new Promise<void>((resolve) => server.listen(0, address, resolve));
+    const guestVncPort = (server.address() as AddressInfo).port;
+    const driver = world.again({ guestNetwork: loopback, guestVncPort });
+    world.calls();
+    const display = new Display({ open: () => driver.openDisplay(vmRef), clock: systemClock, log: silentLog });
+    const { width, height } = await display.fresh();
+    expect([width, height]).toEqual([640, 400]);
+    expect(world.calls().filter((call) => call.includes('vnc'))).toEqual([]);
+    display.close();
+    server.close();
+    await expect(driver.openDisplay(vmRef)).rejects.toMatchObject({ code: 'guest_unreachable' });
+    await plain.kill(vmRef);
+    await expect(driver.openDisplay(vmRef)).rejects.toMatchObject({ code: 'guest_unreachable' });
   });
 
   test('a guest that is off is told as such', async () => {

@@ -84,11 +84,12 @@ export class GuestChannels {
   }
 
   /**
-   * The hypervisor's own display. The ticket is good for one connection within ten seconds; older versions take its
+   * The hypervisor's own display, or the guest's where one is configured. The ticket is good for one connection within ten seconds; older versions take its
    * first characters as the password, which is what VNC authentication reads of any password.
    */
-  async openDisplay(guest: VmPlace): Promise<{ stream: Duplex; password: string }> {
-    const { endpoint } = this.#site.settings;
+  async openDisplay(guest: VmPlace): Promise<{ stream: Duplex; password?: string }> {
+    const { endpoint, guestVncPort } = this.#site.settings;
+    if (guestVncPort !== undefined) return { stream: await this.openPort(guest, guestVncPort) };
     const ask = await vmApi(this.#site, guest).vncproxy.$post({ websocket: true });
     const query = new URLSearchParams({ port: String(ask.port), vncticket: ask.ticket });
     const path = `/api2/json/nodes/${guest.node}/qemu/${guest.vmid}/vncwebsocket?${query.toString()}`;

@@ -5,6 +5,7 @@ import type { ProxmoxSettings, VmidRange } from './settings.ts';
 import { PveToken } from './token.ts';
 
 const absent = undefined as string | undefined;
+const noPort = undefined as number | undefined;
 
 /** Variables of the Proxmox VE driver, in the schema of hostd's configuration. */
 export const proxmoxVariables = {
@@ -25,6 +26,11 @@ export const proxmoxVariables = {
   LEBUREAU_PVE_GATEWAY: variable('gateway of the guests', text, '10.77.0.1'),
   LEBUREAU_PVE_HOSTD_SOURCE: variable('address from which hostd reaches guests', text, absent),
   LEBUREAU_PVE_BLOCKED: variable('further networks closed to guests, by commas', parseList, []),
+  LEBUREAU_PVE_GUEST_VNC: variable(
+    'port of a VNC server in each guest, instead of the hypervisor’s display',
+    parsePort,
+    noPort,
+  ),
   LEBUREAU_PVE_UNLOCK_COMMAND: variable('command that frees a cut-off clone, with {vmid}', parseCommand, undefined),
 } satisfies Record<string, Variable<unknown>>;
 
@@ -64,6 +70,7 @@ export function readProxmoxSettings(
       hostdSource: values.LEBUREAU_PVE_HOSTD_SOURCE,
       blocked: values.LEBUREAU_PVE_BLOCKED,
     },
+    guestVncPort: values.LEBUREAU_PVE_GUEST_VNC,
     unlockCommand: values.LEBUREAU_PVE_UNLOCK_COMMAND,
   };
   checkAddressing(settings.vmids, settings.guestNetwork);
@@ -99,6 +106,12 @@ function parseRange(value: string): VmidRange {
 
 function parseList(value: string): string[] {
   return value.split(',').map((each) => each.trim());
+}
+
+function parsePort(value: string): number | undefined {
+  const port = Number(value);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error('wants a port');
+  return port;
 }
 
 function parseCommand(value: string): readonly string[] | undefined {

@@ -144,7 +144,7 @@ class ProxmoxDriverOfNode implements ProxmoxDriver {
     return reached(async () => this.#channels.openInit(await this.#running(vmRef)));
   }
 
-  openDisplay(vmRef: string): Promise<{ stream: Duplex; password: string }> {
+  openDisplay(vmRef: string): Promise<{ stream: Duplex; password?: string }> {
     return reached(async () => this.#channels.openDisplay(await this.#running(vmRef)));
   }
 

@@ -17,6 +17,8 @@ export interface ProxmoxSettings {
   pool: string;
   vmids: VmidRange;
   guestNetwork: GuestNetworkSettings;
+  /** Port of a VNC server in each guest, whose picture takes the place of the hypervisor's. Without a password: only hostd reaches it. */
+  guestVncPort?: number;
   /** Command that unlocks a VM whose clone was cut off; `{vmid}` is replaced. Left out: an operator has to. */
   unlockCommand?: readonly string[];
 }
