@@ -113,7 +113,9 @@ function wantedStep(order: Assignment, seen: Seen, facts: Facts): Step {
 /** A move that failed must not keep the desktop from its life; what is to be off is moved when it is. */
 function canMoveNow(order: Assignment, vm: VmSeen, { trouble, nowMs }: Facts): boolean {
   const isPutOff = trouble?.kind === 'move' && (trouble.fault.class !== 'retry' || nowMs < trouble.retryAtMs);
-  if (isPutOff || vm.power === 'broken') return false;
+  // A start that failed is owed first: at the other node it would look like a guest that switched itself off.
+  const startIsOwed = order.desired === 'running' && vm.power === 'off' && vm.boot > 0 && vm.offBecause === undefined;
+  if (isPutOff || vm.power === 'broken' || startIsOwed) return false;
   return order.desired === 'running' || vm.power === 'off';
 }
 

@@ -8,7 +8,6 @@ export function eventRoutes(services: Services): Route[] {
     route(contract.streamEvents, ({ caller, query, request }) =>
       streamEvents(services, {
         caller,
-        authorization: request.headers.get('authorization'),
         after: request.headers.get('last-event-id') ?? query.after,
         desktopId: query.desktopId,
         types: query.type === undefined ? undefined : new Set(query.type.split(',')),

@@ -1,6 +1,7 @@
 import { describeError } from '@lebureau/kit/fault';
 import { findDesktop } from '../desktops/store.ts';
 import type { Caller } from '../keys/auth.ts';
+import { credentialOf, stillGood } from '../keys/stillGood.ts';
 import { callerTopic } from '../keys/topic.ts';
 import type { Services } from '../services.ts';
 import { eventTopic } from './record.ts';
@@ -16,7 +17,6 @@ import {
 
 export interface EventWish {
   caller: Caller;
-  authorization: string | null;
   after: string | undefined;
   desktopId: string | undefined;
   types: ReadonlySet<string> | undefined;
@@ -74,7 +74,7 @@ class Follower {
 
   /** The next events, or a heartbeat; undefined at the end: the client left or its key stopped working. */
   async next(): Promise<string | undefined> {
-    const { database, clock, authenticator } = this.#services;
+    const { database, clock } = this.#services;
     const { caller, signal } = this.#wish;
     while (!signal.aborted) {
       const looked = new AbortController();
@@ -83,10 +83,8 @@ class Follower {
         database.waitFor(eventTopic(caller.workspaceId), options),
         database.waitFor(callerTopic(caller), options),
       ]);
-      const valid = await authenticator.authenticate(this.#wish.authorization).then(
-        () => true,
-        () => false,
-      );
+      const now = await stillGood(database, credentialOf(caller), clock.nowMs());
+      const valid = now?.capabilities.has('events:read') === true;
       if (!valid) {
         looked.abort();
         return undefined;

@@ -8,6 +8,7 @@ import { boundedText } from '../http/boundedText.ts';
 import { problems } from '../http/problems.ts';
 import type { Call } from '../http/route.ts';
 import type { Ways } from '../reach/ways.ts';
+import { whileGood } from '../keys/whileGood.ts';
 import type { Services } from '../services.ts';
 import type { GuestOperation } from './guestOperation.ts';
 import { saysTooOld } from './tooOld.ts';
@@ -95,8 +96,9 @@ export class Forwarder {
     const headersWithin = new AbortController();
     const timer = setTimeout(() => headersWithin.abort(), slow ? longAnswerTimeoutMs : answerTimeoutMs);
     if (operation.body === 'octets') clearTimeout(timer);
+    const over = new AbortController();
     try {
-      return await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
+      const answer = await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
         unix,
         method: operation.method,
         headers: {
@@ -109,18 +111,34 @@ export class Forwarder {
           request.signal,
           headersWithin.signal,
           // Who follows goes on elsewhere; everything else may come to its end.
-          ...(operation.response === 'events' ? [this.#services.ending] : []),
+          ...(operation.response === 'events'
+            ? [
+                this.#services.ending,
+                whileGood(this.#services, call.caller, {
+                  capability: operation.capability,
+                  left: AbortSignal.any([request.signal, over.signal]),
+                }),
+              ]
+            : []),
         ]),
         redirect: 'manual',
         decompress: false,
         timeout: false,
       } as RequestInit);
+      return operation.response === 'events' ? endingWith(answer, over) : answer;
     } catch (error) {
+      over.abort();
       throw unreachable(error, { timedOut: headersWithin.signal.aborted, left: request.signal.aborted });
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+/** The same answer; `over` is told when its body came to an end. */
+function endingWith(answer: Response, over: AbortController): Response {
+  const end = new TransformStream<Uint8Array, Uint8Array>({ flush: () => over.abort() });
+  return new Response(answer.body?.pipeThrough(end), answer);
 }
 
 /** @throws Fault that says why nobody can reach into it now */

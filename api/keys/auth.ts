@@ -21,6 +21,8 @@ export interface Caller {
   capabilities: ReadonlySet<Capability>;
   restriction: Static<typeof KeyRestriction> | null;
   session?: SignedIn;
+  /** Of a person's key: who made it, and what they are now. */
+  maker?: { userId: string; role: Role };
 }
 
 export interface SignedIn {

@@ -40,7 +40,8 @@ export async function createKey(
     name: body.name,
     capabilities,
     restriction,
-    createdBy: caller.actor.id!,
+    // What a person's key makes is that person's: it shrinks and ends with them.
+    createdBy: caller.maker?.userId ?? caller.actor.id!,
     nowMs: services.clock.nowMs(),
   });
   made.row.expiresMs = earlier(asked, creator?.expiresMs ?? null);
@@ -117,12 +118,18 @@ export async function revokeKey(
 }
 
 /** A member has keys of their own; those of others are an admin's matter. */
-function seesAll({ session }: Caller): boolean {
-  return session === undefined || session.role === 'owner' || session.role === 'admin';
+function seesAll({ session, maker }: Caller): boolean {
+  const role = session?.role ?? maker?.role;
+  return role === undefined || role === 'owner' || role === 'admin';
+}
+
+/** Under which the rows of what somebody made stand. */
+function makerOf({ actor, maker }: Caller): string | undefined {
+  return maker?.userId ?? actor.id;
 }
 
 function isVisible(caller: Caller, row: ApiKeyRow): boolean {
-  return within(caller.restriction, row) && (seesAll(caller) || row.createdBy === caller.actor.id);
+  return within(caller.restriction, row) && (seesAll(caller) || row.createdBy === makerOf(caller));
 }
 
 /** A restricted key sees and revokes only keys that it could have created. */
@@ -141,7 +148,7 @@ export async function listKeys(
 ): Promise<{ rows: ApiKeyRow[]; nextCursor: string | null }> {
   const limit = query.limit ?? limitDefault;
   const before = decodeCursor(query.cursor, 'keys');
-  const createdBy = seesAll(caller) ? undefined : caller.actor.id;
+  const createdBy = seesAll(caller) ? undefined : makerOf(caller);
   const found = await listKeyRows(services.database.read, caller.workspaceId, { before, limit: limit + 1, createdBy });
   const rows = found.slice(0, limit);
   const nextCursor = found.length > limit ? encodeCursor(rows.at(-1)!.id, 'keys') : null;

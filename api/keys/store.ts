@@ -43,6 +43,7 @@ function knownKeyOf(row: ApiKeyRow & { role: string | null }): KnownKey {
       workspaceId: row.workspaceId,
       capabilities: narrowed(JSON.parse(row.capabilitiesJson), row.role as Role | null),
       restriction: row.restrictionJson === null ? null : JSON.parse(row.restrictionJson),
+      ...(row.role === null ? {} : { maker: { userId: row.createdBy!, role: row.role as Role } }),
     },
     createdBy: row.createdBy,
     expiresMs: row.expiresMs,

@@ -36,8 +36,9 @@ export async function takeMetrics(
   const nowMs = services.clock.nowMs();
   const parts = partsFor(members.size);
   const told = from.report.samples.reduce((sum, { values }) => sum + values.length, 0);
-  const isWeighed = from.report.seq % weighedEvery === 0 || told > 2 * (members.size + 1);
-  if (isWeighed && (await countSamples(write, node.id)) > samplesMax * (members.size + 1))
+  // Counted here: the number of a report is the node's own choice.
+  const isWeighed = known.turn(node.id) % weighedEvery === 0 || told > 2 * (members.size + 1);
+  if (isWeighed && (await countSamples(write, node.id)) + told > samplesMax * (members.size + 1))
     throw new Fault('rate_limited', 'This node sends more than is kept.');
   const byPart = new Map<number, ToldSample[]>();
   let dropped = 0;

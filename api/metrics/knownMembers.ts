@@ -13,6 +13,15 @@ const nodesMax = 1000;
  */
 export class KnownMembers {
   readonly #nodes = new Map<string, { mark: string; members: ReadonlyMap<string, Member> }>();
+  readonly #turns = new Map<string, number>();
+
+  /** How many reports of this node came here, this one included. */
+  turn(nodeId: string): number {
+    const turn = (this.#turns.get(nodeId) ?? 0) + 1;
+    if (this.#turns.size >= nodesMax) this.#turns.clear();
+    this.#turns.set(nodeId, turn);
+    return turn;
+  }
 
   async of(
     node: { id: string; epoch: number; revision: number },

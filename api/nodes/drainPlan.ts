@@ -43,7 +43,7 @@ function isMovable(order: AssignmentRow): boolean {
   if (order.observedGeneration !== order.generation || isFinal(order.faultJson) || isFinal(order.moveFaultJson))
     return false;
   return (
-    order.power === 'off' ||
+    (order.power === 'off' && (order.desired !== 'running' || order.faultJson === null)) ||
     (order.power === 'running' && order.desired === 'running' && order.boot >= order.desiredBoot)
   );
 }

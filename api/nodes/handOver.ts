@@ -28,6 +28,8 @@ export async function followMove(
   const { order, seen } = at;
   if (order.desired === 'deleted') return;
   if (seen.movedTo !== undefined) {
+    // A node gives away what it was seen to have, and nothing else.
+    if (order.cloneSeen !== 1 || order.presence !== 'present') return;
     const nodeId = await memberOf(write, order, seen.movedTo);
     if (nodeId === undefined)
       services.log.warn('a desktop went to a node that is unknown', { vmRef: order.vmRef, ...seen });
@@ -73,7 +75,8 @@ export async function adoptArrivals(
 /** The node that has this name in the cluster: the one it was sent to, else whichever. */
 async function memberOf(write: Write, order: AssignmentRow, member: string): Promise<string | undefined> {
   const target = order.moveNodeId === null ? undefined : await findNode(write.db, order.moveNodeId);
-  if (target !== undefined && helloOf(target)?.cluster?.member === member) return target.id;
+  const isThere = target !== undefined && target.decommissionedMs === null;
+  if (isThere && helloOf(target)?.cluster?.member === member) return target.id;
   const nodes = await listNodeRows(write.db);
   const cluster = nodes.flatMap((node) => (node.id === order.nodeId ? (helloOf(node)?.cluster?.id ?? []) : []))[0];
   const found = nodes.find((node) => {

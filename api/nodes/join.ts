@@ -127,6 +127,8 @@ export async function renewCertificate(
     .deleteFrom('nodeCertificates')
     .where('nodeId', '=', peer.nodeId)
     .where('serial', '<>', peer.serial)
+    // Calls that began under one that was replaced may come to their end.
+    .where('replacedMs', 'is', null)
     .execute();
   const signed = await certify(services, write, { nodeId: peer.nodeId, requestPem });
   return { certificate: signed.certificatePem, expiresAtMs: signed.expiresMs };

@@ -18,6 +18,9 @@ export async function claimReady(
     if (!nodeIds.has(nodeId)) continue;
     // The node's row first, as every writer of its orders takes it.
     await orderChanged(write, nodeId);
+    // Under its lock: whoever cordoned, drained or fenced it meanwhile was told that nothing new comes.
+    const node = await write.db.selectFrom('nodes').select('cordoned').where('id', '=', nodeId).executeTakeFirst();
+    if (node?.cordoned !== 0) continue;
     const claimed = await claimMember(write, { id, poolKey }, { ...wish.owner, configJson: '{}' });
     if (claimed !== undefined) return claimed;
   }

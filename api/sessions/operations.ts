@@ -45,7 +45,7 @@ export async function endSessions(
   }
   for (const id of await revokeSessions(write, { userId: own.userId, sessionId }, services.clock.nowMs())) {
     write.wake(sessionTopic(id));
-    services.authenticator.forgetSession(id);
+    write.afterCommit(() => services.authenticator.forgetSession(id));
     await record(write, services.clock, {
       type: 'session.revoked',
       workspaceId: caller.workspaceId,

@@ -7,9 +7,10 @@ import { record } from '../events/record.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
+import { findKnownKey } from '../keys/store.ts';
 import type { Services } from '../services.ts';
 import { roleOf } from '../users/operations.ts';
-import { mayGive, type Role } from '../users/roles.ts';
+import { capabilitiesOf, mayGive, type Role } from '../users/roles.ts';
 import { findMember } from '../users/store.ts';
 import type { CreateSignInLink, CreatedSignInLink } from './schema.ts';
 import { hashOf, newLinkSecret } from './secret.ts';
@@ -88,6 +89,20 @@ export async function useUpLink({ db }: Write, token: string, nowMs: number): Pr
   throw new Fault('sign_in_refused', 'This link is unknown, used or expired.', {
     hint: 'Ask who gave it to you for another one.',
   });
+}
+
+/** What the maker of a link may give now; undefined once they may give nothing. */
+export async function giverOf({ db }: Write, link: SignInLinkRow, nowMs: number): Promise<Role | undefined> {
+  const { createdBy, workspaceId } = link;
+  // Whoever runs the machine.
+  if (createdBy === null) return 'owner';
+  if (createdBy.startsWith('usr_')) {
+    const role = (await findMember(db, workspaceId, createdBy))?.role;
+    return role !== undefined && capabilitiesOf(role).has('users:write') ? role : undefined;
+  }
+  const key = await findKnownKey(db, workspaceId, createdBy);
+  const isGood = key !== undefined && key.revokedMs === null && (key.expiresMs ?? Infinity) > nowMs;
+  return isGood && key.caller.capabilities.has('users:write') ? 'admin' : undefined;
 }
 
 const keptMs = 7 * 86_400_000;

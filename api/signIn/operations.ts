@@ -10,8 +10,8 @@ import { isGood, usedStepMs } from '../sessions/life.ts';
 import { sessionToWire } from '../sessions/operations.ts';
 import { findSessionByHash, insertSession, markSessionUsed, revokeSessions } from '../sessions/store.ts';
 import { sessionTopic } from '../sessions/topic.ts';
-import { userToWire } from '../users/operations.ts';
-import type { Role } from '../users/roles.ts';
+import { endAllOf, userToWire } from '../users/operations.ts';
+import { mayGive, type Role } from '../users/roles.ts';
 import {
   findIdentity,
   findMembership,
@@ -21,7 +21,7 @@ import {
   type Member,
 } from '../users/store.ts';
 import { firstWorkspace } from '../workspaces/store.ts';
-import { useUpLink } from './links.ts';
+import { giverOf, useUpLink } from './links.ts';
 import type { FoundSession, SignInByIdentity, SignInByLink, SignedInAnswer } from './schema.ts';
 import { hashOf, newSessionSecret } from './secret.ts';
 
@@ -40,6 +40,13 @@ export async function signInByLink(
   const member = known === undefined ? undefined : await findMembership(write.db, known);
   if (link.userId !== null && member === undefined)
     throw new Fault('sign_in_refused', 'Who this link was for is no member any more.');
+  if (link.userId === null && member !== undefined)
+    throw new Fault('sign_in_refused', 'Somebody with this address is a member already.', {
+      hint: 'Ask for a link that is made for you.',
+    });
+  const giver = await giverOf(write, link, nowMs);
+  if (giver === undefined || !mayGive(giver, member?.role ?? (link.role as Role)))
+    throw new Fault('sign_in_refused', 'Who made this link may not give it any more.');
   const { workspaceId, name, email } = link;
   const wish = { workspaceId, name, email, role: link.role as Role, userId: known, requestId };
   return beginSession(services, write, {
@@ -80,7 +87,12 @@ async function whoIs(
   const email = body.email.toLowerCase();
   const user = await findUserByEmail(write.db, email);
   const member = user && (await findMembership(write.db, user.id));
-  const found = member ?? (await newcomer(services, write, { email, name, userId: user?.id, requestId }));
+  if (user !== undefined && member === undefined)
+    throw new Fault('sign_in_refused', 'You are no member of this workspace any more.', {
+      hint: 'Ask an admin for a link.',
+    });
+  if (member !== undefined) await demandSamePerson(services, write, { member, issuer });
+  const found = member ?? (await newcomer(services, write, { email, name, requestId }));
   await write.db
     .insertInto('identities')
     .values({ issuer, subject, userId: found.id, createdMs: services.clock.nowMs() })
@@ -88,10 +100,28 @@ async function whoIs(
   return found;
 }
 
+/**
+ * Whether an address that is verified now may lead to this account. Providers give addresses of people who left to others,
+ * so one issuer vouches for one person only; and until now nobody vouched for an address that came with an invitation, so
+ * whatever was begun under it ends.
+ */
+async function demandSamePerson(
+  services: Services,
+  write: Write,
+  { member, issuer }: { member: Member; issuer: string },
+): Promise<void> {
+  const known = await write.db.selectFrom('identities').select('issuer').where('userId', '=', member.id).execute();
+  if (known.some((each) => each.issuer === issuer))
+    throw new Fault('sign_in_refused', 'This address belongs to somebody else of your provider.', {
+      hint: 'Ask an admin to remove the former account.',
+    });
+  if (known.length === 0) await endAllOf(services, write, member.id);
+}
+
 async function newcomer(
   services: Services,
   write: Write,
-  who: { email: string; name: string; userId: string | undefined; requestId: string },
+  who: { email: string; name: string; requestId: string },
 ): Promise<Member> {
   const domain = who.email.slice(who.email.lastIndexOf('@') + 1);
   if (!services.signInDomains.includes(domain))
@@ -99,7 +129,7 @@ async function newcomer(
       hint: 'Ask an admin for an invitation, or to let your domain in.',
     });
   const workspace = (await firstWorkspace(write.db))!;
-  return welcome(services, write, { ...who, workspaceId: workspace.id, role: 'member' });
+  return welcome(services, write, { ...who, userId: undefined, workspaceId: workspace.id, role: 'member' });
 }
 
 async function welcome(
@@ -157,7 +187,7 @@ async function beginSession(
     workspaceId: member.workspaceId,
     actor: { type: 'user', id: member.id },
     requestId,
-    data: { sessionId: row.id, ipAddress: row.ipAddress },
+    data: { sessionId: row.id },
   });
   return { secret, session: sessionToWire(row, row.id), user: userToWire({ ...member, lastSignInMs: nowMs }) };
 }
@@ -167,7 +197,7 @@ async function endFormer(services: Services, write: Write, hash: string | null):
   if (former === undefined) return;
   const { id: sessionId, userId } = former.session;
   await revokeSessions(write, { userId, sessionId }, services.clock.nowMs());
-  services.authenticator.forgetSession(sessionId);
+  write.afterCommit(() => services.authenticator.forgetSession(sessionId));
   write.wake(sessionTopic(sessionId));
 }
 

@@ -203,3 +203,112 @@ test('no secret lies in the database or in events', async () => {
     expect(text, table).not.toMatch(/lb[sl]_[\w-]{40}/);
   }
 });
+
+test('no link leads further than its maker may go, at the moment it is used', async () => {
+  const ask = (body: object, secret: string) => api.ask('POST', '/v1/sign-in-links', { body, secret });
+  const tokenOf = async (response: Response) => ((await response.json()) as { token: string }).token;
+  // By the address of somebody who is there already.
+  const boss = await gateway.byLink(await invite({ role: 'admin', email: 'boss@example.net' }));
+  await expect(gateway.byLink(await invite({ email: 'boss@example.net' }, api.secret))).rejects.toThrow(
+    'member already',
+  );
+  // By somebody who was an admin when they made it.
+  const admin = await gateway.byLink(await invite({ role: 'admin' }));
+  const [kept, forBoss] = [
+    await invite({ role: 'admin' }, admin.assertion),
+    await ask({ userId: boss.user.id }, admin.assertion),
+  ];
+  await api.expect('updateUser', 200, {
+    method: 'PATCH',
+    path: `/v1/users/${boss.user.id}`,
+    body: { role: 'owner' },
+    secret: owner.assertion,
+  });
+  await expect(gateway.byLink(await tokenOf(forBoss))).rejects.toThrow('may not give it any more');
+  await api.expect('updateUser', 200, {
+    method: 'PATCH',
+    path: `/v1/users/${boss.user.id}`,
+    body: { role: 'admin' },
+    secret: owner.assertion,
+  });
+  await api.expect('removeUser', 204, {
+    method: 'DELETE',
+    path: `/v1/users/${admin.user.id}`,
+    secret: owner.assertion,
+  });
+  await expect(gateway.byLink(kept)).rejects.toThrow('may not give it any more');
+  // By a key that was revoked, and by one that sees some desktops only.
+  const make = (body: object) =>
+    api.expect<{ secret: string; key: { id: string } }>('createKey', 201, {
+      method: 'POST',
+      path: '/v1/keys',
+      body,
+      secret: owner.assertion,
+    });
+  const key = await make({ name: 'k', capabilities: ['users:write'] });
+  const byKey = await invite({ role: 'member' }, key.secret);
+  await api.expect('revokeKey', 204, { method: 'DELETE', path: `/v1/keys/${key.key.id}` });
+  await expect(gateway.byLink(byKey)).rejects.toThrow('may not give it any more');
+  const few = await make({ name: 'k', capabilities: ['users:write'], restriction: { labels: { team: 'lab' } } });
+  expect((await ask({ role: 'viewer' }, few.secret)).status).toBe(403);
+});
+
+test('what a person’s key makes is that person’s: it shrinks, ends and is seen with them', async () => {
+  const member = await gateway.byLink(await invite({ role: 'member' }));
+  const make = (secret: string) =>
+    api.expect<{ secret: string; key: { id: string } }>('createKey', 201, {
+      method: 'POST',
+      path: '/v1/keys',
+      body: { name: 'k', capabilities: ['keys:write', 'desktop:read', 'desktop:create'] },
+      secret,
+    });
+  const first = await make(member.assertion);
+  const second = await make(first.secret);
+  const { data } = (await (await get('/v1/keys?limit=100', first.secret)).json()) as { data: { id: string }[] };
+  expect(data.map(({ id }) => id).toSorted()).toEqual([first.key.id, second.key.id].toSorted());
+  const foreign = (await (await get('/v1/keys?limit=100', owner.assertion)).json()) as { data: { id: string }[] };
+  const other = foreign.data.find(({ id }) => !data.some((own) => own.id === id))!;
+  expect((await api.ask('DELETE', `/v1/keys/${other.id}`, { secret: second.secret })).status).toBe(404);
+  await api.expect('updateUser', 200, {
+    method: 'PATCH',
+    path: `/v1/users/${member.user.id}`,
+    body: { role: 'viewer' },
+    secret: owner.assertion,
+  });
+  expect((await meOf(second.secret)).capabilities).toEqual(['desktop:read']);
+  await api.expect('removeUser', 204, {
+    method: 'DELETE',
+    path: `/v1/users/${member.user.id}`,
+    secret: owner.assertion,
+  });
+  expect((await get('/v1/me', second.secret)).status).toBe(401);
+});
+
+test('who was removed does not come back by an address, and an address that is given to another leads nowhere', async () => {
+  const one = await gateway.byLink(await invite({ role: 'member', email: 'gone@example.org' }));
+  await api.expect('removeUser', 204, { method: 'DELETE', path: `/v1/users/${one.user.id}`, secret: owner.assertion });
+  await expect(gateway.byIdentity({ subject: '70', email: 'gone@example.org' })).rejects.toThrow('no member');
+  await gateway.byIdentity({ subject: '71', email: 'alice@example.org' });
+  await expect(gateway.byIdentity({ subject: '72', email: 'alice@example.org' })).rejects.toThrow('somebody else');
+  // Until a provider vouches for an address of an invitation, whoever used the link may be anybody.
+  const planted = await gateway.byLink(await invite({ role: 'member', email: 'bob2@example.org' }));
+  const bob = await gateway.byIdentity({ subject: '73', email: 'bob2@example.org' });
+  expect(bob.user.id).toBe(planted.user.id);
+  expect((await get('/v1/me', planted.assertion)).status).toBe(401);
+  expect((await get('/v1/me', bob.assertion)).status).toBe(200);
+});
+
+test('events end with the session that follows them, and not with an assertion', async () => {
+  const person = await gateway.byLink(await invite({ role: 'member' }));
+  const left = new AbortController();
+  const answer = await api.ask('GET', '/v1/events', { secret: person.assertion, signal: left.signal });
+  const reader = answer.body!.getReader();
+  await reader.read();
+  await api.expect('revokeAllSessions', 204, { method: 'DELETE', path: '/v1/sessions', secret: person.assertion });
+  const ended = async () => {
+    for (let read = await reader.read(); !read.done; read = await reader.read());
+    return true;
+  };
+  expect(await ended()).toBe(true);
+  left.abort();
+});

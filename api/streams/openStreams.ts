@@ -87,7 +87,7 @@ export class OpenStreams {
   async #lookAt(streams: readonly OpenStream[]): Promise<void> {
     const { database, clock } = this.#parts;
     const caller = await stillGood(database, streams[0]!.credential, clock.nowMs());
-    if (caller === undefined) {
+    if (caller === undefined || !caller.capabilities.has('desktop:control')) {
       for (const stream of streams) stream.close(closeCodes.revoked, 'the key or session is revoked');
       return;
     }

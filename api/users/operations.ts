@@ -66,7 +66,7 @@ export async function updateUser(
   if (body.name !== undefined)
     await write.db.updateTable('users').set({ name: body.name }).where('id', '=', userId).execute();
   await tell(services, write, { ...act, type: 'user.updated', data: { ...body } });
-  services.authenticator.forgetUser(userId);
+  write.afterCommit(() => services.authenticator.forgetUser(userId));
   return { ...member, ...body };
 }
 
@@ -74,20 +74,21 @@ export async function updateUser(
 export async function removeUser(services: Services, write: Write, act: Act): Promise<void> {
   const member = await changeable(write, act, 'viewer');
   await keepAnOwner(write, member);
-  const nowMs = services.clock.nowMs();
   await write.db
     .deleteFrom('members')
     .where('workspaceId', '=', member.workspaceId)
     .where('userId', '=', member.id)
     .execute();
-  for (const sessionId of await revokeSessions(write, { userId: member.id }, nowMs))
-    write.wake(sessionTopic(sessionId));
-  for (const keyId of await revokeKeysOf(write, member.id, nowMs)) {
-    write.wake(keyTopic(keyId));
-    services.authenticator.forget(keyId);
-  }
-  services.authenticator.forgetUser(member.id);
+  await endAllOf(services, write, member.id);
   await tell(services, write, { ...act, type: 'user.removed', data: {} });
+}
+
+/** Ends the sessions of a person and the keys that they made. */
+export async function endAllOf(services: Services, write: Write, userId: string): Promise<void> {
+  const nowMs = services.clock.nowMs();
+  for (const sessionId of await revokeSessions(write, { userId }, nowMs)) write.wake(sessionTopic(sessionId));
+  for (const keyId of await revokeKeysOf(write, userId, nowMs)) write.wake(keyTopic(keyId));
+  write.afterCommit(() => services.authenticator.forgetUser(userId));
 }
 
 /** @throws Fault `not_found`, `capability_missing` when the caller may not touch them or give that role */
@@ -101,9 +102,15 @@ async function changeable(write: Write, { caller, userId }: Act, role: Role): Pr
   });
 }
 
-/** A key that may write users is as good as an admin, never as an owner. */
+/**
+ * What somebody who writes users counts as: a key as an admin, and never as an owner.
+ * @throws Fault `capability_missing` for a key that sees some desktops only: whoever it brought in would see all
+ */
 export function roleOf(caller: Caller): Role {
-  return caller.session?.role ?? 'admin';
+  if (caller.restriction === null) return caller.session?.role ?? 'admin';
+  throw new Fault('capability_missing', 'A key that is restricted to some desktops changes no people.', {
+    members: { capability: 'users:write' },
+  });
 }
 
 async function keepAnOwner(write: Write, member: Member): Promise<void> {

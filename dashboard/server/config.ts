@@ -50,7 +50,11 @@ function schema(home: string) {
       parse: origin,
       fallback: undefined,
     },
-    LEBUREAU_BASE_URL: { about: 'where the API is', parse: httpUrl, fallback: 'http://127.0.0.1:7070' },
+    LEBUREAU_BASE_URL: {
+      about: 'where the API is: http://host:port',
+      parse: plainHttpUrl,
+      fallback: 'http://127.0.0.1:7070',
+    },
     LEBUREAU_MCP_URL: { about: 'where lb-mcp is', parse: httpUrl, fallback: 'http://127.0.0.1:7071/mcp' },
     LEBUREAU_GATEWAY_KEY: secret('private key that signs for the API; default: gateway-key in the home folder'),
     LEBUREAU_TRUSTED_PROXIES: {
@@ -167,6 +171,12 @@ function address(value: string): { hostname: string; port: number } {
 function httpUrl(value: string): string {
   if (!/^https?:\/\/[^@\s]+$/.test(value) || !URL.canParse(value)) throw new Error('wants an http(s) URL');
   return value.replace(/\/$/, '');
+}
+
+/** The dashboard speaks plain HTTP with the API, sockets too: on the same machine, or on a private network. */
+function plainHttpUrl(value: string): string {
+  if (!value.startsWith('http://')) throw new Error('wants http://host:port; between the two there is no TLS');
+  return httpUrl(value);
 }
 
 /** Cookies of ours are `Secure`, which browsers keep on plain HTTP for this machine only. */

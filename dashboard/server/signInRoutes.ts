@@ -87,7 +87,7 @@ export async function finishProvider(visit: Visit, parts: GatewayParts, id: stri
 
 export async function signOut(visit: Visit, parts: GatewayParts): Promise<Response> {
   const who = await parts.sessions.of(visit.request);
-  const refused = who && refuseForeign(visit.request, who, parts);
+  const refused = who ? refuseForeign(visit.request, who, parts) : refuseForeignOrigin(visit.request, parts);
   if (refused) return refused;
   if (who !== undefined) {
     const authorization = `Bearer ${await parts.assertions.of({ userId: who.user.id, sessionId: who.session.id })}`;

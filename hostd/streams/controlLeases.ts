@@ -125,7 +125,8 @@ export class ControlLeases {
   #current(assignmentId: string): Lease | undefined {
     const lease = this.#leases.get(assignmentId);
     if (lease === undefined || lease.expiresMs > this.#parts.clock.nowMs()) return lease;
-    this.#drop(assignmentId);
+    // Its end is on the disk already: a full one must not keep hostd from going on.
+    this.#forget(assignmentId);
     return undefined;
   }
 
@@ -136,9 +137,15 @@ export class ControlLeases {
   }
 
   #drop(assignmentId: string): void {
+    const others = new Map(this.#leases);
+    others.delete(assignmentId);
+    this.#parts.record.write(others);
+    this.#forget(assignmentId);
+  }
+
+  #forget(assignmentId: string): void {
     this.#leases.delete(assignmentId);
     this.#savedMs.delete(assignmentId);
-    this.#parts.record.write(this.#leases);
     this.#changed(assignmentId);
   }
 

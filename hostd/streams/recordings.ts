@@ -44,15 +44,15 @@ export class Recordings {
     rmSync(join(this.#folder, assignmentId), { recursive: true, force: true });
   }
 
-  /** Removes what is too old, and what belongs to no desktop of this node any more. */
+  /** Removes what is too old. */
   sweep(isKnown: (assignmentId: string) => boolean): void {
     if (!existsSync(this.#folder)) return;
     const oldestMs = this.#clock.nowMs() - keptMs;
     for (const assignmentId of readdirSync(this.#folder)) {
-      if (!isKnown(assignmentId)) this.removeAll(assignmentId);
-      else
-        for (const file of this.#filesOf(join(this.#folder, assignmentId)))
-          if (file.changedMs < oldestMs) unlinkSync(file.path);
+      const files = this.#filesOf(join(this.#folder, assignmentId));
+      for (const file of files) if (file.changedMs < oldestMs) unlinkSync(file.path);
+      // One that moved to another node may come back; one that was deleted took its recordings along.
+      if (!isKnown(assignmentId) && files.every(({ changedMs }) => changedMs < oldestMs)) this.removeAll(assignmentId);
     }
   }
 
