@@ -290,6 +290,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
         await child.exited;
         onChange = () => {};
         Object.assign(world.settings, settings);
+        await quiet(world);
         const again = await run({ world, home }, '--import-template');
         if (again.code !== 0) throw new Error(`killed at change ${at}: ${again.text}`);
         expectWhole(world);
@@ -299,11 +300,16 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
   },
 );
 
-/** As root would. */
-async function removeImported({ double }: DriverWorld): Promise<void> {
-  // What a killed import had begun goes on in its task.
+/** What a killed import had begun goes on in its task. */
+async function quiet({ double }: DriverWorld): Promise<void> {
   const isQuiet = () => Object.values(double.state.tasks).every((task) => task.exitstatus !== undefined);
   await expect.poll(isQuiet, { timeout: 30_000 }).toBe(true);
+}
+
+/** As root would. */
+async function removeImported(world: DriverWorld): Promise<void> {
+  await quiet(world);
+  const { double } = world;
   for (const vm of Object.values(double.state.vms)) {
     if (vm.config.description?.includes(id) !== true) continue;
     delete double.state.vms[vm.vmid];
