@@ -16,10 +16,10 @@ export const spec = { vmRef, owner, templateId, vcpus: 2, memoryMiB: 2048, diskG
 
 const secret = Buffer.alloc(32, 7);
 /** Pauses between polls are short, limits are what they are. */
-const quickClock: Clock = {
-  ...systemClock,
-  sleep: (ms, signal) => systemClock.sleep(ms < 3_000 ? ms / 40 : ms, signal),
-};
+const quickly = (clock: Clock): Clock => ({
+  ...clock,
+  sleep: (ms, signal) => clock.sleep(ms < 3_000 ? ms / 40 : ms, signal),
+});
 
 export function keysOf(assignmentId: string, ofNode = secret) {
   const { sshHostKey, sshClientKey } = deriveIdentity(ofNode, assignmentId);
@@ -60,6 +60,7 @@ export async function openDriverWorld(options: Partial<DoubleOptions> & { versio
     vmids: { first: 100_000, last: 160_000 },
     guestNetwork: { cidr: '10.77.0.0/16', gateway: '10.77.0.1', resolver: '9.9.9.9', blocked: ['203.0.113.0/24'] },
   };
+  const quickClock = quickly(options.clock ?? systemClock);
   const again = (change: Partial<ProxmoxSettings> = {}, clock = quickClock, ofNode = secret) => {
     const keys = (assignmentId: string) => keysOf(assignmentId, ofNode);
     return openProxmoxDriver({ settings: { ...settings, ...change }, clock, log: silentLog, keysOf: keys });

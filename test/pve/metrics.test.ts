@@ -1,5 +1,6 @@
 import { pastOf } from '@lebureau/hostd/hypervisor/proxmox/metrics';
 import { usedSince } from '@lebureau/hostd/metrics/usedSince';
+import { systemClock } from '@lebureau/kit/clock';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findReference } from './api/reference.ts';
 import { mac, openDriverWorld, spec, vmRef, type DriverWorld } from './driverWorld.ts';
@@ -8,9 +9,15 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
   'metrics of desktops on Proxmox VE %s',
   (version) => {
     let world: DriverWorld;
+    let laterMs = 0;
+    const clock = {
+      ...systemClock,
+      nowMs: () => systemClock.nowMs() + laterMs,
+      monotonicMs: () => systemClock.monotonicMs() + laterMs,
+    };
     const usage = { cpu: 0, memoryBytes: 512 * 1024 ** 2, netIn: 1000, netOut: 500 };
     beforeEach(async () => {
-      world = await openDriverWorld({ version });
+      world = await openDriverWorld({ version, clock });
       Object.assign(usage, { cpu: 0, netIn: 1000, netOut: 500 });
       world.double.machines.usage = () => ({ ...usage });
       await world.driver.clone(spec);
@@ -21,7 +28,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
     });
     /** Past the second for which a list is good. */
     const look = async (driver = world.driver) => {
-      await Bun.sleep(1_050);
+      laterMs += 1_050;
       return (await driver.metrics()).find((one) => one.vmRef === vmRef);
     };
 
@@ -33,7 +40,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       }
       await world.driver.start(vmRef, { boot: 1, mac });
       await world.driver.look(vmRef);
-      await Bun.sleep(1_050);
+      laterMs += 1_050;
       world.calls();
       usage.cpu = 0.25;
       expect((await world.driver.metrics()).map((one) => one.vmRef).toSorted()).toEqual([...others, vmRef].toSorted());
@@ -92,7 +99,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expect(await world.driver.pastMetrics!(vmRef)).toEqual([]);
       // Ids are used again: the rows before belong to whoever had it.
       vm!.run!.startedAtMs -= 600_000;
-      await Bun.sleep(1_050);
+      laterMs += 1_050;
       const past = await world.driver.pastMetrics!(vmRef);
       expect(past.length).toBeGreaterThan(5);
       expect(past.length).toBeLessThanOrEqual(9);

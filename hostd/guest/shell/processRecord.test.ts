@@ -1,9 +1,8 @@
-import { newId } from '@lebureau/kit/id';
 import { expect, test } from 'vitest';
 import { readRecord } from './processRecord.ts';
 
-const startedMs = 1_790_000_000_123;
-const id = newId('prc', startedMs);
+// Made at 1,790,000,000,123 ms.
+const id = 'prc_01m3250v3ve8krvrc7124bzb1y';
 
 test('a line of the guest becomes a process, timed by our clock', () => {
   expect(readRecord(`${id} 42 1 - - 3 0 0 6563686f20c3a9`, 'agent')).toEqual({
