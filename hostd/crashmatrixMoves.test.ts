@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { campaign } from './crashmatrix/campaign.ts';
+import { play, type Mishap, type Plan } from './crashmatrix/world.ts';
+
+/** The crash matrix of moves: two hostds, and whatever can go wrong at either of them. */
+beforeEach(() => {
+  let state = 1;
+  vi.spyOn(Math, 'random').mockImplementation(() => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const { single, double } = campaign();
+const moving: Plan = { mishaps: new Map(), wishes: ['moved'], members: ['node', 'other'], moveMs: 3_000 };
+
+test.each<Mishap>(['crash', 'powerLoss', 'lost', 'late', 'fail', 'takeover', 'absence'])(
+  'a move between two nodes survives one %s anywhere, at either of them',
+  async (kind) => {
+    const tally = await single({ ...moving, wishes: ['moved', 'restart', 'moved', 'stopped', 'moved'] }, [kind]);
+    expect(tally.failures).toEqual([]);
+    expect(tally.runs).toBeGreaterThan(60);
+  },
+  30_000,
+);
+
+test.each<Mishap>(['moved', 'unmoved', 'deleted', 'stopped', 'restart'])(
+  '%s at every step of a move, with a crash or a power cut at every later one',
+  async (wish) => {
+    const tally = await double(moving, [wish], ['crash', 'powerLoss']);
+    expect(tally.failures).toEqual([]);
+    expect(tally.runs).toBeGreaterThan(400);
+  },
+  60_000,
+);
+
+test.each([
+  ['a new home that is written before the move', 'homeBeforeMove', 'never: '],
+  ['a move that is begun while it runs', 'movesTwice', 'moved while it was being moved'],
+  ['an order that changes hands without a new identity', 'keepsIdentityVersion', 'takes itself for another'],
+  ['an API that does not hear of arrivals', 'ignoresArrivals', 'never: moved'],
+] as const)(
+  'the matrix catches %s',
+  async (_, flaw, complaint) => {
+    const wrong: string[] = [];
+    const { points } = await play(moving);
+    for (const mishap of ['powerLoss', 'crash'] as const)
+      for (let at = 1; at <= points.length && wrong.length === 0; at++)
+        wrong.push(...(await play({ ...moving, flaw, mishaps: new Map([[at, mishap]]) })).wrong);
+    expect(wrong.join('\n')).toContain(complaint);
+  },
+  30_000,
+);
