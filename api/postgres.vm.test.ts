@@ -11,24 +11,27 @@ beforeAll(() => {
 });
 afterAll(() => postgres.stop());
 
-describe('on Postgres', async () => {
-  await import('./desktops/desktops.test.ts');
-  await import('./keys/keys.test.ts');
-  await import('./signIn/signIn.test.ts');
-  await import('./events/events.test.ts');
-  await import('./guest/forward.test.ts');
-  await import('./http/http.test.ts');
-  await import('./nodes/join.test.ts');
-  await import('./nodes/duty.test.ts');
-  await import('./nodes/move.test.ts');
-  await import('./nodes/hostileNode.test.ts');
-  await import('./nodes/rotation.test.ts');
-  await import('./nodes/diskCapacity.test.ts');
-  await import('./nodes/skew.test.ts');
-  await import('./nodes/observations.test.ts');
-  await import('./pool/pool.test.ts');
-  await import('./streams/streams.test.ts');
-  await import('./metrics/metrics.test.ts');
+// Each in a group of its own: what one file does before each of its tests is not done before those of the others.
+describe.each([
+  ['desktops/desktops', () => import('./desktops/desktops.test.ts')],
+  ['keys/keys', () => import('./keys/keys.test.ts')],
+  ['signIn/signIn', () => import('./signIn/signIn.test.ts')],
+  ['events/events', () => import('./events/events.test.ts')],
+  ['guest/forward', () => import('./guest/forward.test.ts')],
+  ['http/http', () => import('./http/http.test.ts')],
+  ['nodes/join', () => import('./nodes/join.test.ts')],
+  ['nodes/duty', () => import('./nodes/duty.test.ts')],
+  ['nodes/move', () => import('./nodes/move.test.ts')],
+  ['nodes/hostileNode', () => import('./nodes/hostileNode.test.ts')],
+  ['nodes/rotation', () => import('./nodes/rotation.test.ts')],
+  ['nodes/diskCapacity', () => import('./nodes/diskCapacity.test.ts')],
+  ['nodes/skew', () => import('./nodes/skew.test.ts')],
+  ['nodes/observations', () => import('./nodes/observations.test.ts')],
+  ['pool/pool', () => import('./pool/pool.test.ts')],
+  ['streams/streams', () => import('./streams/streams.test.ts')],
+  ['metrics/metrics', () => import('./metrics/metrics.test.ts')],
+] as const)('on Postgres: %s', async (_, file) => {
+  await file();
 });
 
 describe('two replicas on one database', () => {
