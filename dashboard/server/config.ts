@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Clock } from '@lebureau/kit/clock';
 import { oneOf, readConfig } from '@lebureau/kit/config';
+import { readPrivateKey } from './privateKey.ts';
 
 /** A provider that signs people in: any OpenID Connect issuer, or GitHub, which is none. */
 export interface ProviderConfig {
@@ -88,8 +90,15 @@ function schema(home: string) {
 
 type Values = ReturnType<typeof readConfig<ReturnType<typeof schema>>>;
 
-/** @param environment usually `process.env`. @throws Error that lists every mistake. */
-export function readGatewayConfig(environment: Record<string, string | undefined> = process.env): GatewayConfig {
+/**
+ * Waits for the key that the API makes, where none is given.
+ * @param environment usually `process.env`
+ * @throws Error that lists every mistake
+ */
+export async function readGatewayConfig(
+  clock: Clock,
+  environment: Record<string, string | undefined> = process.env,
+): Promise<GatewayConfig> {
   const root = process.getuid?.() === 0;
   const values = readConfig(environment, schema(root ? '/var/lib/lebureau' : join(homedir(), '.lebureau')));
   const tls = tlsOf(values);
@@ -100,7 +109,7 @@ export function readGatewayConfig(environment: Record<string, string | undefined
     publicOrigin: values.LEBUREAU_PUBLIC_URL ?? `${tls ? 'https' : 'http'}://localhost:${listen.port}`,
     apiUrl: values.LEBUREAU_BASE_URL,
     mcpUrl: values.LEBUREAU_MCP_URL,
-    privateKey: values.LEBUREAU_GATEWAY_KEY ?? readFileSync(join(values.LEBUREAU_HOME, 'gateway-key'), 'utf8'),
+    privateKey: values.LEBUREAU_GATEWAY_KEY ?? (await readPrivateKey(values.LEBUREAU_HOME, clock)),
     trustedProxies: values.LEBUREAU_TRUSTED_PROXIES,
     tls,
     lan: values.LEBUREAU_LAN === 'on',

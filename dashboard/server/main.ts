@@ -7,7 +7,7 @@ import { onLan } from './onLan.ts';
 import { startGateway } from './start.ts';
 
 try {
-  const config = await onLan(readGatewayConfig());
+  const config = await onLan(await readGatewayConfig(systemClock));
   const log = createLog('gateway', config.logLevel);
   const running = startGateway(config, { clock: systemClock, log });
   const stop = () =>
