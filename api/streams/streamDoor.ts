@@ -5,6 +5,7 @@ import { ServerSocketEnd, type ServerSocketData } from '@lebureau/kit/serverSock
 import type { StreamEnd } from '@lebureau/kit/streamEnd';
 import type { Usage } from '../desktops/usage.ts';
 import type { Gate } from '../http/gate.ts';
+import type { Caller } from '../keys/auth.ts';
 import { credentialOf } from '../keys/stillGood.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
@@ -23,7 +24,10 @@ const streamsMax = 2000;
 const stallLimitMs = 60_000;
 const streamPath = /^\/v1\/desktops\/([a-z0-9_]{1,40})\/streams\/([a-z]{1,20})$/;
 
-/** Where sockets come in. A ticket is all that counts: no key, no cookie. */
+/**
+ * Where sockets come in. A ticket is all that counts, no key and no cookie; a person's is good only together with that
+ * person, for whom the gateway speaks: seen over a shoulder or in a log, it opens nothing elsewhere.
+ */
 export class StreamDoor {
   readonly #services: Services;
   readonly #options: StreamDoorOptions;
@@ -57,6 +61,7 @@ export class StreamDoor {
       if (this.#open.size + this.#arriving > streamsMax)
         throw new Fault('unavailable', 'Too many streams are open.', { retryAfterSeconds: 5 });
       const admitted = await admitTicket(this.#services, to);
+      await this.#demandPerson(request.headers.get('authorization'), admitted.caller);
       const node = await dialNode(this.#options.ways, admitted);
       return this.#join(request, server, { admitted, node });
     } catch (error) {
@@ -71,6 +76,16 @@ export class StreamDoor {
   #demandOrigin(origin: string | null): void {
     if (origin === null || this.#options.origins.includes(origin)) return;
     throw new Fault('origin_refused', 'Pages of this origin may not open streams here.');
+  }
+
+  async #demandPerson(authorization: string | null, { session }: Caller): Promise<void> {
+    if (session === undefined) return;
+    const by = authorization === null ? undefined : await this.#services.authenticator.authenticate(authorization);
+    if (by?.session?.userId === session.userId) return;
+    throw new Fault(
+      'ticket_refused',
+      'It was given to a person, and opens a stream only where that person is signed in.',
+    );
   }
 
   #join(

@@ -1,5 +1,6 @@
 import type { NodeDouble } from '@lebureau/test/doubles/node';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { testGateway } from '../testing/gateway.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { purgeTickets, ticketLifeMs } from './tickets.ts';
 
@@ -130,6 +131,23 @@ test('a ticket of another desktop, of another kind, made up or missing is refuse
   // A key is no ticket.
   const bearer = { authorization: `Bearer ${api.secret}` };
   expect(await connect(path, undefined, bearer)).toMatchObject({ code: 'ticket_refused' });
+});
+
+test('a person’s ticket opens nothing without that person, for whom the gateway speaks', async () => {
+  const gateway = testGateway(api);
+  const owner = await gateway.owner();
+  const invited = { method: 'POST', path: '/v1/sign-in-links', body: { role: 'member' }, secret: owner.assertion };
+  const { token } = await api.expect<{ token: string }>('createSignInLink', 201, invited);
+  const member = await gateway.byLink(token);
+  const speaking = (bearer: string) => ({ authorization: `Bearer ${bearer}` });
+  for (const headers of [{}, speaking(member.assertion), speaking(api.secret), speaking('x.y.z')]) {
+    const { path, ticket } = await ticketFor({ kind: 'vnc' }, { secret: owner.assertion });
+    expect((await connect(path, ticket, headers)).status).toBe(401);
+    expect(await connect(path, ticket, speaking(owner.assertion))).toMatchObject({ code: 'ticket_refused' });
+  }
+  expect(node.guest.streams).toHaveLength(0);
+  await socketFor(await ticketFor({ kind: 'vnc' }, { secret: owner.assertion }), speaking(owner.assertion));
+  await expect.poll(() => node.guest.streams.length).toBe(1);
 });
 
 test('a ticket that is too old is refused', async () => {

@@ -11,7 +11,10 @@ const stallLimitMs = 60_000;
 const dialLimitMs = 20_000;
 const streamPath = /^\/v1\/desktops\/dsk_[0-9a-z]{26}\/streams\/[a-z]{1,20}$/;
 
-/** Where live sockets come in. The ticket says who it is; that a page of ours opens it says Origin. */
+/**
+ * Where live sockets come in. The ticket says for what; that a page of ours opens it says Origin, and who sits before it
+ * the session, without which a person's ticket is worth nothing.
+ */
 export class StreamDoor {
   readonly #parts: GatewayParts;
   #open = 0;
@@ -36,7 +39,9 @@ export class StreamDoor {
     try {
       const { hostname, port } = new URL(this.#parts.config.apiUrl);
       const to = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) };
-      const api = await dialSocketEnd({ to, path: url.pathname + url.search, headers: {}, limitMs: dialLimitMs });
+      const path = url.pathname + url.search;
+      const headers = await this.#speakFor(request);
+      const api = await dialSocketEnd({ to, path, headers, limitMs: dialLimitMs });
       const viewer = new ServerSocketEnd();
       viewer.onOpen(() => joinEnds(viewer, api, { clock: this.#parts.clock, stallLimitMs }));
       viewer.onEnded(() => (this.#open -= 1));
@@ -49,6 +54,13 @@ export class StreamDoor {
       if (error instanceof NotSwitched) return refusalOf(error);
       return problem(503, 'unavailable', 'The service behind the dashboard cannot be reached.');
     }
+  }
+
+  async #speakFor(request: Request): Promise<Record<string, string>> {
+    const who = await this.#parts.sessions.of(request);
+    if (who === undefined) return {};
+    const subject = { userId: who.user.id, sessionId: who.session.id };
+    return { authorization: `Bearer ${await this.#parts.assertions.of(subject)}` };
   }
 }
 

@@ -1,9 +1,11 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { LeBureau } from '@lebureau/sdk';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, createReady, type Service, startService, vmSkipReason } from '../system/product.ts';
+import { signInByLink } from './browser.ts';
 import { openChromium } from './chromium.ts';
 
 /** The dashboard as people use it: a real browser, the whole service, a real VM. */
@@ -75,10 +77,15 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
   test('a file goes in, is read by the API, put into the trash and taken back', async () => {
     const id = await desktopId();
     await page.goto(`${service.publicUrl}/app/desktops/${id}/files`);
-    const file = join(service.home, 'dépôt été.txt');
-    writeFileSync(file, 'Bonjour\n');
-    await page.setInputFiles('input[type=file]', file);
+    const dropped = await page.evaluateHandle(`(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(['Bonjour\\n'], 'dépôt été.txt', { type: 'text/plain' }));
+      return data;
+    })()`);
+    await page.dispatchEvent('.files', 'drop', { dataTransfer: dropped });
     await page.waitForSelector('.file-table >> text=dépôt été.txt');
+    const client = new LeBureau({ baseUrl: service.baseUrl, apiKey: service.apiKey });
+    expect(await client.desktop(id).files.text('dépôt été.txt')).toBe('Bonjour\n');
     const read = () =>
       call(service, 'POST', { path: `/v1/desktops/${id}/exec`, body: { command: 'cat "$HOME/dépôt été.txt"' } });
     expect((await read()).body.stdout).toBe('Bonjour\n');
@@ -101,8 +108,14 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     await page.goto(`${service.publicUrl}/app/desktops/${id}`);
     const screen = page.locator('.screen-target canvas');
     await screen.waitFor();
+    const steps = Array.from({ length: 30 }, (_, at) => [
+      { action: 'move', x: 600 + at, y: 300 },
+      { action: 'wait', durationMs: 500 },
+    ]);
+    const acting = call(service, 'POST', { path: `/v1/desktops/${id}/actions`, body: { actions: steps.flat() } });
     await page.click('text=Take control');
     await page.waitForSelector('text=Hand back');
+    expect((await acting).body).toMatchObject({ code: 'human_control' });
     expect((await click()).body).toMatchObject({ code: 'human_control', holder: { kind: 'human', name: 'Owner' } });
     const menu = async () => (await shot(id)).equals(before);
     const before = await shot(id);
@@ -128,21 +141,30 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
   test('a ticket opens one socket, and only from a page of ours', async () => {
     const id = await desktopId();
     const opened = await page.evaluate<string>(`(async () => {
-      const { csrfToken } = await (await fetch('/gateway/session')).json();
-      const made = await (await fetch('/v1/desktops/${id}/streams', { method: 'POST', body: JSON.stringify({ kind: 'vnc' }),
-        headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrfToken } })).json();
+      const made = await ${askTicket(id)};
       const address = location.origin.replace('http', 'ws') + made.path + '?ticket=' + made.ticket;
       const how = (socket) => new Promise((resolve) => { socket.onopen = () => resolve('open'); socket.onerror = () => resolve('refused'); });
       return [await how(new WebSocket(address)), await how(new WebSocket(address))].join();
     })()`);
     expect(opened).toBe('open,refused');
-    const other = await browser.newContext();
-    const foreign = await other.newPage();
-    await foreign.goto('about:blank');
-    const address = `${service.publicUrl.replace('http', 'ws')}/v1/desktops/${id}/streams/vnc?ticket=x`;
-    const refused = `new Promise((resolve) => { const socket = new WebSocket('${address}'); socket.onopen = () => resolve('open'); socket.onerror = () => resolve('refused'); })`;
-    expect(await foreign.evaluate<string>(refused)).toBe('refused');
-    await other.close();
+    // A ticket that somebody saw, or that a page of another site got hold of, opens nothing.
+    const cookies = await context.cookies();
+    const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
+    const link = await call(service, 'POST', { path: '/v1/sign-in-links', body: { role: 'member' } });
+    const other = await signInByLink(service, link.body.token);
+    const upgrade = async (headers: Record<string, string>) => {
+      const { path, ticket } = await page.evaluate<{ path: string; ticket: string }>(askTicket(id));
+      const keys = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+      const answer = await fetch(`${service.publicUrl}${path}?ticket=${ticket}`, {
+        headers: { ...keys, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', ...headers },
+      });
+      return ((await answer.json()) as { code: string }).code;
+    };
+    const origin = service.publicUrl;
+    expect(await upgrade({})).toBe('ticket_refused');
+    expect(await upgrade({ origin, cookie: other.cookie })).toBe('ticket_refused');
+    for (const foreign of ['https://evil.example', 'null', `${origin}.evil.example`])
+      expect(await upgrade({ origin: foreign, cookie })).toBe('foreign_origin');
   });
 
   test('a page of the guest runs nothing here', async () => {
@@ -254,4 +276,14 @@ async function violationsOf(page: Page): Promise<string[]> {
 
 interface AxeResult {
   violations: { id: string; nodes: { html: string }[] }[];
+}
+
+/** For the page: a ticket for the screen of a desktop. */
+function askTicket(id: string): string {
+  return `(async () => {
+    const { csrfToken } = await (await fetch('/gateway/session')).json();
+    const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': csrfToken };
+    const made = await fetch('/v1/desktops/${id}/streams', { method: 'POST', body: JSON.stringify({ kind: 'vnc' }), headers });
+    return made.json();
+  })()`;
 }
