@@ -27,7 +27,10 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
     page = await context.newPage();
     page.on('pageerror', (error) => troubles.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()));
+    page.on(
+      'console',
+      (message) => message.type() === 'error' && troubles.push(`${message.text()} ${message.location().url}`),
+    );
   });
   afterAll(async () => {
     await browser?.close();
@@ -159,6 +162,41 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     }
   });
 
+  test('what a desktop uses is drawn, read out point by point, and goes on', async () => {
+    const id = await desktopId();
+    // Its time is another: a page that waits ten seconds need not wait.
+    const other = await browser.newContext({ storageState: await context.storageState() });
+    const tab = await other.newPage();
+    await tab.clock.install();
+    const loaded: string[] = [];
+    tab.on('request', (request) => loaded.push(request.url()));
+    await tab.goto(`${service.publicUrl}/app/desktops/${id}/settings`);
+    await tab.waitForSelector('text=Metrics');
+    expect(loaded.filter((url) => url.includes('MetricsPanel'))).toEqual([]);
+    await tab.click('text=Metrics');
+    await tab.waitForSelector('.chart-target canvas');
+    expect(await tab.locator('figure').count()).toBe(5);
+    const moment = tab.getByRole('slider', { name: 'Moment in the chart: Memory' });
+    expect(await moment.getAttribute('aria-valuetext')).toMatch(/: Used (–|[\d.,]+ [MG]iB)$/);
+    await moment.press('Home');
+    const first = await moment.getAttribute('aria-valuetext');
+    await moment.press('ArrowRight');
+    await moment.press('ArrowRight');
+    expect(await moment.inputValue()).toBe('2');
+    // It was not there an hour ago: nothing is known of it, which is not zero.
+    expect([first, await moment.getAttribute('aria-valuetext')].map((text) => text?.endsWith('Used –'))).toEqual([
+      true,
+      true,
+    ]);
+    const goingOn = tab.waitForResponse((answer) => /metrics\?from=.*stepSeconds=10$/.test(answer.url()));
+    await tab.clock.fastForward(11_000);
+    expect((await goingOn).status()).toBe(200);
+    await tab.click('text=Last 30 days');
+    await tab.waitForResponse((answer) => answer.url().endsWith('stepSeconds=7200'));
+    await tab.waitForSelector('.chart-target canvas');
+    await other.close();
+  });
+
   test('a key is shown once and works', async () => {
     await page.goto(`${service.publicUrl}/app/settings/keys`);
     await page.click('text=New key');
@@ -179,6 +217,7 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
       `/app/desktops/${id}`,
       `/app/desktops/${id}/terminal`,
       `/app/desktops/${id}/files`,
+      `/app/desktops/${id}/metrics`,
       `/app/desktops/${id}/activity`,
       `/app/desktops/${id}/settings`,
       ...['keys', 'mcp', 'sessions', 'look'].map((tab) => `/app/settings/${tab}`),
