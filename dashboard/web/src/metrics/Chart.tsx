@@ -28,7 +28,7 @@ export function Chart({ kind, measured, desktop }: { kind: ChartKind; measured: 
   useEffect(() => plot.current?.show(picture), [picture]);
   useColoursOf(plot);
   const name = say(kind.name);
-  const last = picture.times.length - 1;
+  const last = measured.points.findLastIndex(({ measuredSeconds }) => measuredSeconds > 0);
   const shown = moment === null ? null : (measured.points[moment] ?? null);
   const valueAt = (line: number) => picture.lines[line]?.[moment ?? last] ?? null;
   const words = kind.lines.map((line, at) => `${say(line.name)} ${sayValue(valueAt(at), kind.unit)}`).join(', ');
@@ -43,7 +43,7 @@ export function Chart({ kind, measured, desktop }: { kind: ChartKind; measured: 
           class="chart-cursor"
           type="range"
           min={0}
-          max={Math.max(0, last)}
+          max={measured.points.length - 1}
           value={moment ?? last}
           aria-label={say('metrics.moment', { name })}
           aria-valuetext={`${sayTime((shown ?? measured.points[last])?.at ?? measured.to)}: ${words}`}
