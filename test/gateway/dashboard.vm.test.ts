@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, createReady, type Service, startService, vmSkipReason } from '../system/product.ts';
+import { asPage, signInByLink } from './browser.ts';
 import { openChromium } from './chromium.ts';
 
 /** The dashboard as people use it: a real browser, the whole service, a real VM. */
@@ -211,6 +212,25 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     expect(await page.content()).not.toContain(secret);
   });
 
+  test('an admin sees how the service is, and everybody’s keys and sessions', async () => {
+    await page.goto(`${service.publicUrl}/app/admin/health`);
+    await page.waitForSelector('text=All is well');
+    expect(await page.innerText('section:has(h2:text-is("Desktops"))')).toMatch(/Running\s+1/);
+    await page.goto(`${service.publicUrl}/app/admin/templates`);
+    await page.waitForSelector('.facts a:text-is("first")');
+    await page.goto(`${service.publicUrl}/app/admin/keys`);
+    await page.waitForSelector('tr:has-text("the first start")');
+    const { token } = (
+      await call(service, 'POST', { path: '/v1/sign-in-links', body: { role: 'member', name: 'Ada' } })
+    ).body as { token: string };
+    const ada = await signInByLink(service, token);
+    await page.goto(`${service.publicUrl}/app/admin/sessions`);
+    await page.click('tr:has-text("Ada") >> text=End');
+    await page.waitForSelector('tr:has-text("Ada")', { state: 'detached' });
+    const refused = await asPage(service, ada, { method: 'GET', path: '/v1/me' });
+    expect(refused.status).toBe(401);
+  });
+
   test('every page reads well: no violation of WCAG 2.2 AA, no sideways scrolling, in both themes and languages', async () => {
     const id = await desktopId();
     const paths = [
@@ -222,7 +242,7 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
       `/app/desktops/${id}/activity`,
       `/app/desktops/${id}/settings`,
       ...['keys', 'mcp', 'sessions', 'look'].map((tab) => `/app/settings/${tab}`),
-      ...['nodes', 'templates', 'users', 'limits'].map((tab) => `/app/admin/${tab}`),
+      ...['nodes', 'templates', 'users', 'keys', 'sessions', 'health', 'limits'].map((tab) => `/app/admin/${tab}`),
       '/app/nothing',
       '/sign-in',
       '/',
