@@ -78,7 +78,7 @@ export function composeApps(
     ...signInRoutes(services),
     ...eventRoutes(services),
     ...aboutRoutes(services),
-    ...healthRoutes(services, { metrics, readiness }),
+    ...healthRoutes(services, { metrics, readiness, startedMs: clock.nowMs() }),
   ];
   const forPublic = mount(publicRoutes, gate, services);
   const forNodes = mount(syncRoutes(services), gate, services);

@@ -164,6 +164,7 @@ export function toWire(row: ApiKeyRow): Static<typeof ApiKey> {
     capabilities: JSON.parse(row.capabilitiesJson) as Capability[],
     restriction:
       row.restrictionJson === null ? null : (JSON.parse(row.restrictionJson) as Static<typeof ApiKey>['restriction']),
+    createdBy: row.createdBy,
     createdAt: toRfc3339(row.createdMs),
     expiresAt: time(row.expiresMs),
     revokedAt: time(row.revokedMs),

@@ -31,6 +31,9 @@ export const ApiKey = t.Object({
   lastFour: t.String(),
   capabilities: t.Array(CapabilityName),
   restriction: t.Nullable(KeyRestriction),
+  createdBy: t.Nullable(t.String(), {
+    description: 'The person or key that made it; null: it was made at the first start.',
+  }),
   createdAt: t.String({ format: 'date-time' }),
   expiresAt: t.Nullable(t.String({ format: 'date-time' })),
   revokedAt: t.Nullable(t.String({ format: 'date-time' })),

@@ -16,7 +16,7 @@ import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/publicContract.ts';
 import { Hardware } from '../nodes/schema.ts';
 import { sessionOperations } from '../sessions/contract.ts';
-import { Session, SessionList } from '../sessions/schema.ts';
+import { PeoplesSession, Session, SessionList } from '../sessions/schema.ts';
 import { signInOperations } from '../signIn/contract.ts';
 import * as signIn from '../signIn/schema.ts';
 import { streamOperations } from '../streams/contract.ts';
@@ -52,6 +52,7 @@ const people = {
   Role: users.Role,
   Session,
   SessionList,
+  PeoplesSession,
   CreateSignInLink: signIn.CreateSignInLink,
   CreatedSignInLink: signIn.CreatedSignInLink,
   SignInLink: signIn.SignInLink,
@@ -93,6 +94,7 @@ export function publicContract(version: string): Contract {
       Me: me.Me,
       About: about.About,
       Health: health.Health,
+      ServiceHealth: health.ServiceHealth,
       Template: templates.Template,
       TemplateList: templates.TemplateList,
       Node: nodes.Node,

@@ -52,6 +52,7 @@ const key = {
   lastFour: '3kQ9',
   capabilities: ['desktop:read', 'desktop:control'],
   restriction: null,
+  createdBy: 'usr_01k9x3v6m8e9t2q4r6s8v0w2y4',
   createdAt: at,
   expiresAt: null,
   revokedAt: null,
@@ -176,6 +177,10 @@ export const publicExamples: Record<string, Example> = {
   listSessions: { response: { data: [session] } },
   revokeSession: {},
   revokeAllSessions: {},
+  listPeoplesSessions: {
+    response: { data: [{ ...session, user: { id: user.id, name: user.name, email: user.email } }], nextCursor: null },
+  },
+  endPersonsSession: {},
   createSignInLink: {
     request: { role: 'member', name: 'Ada', email: 'ada@example.org' },
     response: {
@@ -231,6 +236,20 @@ export const publicExamples: Record<string, Example> = {
   getContract: { response: { openapi: '3.1.0' } },
   getHealth: { response: { status: 'ok' } },
   getReadiness: { response: { status: 'ok' } },
+  getServiceHealth: {
+    response: {
+      attention: ['node_silent'],
+      version: '0.1.0',
+      startedAt: at,
+      memoryMiB: 120,
+      database: { kind: 'postgres', answeredInMs: 0.8 },
+      nodes: { up: 2, silent: 1, cordoned: 0, overBooked: 0, strangers: 0, versions: ['0.1.0'] },
+      machines: { running: 40, off: 3, underWay: 1, failing: 0 },
+      pool: { ready: 2, underWay: 1 },
+      metrics: { reportsWaiting: 120, lastReportAt: at },
+      streamTickets: 0,
+    },
+  },
   getMetrics: { response: 'lebureau_requests_total{operation="getHealth",status="200"} 7\n' },
   listTemplates: { response: { data: [template], nextCursor: null } },
   getTemplate: { response: template },

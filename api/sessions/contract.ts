@@ -1,5 +1,5 @@
 import { type Operation, operation } from '../http/operation.ts';
-import { SessionList, SessionParams } from './schema.ts';
+import { ListPeoplesSessionsQuery, PeoplesSessionList, SessionList, SessionParams } from './schema.ts';
 
 const base = { tag: 'sessions', bucket: 'control', capability: 'session' } as const;
 
@@ -34,4 +34,36 @@ export const revokeAllSessions = operation({
   responses: { 204: { about: 'Ended.' } },
 });
 
-export const sessionOperations: readonly Operation[] = [listSessions, revokeSession, revokeAllSessions];
+export const listPeoplesSessions = operation({
+  tag: 'users',
+  bucket: 'control',
+  capability: 'users:read',
+  operationId: 'listPeoplesSessions',
+  method: 'GET',
+  path: '/v1/users/sessions',
+  summary: 'List the sessions of all people of the workspace',
+  query: ListPeoplesSessionsQuery,
+  responses: { 200: { about: 'One page.', body: PeoplesSessionList } },
+});
+
+export const endPersonsSession = operation({
+  tag: 'users',
+  bucket: 'control',
+  capability: 'users:write',
+  operationId: 'endPersonsSession',
+  method: 'DELETE',
+  path: '/v1/users/sessions/:sessionId',
+  summary: 'End a session of somebody in the workspace',
+  description: 'It stops within a second everywhere, with its live sockets. Only an owner ends those of owners.',
+  params: SessionParams,
+  responses: { 204: { about: 'Ended.' } },
+  problems: ['not_found'],
+});
+
+export const sessionOperations: readonly Operation[] = [
+  listSessions,
+  revokeSession,
+  revokeAllSessions,
+  listPeoplesSessions,
+  endPersonsSession,
+];

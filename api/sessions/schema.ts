@@ -1,4 +1,5 @@
 import { idPattern } from '@lebureau/kit/id';
+import { listOf, pageQuery } from '../http/page.ts';
 import { t } from '../http/schema.ts';
 
 export const SessionId = t.String({ pattern: idPattern('ses') });
@@ -13,6 +14,13 @@ export const Session = t.Object({
   lastUsedAt: t.String({ format: 'date-time', description: 'To the minute.' }),
   expiresAt: t.String({ format: 'date-time', description: 'At the latest; earlier when it is not used.' }),
 });
+
+export const ListPeoplesSessionsQuery = t.Object(pageQuery);
+export const PeoplesSession = t.Composite([
+  Session,
+  t.Object({ user: t.Object({ id: t.String(), name: t.String(), email: t.Nullable(t.String()) }) }),
+]);
+export const PeoplesSessionList = listOf(PeoplesSession, 'Those of the workspace that are good, newest first.');
 
 export const SessionList = t.Object({
   data: t.Array(Session, { description: 'Your own that are good, newest first.' }),

@@ -35,6 +35,26 @@ export function listSessionsOf(
     .execute();
 }
 
+/** With whose they are. */
+export async function listSessionsIn(
+  db: Reader,
+  workspaceId: string,
+  page: { createdMs: number; usedMs: number; before?: string; limit: number },
+): Promise<(SessionRow & { name: string; email: string | null })[]> {
+  let query = db
+    .selectFrom('sessions')
+    .innerJoin('members', 'members.userId', 'sessions.userId')
+    .innerJoin('users', 'users.id', 'sessions.userId')
+    .selectAll('sessions')
+    .select(['users.name', 'users.email'])
+    .where('members.workspaceId', '=', workspaceId)
+    .where('sessions.revokedMs', 'is', null)
+    .where('sessions.createdMs', '>', page.createdMs)
+    .where('sessions.lastUsedMs', '>', page.usedMs);
+  if (page.before !== undefined) query = query.where('sessions.id', '<', page.before);
+  return query.orderBy('sessions.id', 'desc').limit(page.limit).execute();
+}
+
 export async function insertSession({ db }: Write, row: SessionRow): Promise<void> {
   await db.insertInto('sessions').values(row).execute();
 }

@@ -195,6 +195,37 @@ test('a session begins anew at each sign-in, is listed, and ends alone or with a
   expect((await get('/v1/me', owner.assertion)).status).toBe(200);
 });
 
+test('an admin sees and ends the sessions of all people, but not those of owners; members see none', async () => {
+  const admin = await gateway.byLink(await invite({ role: 'admin', name: 'Admin' }));
+  const member = await gateway.byLink(await invite({ role: 'member', name: 'Member' }));
+  type Page = { data: { id: string; current: boolean; user: { name: string } }[]; nextCursor: string | null };
+  const list = (query = '') =>
+    api.expect<Page>('listPeoplesSessions', 200, {
+      method: 'GET',
+      path: `/v1/users/sessions${query}`,
+      secret: admin.assertion,
+    });
+  const { data } = await list('?limit=100');
+  expect(data.find(({ id }) => id === admin.session.id)).toMatchObject({ current: true, user: { name: 'Admin' } });
+  expect(data.find(({ id }) => id === member.session.id)).toMatchObject({ current: false, user: { name: 'Member' } });
+  const first = await list('?limit=1');
+  const second = await list(`?limit=1&cursor=${first.nextCursor}`);
+  expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(data.slice(0, 2).map(({ id }) => id));
+  const end = (id: string, secret: string) => api.ask('DELETE', `/v1/users/sessions/${id}`, { secret });
+  expect((await get('/v1/users/sessions', member.assertion)).status).toBe(403);
+  expect((await end(admin.session.id, member.assertion)).status).toBe(403);
+  expect((await end(owner.session.id, admin.assertion)).status).toBe(403);
+  expect((await get('/v1/me', owner.assertion)).status).toBe(200);
+  await api.expect('endPersonsSession', 204, {
+    method: 'DELETE',
+    path: `/v1/users/sessions/${member.session.id}`,
+    secret: admin.assertion,
+  });
+  expect((await get('/v1/me', member.assertion)).status).toBe(401);
+  expect((await list('?limit=100')).data.map(({ id }) => id)).not.toContain(member.session.id);
+  expect((await end('ses_01k9x3v6m8e9t2q4r6s8v0w2y4', admin.assertion)).status).toBe(404);
+});
+
 test('no secret lies in the database or in events', async () => {
   const { database } = api.api.services;
   const tables = ['sessions', 'signInLinks', 'events', 'idempotency', 'users'] as const;

@@ -1176,6 +1176,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the sessions of all people of the workspace
+         * @description Needs the capability `users:read`.
+         */
+        get: operations["listPeoplesSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/sessions/{sessionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session of somebody in the workspace
+         * @description It stops within a second everywhere, with its live sockets. Only an owner ends those of owners.
+         *
+         *     Needs the capability `users:write`.
+         */
+        delete: operations["endPersonsSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sign-in-links": {
         parameters: {
             query?: never;
@@ -1378,6 +1420,26 @@ export interface paths {
          *     Needs no key.
          */
         get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the service is: database, nodes, machines, queues
+         * @description Needs the capability `nodes:read`.
+         */
+        get: operations["getServiceHealth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1617,6 +1679,8 @@ export interface components {
                     [key: string]: string;
                 };
             } | null;
+            /** @description The person or key that made it; null: it was made at the first start. */
+            createdBy: string | null;
             /** Format: date-time */
             createdAt: string;
             /** Format: date-time */
@@ -2365,6 +2429,32 @@ export interface components {
             /** @description Null: this was the last page. A page may hold fewer than `limit` and still not be the last. */
             nextCursor: string | null;
         };
+        PeoplesSession: {
+            id: string;
+            /** @description It is the one that asks. */
+            current: boolean;
+            /** @description What the browser called itself at sign-in. */
+            userAgent: string;
+            /** @description Where it came from at sign-in. */
+            ipAddress: string;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            lastUsedAt: string;
+            /**
+             * Format: date-time
+             * @description At the latest; earlier when it is not used.
+             */
+            expiresAt: string;
+            user: {
+                id: string;
+                name: string;
+                email: string | null;
+            };
+        };
         /**
          * @example {
          *       "type": "/docs/errors#not_found",
@@ -2572,6 +2662,64 @@ export interface components {
             };
             /** @description Default true: a webp of the whole screen. False: none. */
             screenshot?: boolean | components["schemas"]["ScreenshotWish"];
+        };
+        ServiceHealth: {
+            /** @description What somebody should look at; empty: all is well. */
+            attention: ("database_slow" | "no_node" | "node_silent" | "node_overbooked" | "strangers" | "machines_failing" | "metrics_behind" | "versions_differ")[];
+            /** @description Of the replica that answers. */
+            version: string;
+            /**
+             * Format: date-time
+             * @description When that one was started.
+             */
+            startedAt: string;
+            /** @description Resident memory of that one. */
+            memoryMiB: number;
+            database: {
+                /** @enum {string} */
+                kind: "sqlite" | "postgres";
+                /** @description One small query, just now. */
+                answeredInMs: number;
+            };
+            nodes: {
+                /** @description Heard within 30 s. */
+                up: number;
+                /** @description Not heard for longer, and not fenced. */
+                silent: number;
+                /** @description Take no new desktops. */
+                cordoned: number;
+                /** @description Have less than was promised. */
+                overBooked: number;
+                /** @description VMs on them that nobody ordered. */
+                strangers: number;
+                /** @description Of hostd, each once. */
+                versions: string[];
+            };
+            /** @description Of desktops of every workspace. */
+            machines: {
+                /** @description As ordered. */
+                running: number;
+                /** @description As ordered. */
+                off: number;
+                /** @description Ordered to be otherwise than they were last seen: the queue of the nodes. */
+                underWay: number;
+                /** @description With an error. */
+                failing: number;
+            };
+            pool: {
+                /** @description Wait for who asks next. */
+                ready: number;
+                /** @description On their way to that. */
+                underWay: number;
+            };
+            metrics: {
+                /** @description Came in and are not rolled up yet; that happens every ten minutes. */
+                reportsWaiting: number;
+                /** Format: date-time */
+                lastReportAt: string | null;
+            };
+            /** @description Given and not used yet. */
+            streamTickets: number;
         };
         Session: {
             id: string;
@@ -13963,6 +14111,7 @@ export interface operations {
                      *             "desktop:control"
                      *           ],
                      *           "restriction": null,
+                     *           "createdBy": "usr_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *           "createdAt": "2026-11-20T10:00:00.000Z",
                      *           "expiresAt": null,
                      *           "revokedAt": null,
@@ -14099,6 +14248,7 @@ export interface operations {
                      *           "desktop:control"
                      *         ],
                      *         "restriction": null,
+                     *         "createdBy": "usr_01k9x3v6m8e9t2q4r6s8v0w2y4",
                      *         "createdAt": "2026-11-20T10:00:00.000Z",
                      *         "expiresAt": null,
                      *         "revokedAt": null,
@@ -14999,6 +15149,248 @@ export interface operations {
                 headers: {
                     /** @description `Bearer`. */
                     "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPeoplesSessions: {
+        parameters: {
+            query?: {
+                /** @description Default 20. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; good for the same filter only. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "id": "ses_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *           "current": true,
+                     *           "userAgent": "Firefox",
+                     *           "ipAddress": "192.0.2.7",
+                     *           "createdAt": "2026-11-20T10:00:00.000Z",
+                     *           "lastUsedAt": "2026-11-20T10:00:00.000Z",
+                     *           "expiresAt": "2026-12-20T10:00:00.000Z",
+                     *           "user": {
+                     *             "id": "usr_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *             "name": "Ada",
+                     *             "email": "ada@example.org"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Those of the workspace that are good, newest first. */
+                        data: components["schemas"]["PeoplesSession"][];
+                        /** @description Null: this was the last page. A page may hold fewer than `limit` and still not be the last. */
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endPersonsSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                sessionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -16064,6 +16456,144 @@ export interface operations {
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getServiceHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "attention": [
+                     *         "node_silent"
+                     *       ],
+                     *       "version": "0.1.0",
+                     *       "startedAt": "2026-11-20T10:00:00.000Z",
+                     *       "memoryMiB": 120,
+                     *       "database": {
+                     *         "kind": "postgres",
+                     *         "answeredInMs": 0.8
+                     *       },
+                     *       "nodes": {
+                     *         "up": 2,
+                     *         "silent": 1,
+                     *         "cordoned": 0,
+                     *         "overBooked": 0,
+                     *         "strangers": 0,
+                     *         "versions": [
+                     *           "0.1.0"
+                     *         ]
+                     *       },
+                     *       "machines": {
+                     *         "running": 40,
+                     *         "off": 3,
+                     *         "underWay": 1,
+                     *         "failing": 0
+                     *       },
+                     *       "pool": {
+                     *         "ready": 2,
+                     *         "underWay": 1
+                     *       },
+                     *       "metrics": {
+                     *         "reportsWaiting": 120,
+                     *         "lastReportAt": "2026-11-20T10:00:00.000Z"
+                     *       },
+                     *       "streamTickets": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ServiceHealth"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability_missing` The key lacks a capability. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

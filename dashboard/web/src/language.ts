@@ -29,3 +29,19 @@ export function say(name: MessageName, values: Record<string, string | number> =
 export function sayTime(rfc3339: string): string {
   return new Intl.DateTimeFormat(language.get(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(rfc3339));
 }
+
+/** "3 days ago". */
+export function sayAge(rfc3339: string, nowMs = Date.now()): string {
+  const seconds = (Date.parse(rfc3339) - nowMs) / 1000;
+  const [unit, size] = units.find(([, each]) => Math.abs(seconds) >= each) ?? units.at(-1)!;
+  return new Intl.RelativeTimeFormat(language.get(), { numeric: 'auto' }).format(Math.round(seconds / size), unit);
+}
+
+const units = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+] as const;

@@ -2,8 +2,11 @@ import { say, type MessageName } from '../language.ts';
 import { NotFound } from '../ui/NotFound.tsx';
 import { Tabs } from '../ui/Tabs.tsx';
 import { usePageTitle } from '../ui/usePageTitle.ts';
+import { HealthPanel } from './HealthPanel.tsx';
 import { LimitsPanel } from './LimitsPanel.tsx';
 import { NodesPanel } from './NodesPanel.tsx';
+import { PeoplesKeysPanel } from './PeoplesKeysPanel.tsx';
+import { PeoplesSessionsPanel } from './PeoplesSessionsPanel.tsx';
 import { TemplatesPanel } from './TemplatesPanel.tsx';
 import { UsersPanel } from './UsersPanel.tsx';
 
@@ -11,6 +14,9 @@ const tabs = [
   { id: 'nodes', name: 'admin.nodes', panel: NodesPanel },
   { id: 'templates', name: 'admin.templates', panel: TemplatesPanel },
   { id: 'users', name: 'admin.users', panel: UsersPanel },
+  { id: 'keys', name: 'settings.keys', panel: PeoplesKeysPanel },
+  { id: 'sessions', name: 'settings.sessions', panel: PeoplesSessionsPanel },
+  { id: 'health', name: 'admin.health', panel: HealthPanel },
   { id: 'limits', name: 'admin.limits', panel: LimitsPanel },
 ] as const satisfies readonly { id: string; name: MessageName; panel: unknown }[];
 

@@ -3,26 +3,13 @@ import { useState } from 'preact/hooks';
 import { client, dataOf } from '../client.ts';
 import { say, sayTime } from '../language.ts';
 import { session, type Role } from '../session.ts';
-import { allPages } from '../ui/allPages.ts';
 import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
 import { Icon } from '../ui/Icon.tsx';
 import { failed } from '../ui/Toasts.tsx';
 import { useLoaded } from '../ui/useLoaded.ts';
 import { InviteDialog } from './InviteDialog.tsx';
+import { readUsers, type User } from './readUsers.ts';
 import { rolesToGive } from './rolesToGive.ts';
-
-interface User {
-  id: string;
-  name: string;
-  email: string | null;
-  role: Role;
-  lastSignInAt: string | null;
-}
-
-const readUsers = () =>
-  allPages((cursor) => client.GET('/v1/users', { params: { query: { limit: 100, cursor } } }) as never) as Promise<
-    User[]
-  >;
 
 export function UsersPanel() {
   const { value: users, reload } = useLoaded(readUsers);

@@ -33,6 +33,11 @@ const tabs: readonly { id: string; name: MessageName; panel: Panel }[] = [
     name: 'desktop.tab.files',
     panel: lazy(() => import('../files/FilesPanel.tsx').then((it) => it.FilesPanel)) as Panel,
   },
+  {
+    id: 'metrics',
+    name: 'desktop.tab.metrics',
+    panel: lazy(() => import('../metrics/MetricsPanel.tsx').then((it) => it.MetricsPanel)) as Panel,
+  },
   { id: 'activity', name: 'desktop.tab.activity', panel: ActivityPanel },
   { id: 'settings', name: 'desktop.tab.settings', panel: DesktopSettingsPanel },
 ];

@@ -3,6 +3,7 @@ import { say, sayTime } from '../language.ts';
 import { signOut } from '../session.ts';
 import { failed } from '../ui/Toasts.tsx';
 import { useLoaded } from '../ui/useLoaded.ts';
+import { browserName } from './browserName.ts';
 
 const readSessions = async () => (await dataOf(client.GET('/v1/sessions'))).data;
 
@@ -40,7 +41,7 @@ export function SessionsPanel() {
             {sessions.map((session) => (
               <tr key={session.id}>
                 <td>
-                  {shortName(session.userAgent)} {session.current && <b>· {say('sessions.current')}</b>}
+                  {browserName(session.userAgent)} {session.current && <b>· {say('sessions.current')}</b>}
                 </td>
                 <td>
                   <code>{session.ipAddress}</code>
@@ -61,11 +62,4 @@ export function SessionsPanel() {
       </div>
     </>
   );
-}
-
-/** "Firefox, Linux" of what browsers call themselves. */
-function shortName(userAgent: string): string {
-  const browser = /(Edg|Firefox|Chrome|Safari)\/[\d]+/.exec(userAgent)?.[1]?.replace('Edg', 'Edge');
-  const system = /(Windows|Android|iPhone|iPad|Mac OS X|Linux)/.exec(userAgent)?.[1];
-  return [browser, system].filter(Boolean).join(', ') || userAgent.slice(0, 60);
 }
