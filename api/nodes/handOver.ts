@@ -49,8 +49,9 @@ export async function followMove(
 }
 
 /**
- * Machines that were to come to this node and are marked as its own, although the node that sent them has not told: it may
- * be off. Only what was ordered to come here counts, for a node must not be able to ask for another's desktops.
+ * Machines that were to come to this node and are there, although the node that sent them has not told: it may be off, and
+ * have died before it marked them as this one's. Only what was ordered to come here counts, for a node must not be able to
+ * ask for another's desktops.
  */
 export async function adoptArrivals(
   services: Services,
@@ -65,7 +66,6 @@ export async function adoptArrivals(
       .selectAll()
       .where('id', 'in', owners)
       .where('moveNodeId', '=', at.nodeId)
-      .where('desired', '<>', 'deleted')
       .where('closedMs', 'is', null)
       .execute();
   for (const { nodeId } of await expected()) await orderChanged(write, nodeId);

@@ -229,6 +229,23 @@ test('what arrived is taken over even when the node that sent it is gone, by the
   expect((await nodeOf(one)).reserved).toEqual(nothing);
 });
 
+test('what was deleted while it arrived is deleted by the node that has it, when the other is gone', async () => {
+  const one = await member('one', { moves: false });
+  const { id } = await create();
+  await drain(one);
+  const two = await member('two');
+  await round();
+  await one.stop();
+  await api.ask('DELETE', `/v1/desktops/${id}`);
+  const { id: owner, vmRef } = await rowOf(id);
+  cluster.machines.get(owner)!.home = 'two';
+  const strangers = [{ vmRef, owner }];
+  await two.call('/node/v1/observations', { epoch: two.epoch, seq: 1, observations: [], strangers });
+  await expect.poll(async () => (await rowOf(id)).closedMs).not.toBeNull();
+  expect(cluster.machines.size).toBe(0);
+  expect([(await nodeOf(one)).reserved, (await nodeOf(two)).reserved]).toEqual([nothing, nothing]);
+});
+
 test('a desktop goes only where it may be: labels, network, room', async () => {
   const one = await member('one');
   const label = (node: NodeDouble, zone: string) =>
