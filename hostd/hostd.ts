@@ -226,7 +226,8 @@ export class Hostd {
       if (named.has(assignmentId)) continue;
       if (caretaker.now.seen?.kind === 'absent') this.goneForGood.add(caretaker.vmRef);
       caretaker.end();
-      this.parts.guests.close(caretaker.now.order);
+      const { order } = caretaker.now;
+      this.parts.guests.close(order, order.desired === 'deleted' ? undefined : 'moved');
       this.caretakers.delete(assignmentId);
       this.leave(assignmentId, caretaker);
     }

@@ -139,7 +139,8 @@ async function runHostd(config: HostdConfig, log: Log) {
     identities,
   });
   const onControl = (assignmentId: string) => hostd?.caretaker(assignmentId)?.wake();
-  const live = openLive({ home: config.home, clock: systemClock, log, onControl });
+  const versionOf = (assignmentId: string) => hostd?.find(assignmentId)?.order.identityVersion;
+  const live = openLive({ home: config.home, clock: systemClock, log, onControl, versionOf });
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -152,6 +153,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     isBusy: () => hostd?.isBusy ?? false,
     onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
     onDeleted: live.forget,
+    onMoved: live.moved,
   });
   hostd = new Hostd({
     desk: link.desk,

@@ -108,12 +108,21 @@ async function handOver(services: Services, write: Write, at: { order: Assignmen
     moveFaultJson: null,
     ready: 0,
     agentReady: 0,
+    controlJson: null,
     generation: order.generation + 1,
     identityVersion: order.identityVersion + 1,
   });
   if (order.desktopId === null) return;
   await changeDesktop(write, { id: order.desktopId }, { nodeId });
+  await endControl(services, write, order);
   await tell(services, write, { order, type: 'desktop.moved', data: { fromNodeId: order.nodeId, toNodeId: nodeId } });
+}
+
+/** Who held control held it of the node that the desktop left. */
+async function endControl(services: Services, write: Write, order: AssignmentRow): Promise<void> {
+  if (order.controlJson === null) return;
+  const holder = JSON.parse(order.controlJson) as Record<string, unknown>;
+  await tell(services, write, { order, type: 'desktop.control_released', data: { ...holder, cause: 'move' } });
 }
 
 async function stay(write: Write, order: AssignmentRow, moveFaultJson: string | null): Promise<void> {

@@ -229,6 +229,32 @@ test('what arrived is taken over even when the node that sent it is gone, by the
   expect((await nodeOf(one)).reserved).toEqual(nothing);
 });
 
+test('a move ends control and every stream that leads to the node it left, and says so', async () => {
+  const control = { kind: 'human', name: 'Ada', by: null, takenAt: '2026-01-01T00:00:00.000Z' } as const;
+  const one = await member('one', { moves: false, distort: (seen) => ({ ...seen, control }) });
+  const { id } = await create();
+  expect(await look(id)).toMatchObject({ control: { name: 'Ada' } });
+  const body = { kind: 'vnc' };
+  const path = `/v1/desktops/${id}/streams`;
+  const to = await api.expect<{ path: string; ticket: string }>('createStream', 201, { method: 'POST', path, body });
+  const socket = new WebSocket(`${api.api.url.replace('http', 'ws')}${to.path}?ticket=${to.ticket}`);
+  const end = new Promise<object>((resolve) => {
+    socket.addEventListener('close', ({ code, reason }) => resolve({ code, reason }), { once: true });
+  });
+  await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
+  await drain(one);
+  const two = await member('two');
+  await round();
+  const { id: owner, vmRef } = await rowOf(id);
+  cluster.machines.get(owner)!.home = 'two';
+  // The node that it leaves tells nobody anything.
+  const strangers = [{ vmRef, owner }];
+  await two.call('/node/v1/observations', { epoch: two.epoch, seq: 1, observations: [], strangers });
+  expect(await end).toEqual({ code: 1012, reason: 'the desktop moved' });
+  expect(await look(id)).toMatchObject({ nodeId: two.nodeId, control: null });
+  expect(await eventsOf('desktop.control_released')).toEqual([{ desktopId: id, ...control, cause: 'move' }]);
+});
+
 test('what was deleted while it arrived is deleted by the node that has it, when the other is gone', async () => {
   const one = await member('one', { moves: false });
   const { id } = await create();

@@ -21,6 +21,8 @@ export interface Live {
   holderOf: (assignmentId: string) => Holder | null;
   /** The desktop goes for good. */
   forget: (assignmentId: string) => void;
+  /** The desktop goes on at another node. */
+  moved: (assignmentId: string) => void;
   /** Removes now and then what nobody needs any more, until the signal aborts. */
   sweep(hostd: Hostd, signal: AbortSignal): Promise<void>;
 }
@@ -33,9 +35,12 @@ export function openLive(parts: {
   log: Log;
   /** Somebody else holds control of it now, or nobody. */
   onControl: (assignmentId: string) => void;
+  /** `identityVersion` of its order, where that is known. */
+  versionOf: (assignmentId: string) => number | undefined;
 }): Live {
-  const { clock, log } = parts;
-  const leases = new ControlLeases({ clock, record: leaseRecordOf(parts.home), onChange: parts.onControl });
+  const { clock, log, versionOf } = parts;
+  const record = leaseRecordOf(parts.home);
+  const leases = new ControlLeases({ clock, record, versionOf, onChange: parts.onControl });
   const recordings = new Recordings(parts.home, clock);
   return {
     guard: (handlers) =>
@@ -43,6 +48,7 @@ export function openLive(parts: {
     door: (connect) => new StreamDoor({ kinds: streamKinds({ leases, recordings }), connect, clock, log }),
     holderOf: (assignmentId) => leases.of(assignmentId).holder,
     forget: (assignmentId) => recordings.removeAll(assignmentId),
+    moved: (assignmentId) => leases.end(assignmentId),
     sweep: (hostd, signal) => {
       const every = { intervalMs: 0, backoffMaxMs: sweepEveryMs };
       return runLoop({ name: 'recordings', clock, log, signal, ...every }, async () => {

@@ -16,6 +16,7 @@ export function runStreamNode(options: { socket: string; port: number; display: 
     clock: systemClock,
     log: silentLog,
     onControl: () => {},
+    versionOf: () => 0,
   });
   const guests = new Map<string, GuestConnection>();
   const of = (assignmentId: string) => {
