@@ -17,6 +17,9 @@ import {
   reserveAnyway,
 } from './store.ts';
 
+/** More moves than that within a week, for which recordings are kept, are none. */
+const formerNodesMax = 50;
+
 type Seen = Pick<Static<typeof Observation>, 'moving' | 'movedTo' | 'moveFault'>;
 
 /** What an observation that was taken in means for the move of its desktop. */
@@ -109,6 +112,7 @@ async function handOver(services: Services, write: Write, at: { order: Assignmen
     ready: 0,
     agentReady: 0,
     controlJson: null,
+    formerNodesJson: JSON.stringify([...formerNodesOf(order), order.nodeId].slice(-formerNodesMax)),
     generation: order.generation + 1,
     identityVersion: order.identityVersion + 1,
   });
@@ -116,6 +120,11 @@ async function handOver(services: Services, write: Write, at: { order: Assignmen
   await changeDesktop(write, { id: order.desktopId }, { nodeId });
   await endControl(services, write, order);
   await tell(services, write, { order, type: 'desktop.moved', data: { fromNodeId: order.nodeId, toNodeId: nodeId } });
+}
+
+/** The last one at the end. */
+export function formerNodesOf({ formerNodesJson }: Pick<AssignmentRow, 'formerNodesJson'>): string[] {
+  return formerNodesJson === null ? [] : (JSON.parse(formerNodesJson) as string[]);
 }
 
 /** Who held control held it of the node that the desktop left. */

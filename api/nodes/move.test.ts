@@ -255,6 +255,44 @@ test('a move ends control and every stream that leads to the node it left, and s
   expect(await eventsOf('desktop.control_released')).toEqual([{ desktopId: id, ...control, cause: 'move' }]);
 });
 
+test('recordings go after their desktop, of a node that had it and to the one that has it only', async () => {
+  const one = await member('one', { hello: { recordings: 1 } });
+  const { id } = await create();
+  const [two, three] = [await member('two'), await member('three', { hello: { vcpus: 0 } })];
+  const { id: owner } = await rowOf(id);
+  const query = 'beganAt=5&offset=0&totalBytes=3&changedAtMs=7';
+  const give = async (node: NodeDouble, at = owner, bytes = Buffer.from('abc')) => {
+    const path = `/node/v1/recordings/${at}/main?epoch=${node.epoch}&${query}`;
+    const answer = await node.call(path, bytes);
+    const { code, isWanted } = (await answer.json()) as { code?: string; isWanted?: boolean };
+    return code ?? isWanted;
+  };
+  const taken: string[] = [];
+  two.guest.answer = async (request) => {
+    if (request.method !== 'PUT') return undefined;
+    const { pathname, search } = new URL(request.url);
+    taken.push(`${pathname}${search}: ${await request.text()}`);
+    return new Response(null, { status: 204 });
+  };
+  expect(await give(one)).toBe('wrong_state');
+  await drain(one);
+  await until(async () => (await look(id)).nodeId, two.nodeId);
+  expect(await give(one)).toBe(true);
+  expect(taken).toEqual([`/guest/${owner}/terminals/main/recording?${query}: abc`]);
+  expect(await give(three)).toBe('not_found');
+  expect(await give(two)).toBe('wrong_state');
+  expect(await give(one, `asg_${'0'.repeat(26)}`)).toBe('not_found');
+  expect(await give(one, owner, Buffer.alloc(4_194_305))).toBe('payload_too_large');
+  two.guest.answer = () => Response.json({ code: 'disk_full', detail: 'Full.' }, { status: 507 });
+  expect(await give(one)).toBe('disk_full');
+  await api.ask('DELETE', `/v1/desktops/${id}`);
+  await expect.poll(async () => (await rowOf(id)).closedMs).not.toBeNull();
+  expect(await give(one)).toBe(false);
+  const refused = await post(one, 'decommission', { status: 409 });
+  expect(refused.detail).toBe('Recordings of terminals that are on this node only: 1.');
+  await post(one, 'decommission', { body: { force: true } });
+});
+
 test('what was deleted while it arrived is deleted by the node that has it, when the other is gone', async () => {
   const one = await member('one', { moves: false });
   const { id } = await create();
