@@ -157,6 +157,21 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expect(only().config.description).not.toContain('moving');
     });
 
+    test('what arrived and is to go on is marked where it is before it goes', async () => {
+      const puts = { count: 0 };
+      const secondPut = { test: (call: string) => /^PUT .*[/]config$/.test(call) && ++puts.count === 2 };
+      const lift = world.double.faults.add('lostRequest', { on: secondPut as unknown as RegExp });
+      await expect(one.migrate!(move)).rejects.toMatchObject({ code: 'hypervisor_failed' });
+      lift();
+      const homes = { before: '' };
+      world.double.faults.add('lostRequest', {
+        on: { test: (call: string) => call.startsWith('POST ') && ((homes.before = only().config.tags!), true) },
+      } as never);
+      await expect(two.migrate!({ ...move, to: 'pve1' })).rejects.toMatchObject({ code: 'hypervisor_failed' });
+      expect([homes.before, only().node]).toEqual(['lb-home-pve2;lebureau', 'pve2']);
+      expect(await world.again({ node: 'pve2' }).list()).toMatchObject([{ vmRef, owner }]);
+    });
+
     test('what is on its way, or was sent without its identity, is no arrival yet', async () => {
       await one.start(vmRef, { boot: 1, mac });
       await one.migrate!(move);

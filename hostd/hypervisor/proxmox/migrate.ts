@@ -24,8 +24,12 @@ export async function migrateVm(site: Site, move: MoveSpec): Promise<void> {
     const owned = await requireOwned(site, move);
     const { vm, record } = owned;
     if (record.marker.home === move.to && vm.node === move.to) return;
-    // Whose node is gone cannot be asked for tasks.
-    if (isArrivalHere(site, owned)) return settle(site, record, move);
+    if (isArrivalHere(site, owned)) {
+      // Before it goes on: whose node is gone cannot be asked for tasks, and a home is where the disks are.
+      await settle(site, record, { ...move, to: vm.node });
+      if (vm.node === move.to) return;
+      continue;
+    }
     if (await waitForMove(site, owned)) continue;
     if (vm.node === move.to) return settle(site, record, move);
     await beginMove(site, owned, move);
