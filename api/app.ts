@@ -81,7 +81,7 @@ export function composeApps(
     ...healthRoutes(services, { metrics, readiness, startedMs: clock.nowMs() }),
   ];
   const forPublic = mount(publicRoutes, gate, services);
-  const forNodes = mount(syncRoutes(services), gate, services);
+  const forNodes = mount(syncRoutes(services, options.ways), gate, services);
   return {
     public: (request, mayBeSilent) => forPublic(request, { mayBeSilent }),
     node: (request, peer) => forNodes(request, { peer }),

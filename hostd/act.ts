@@ -15,8 +15,8 @@ export interface GuestDoor {
   answerCommand(order: Assignment, signal: AbortSignal): Promise<void>;
   /** Resolves when a whole frame of the display was received. */
   takeFrame(order: Assignment, signal: AbortSignal): Promise<void>;
-  /** Forgets every connection to this guest: its VM stops, or is gone. */
-  close(order: Assignment): void;
+  /** Forgets every connection to this guest: its VM stops, or is gone; `moved`: it goes on at another node. */
+  close(order: Assignment, why?: 'moved'): void;
 }
 
 export interface ActParts {
@@ -95,7 +95,7 @@ async function move({ driver, guests, identityOf }: ActParts, order: Assignment,
   if (driver.migrate === undefined) throw new Fault('move_refused', 'This hypervisor moves no virtual machines.');
   const { mac, machineId } = identityOf(order, 0);
   await driver.migrate({ vmRef: order.vmRef, owner: order.assignmentId, to, identity: { mac, machineId } });
-  guests.close(order);
+  guests.close(order, 'moved');
 }
 
 export interface ProbeOrder {

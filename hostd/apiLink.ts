@@ -6,15 +6,18 @@ import { ApiAddresses } from './apiAddresses.ts';
 import { trustLearned, trustSaid } from './apiTrust.ts';
 import type { HostdConfig } from './config.ts';
 import { type NodeIdentity, readNodeIdentity, tlsTowardsApi, writeNodeIdentity } from './nodeIdentity.ts';
-import { connectNodeApi, renewCertificate } from './nodeapi.ts';
+import { connectNodeApi, giveRecording, renewCertificate } from './nodeapi.ts';
 import type { NodeWelcome, OrderDesk } from './orders.ts';
 import { openTlsDoor } from './reach/tlsDoor.ts';
 import { Tunnel } from './reach/tunnel.ts';
 import { Renewal } from './renewal.ts';
+import type { GiveRecording } from './streams/leftRecordings.ts';
 
 /** How this hostd and its API reach each other. */
 export interface ApiLink {
   desk: OrderDesk;
+  /** Sends a piece of a recording after a desktop that moved. @throws Fault */
+  giveRecording: GiveRecording;
   nodeName: string;
   /** What the API is told: where it finds the guest contract. */
   guestAddress: string;
@@ -32,8 +35,10 @@ export function openApiLink(config: LinkConfig, at: { clock: Clock; log: Log }):
   const identity = readNodeIdentity(config.home);
   const address = config.apiAddress ?? identity?.apiAddress ?? `unix:${join(config.home, 'run', 'api-node.sock')}`;
   if (address.startsWith('unix:')) {
+    const local = { addresses: new ApiAddresses({ configured: [address] }) };
     return {
-      desk: connectNodeApi({ addresses: new ApiAddresses({ configured: [address] }) }),
+      desk: connectNodeApi(local),
+      giveRecording: (given, signal) => giveRecording(local, given, signal),
       nodeName: config.nodeName,
       guestAddress: `unix:${config.guestSocket}`,
       open: () => Promise.resolve({ close: () => Promise.resolve() }),
@@ -90,6 +95,7 @@ function remoteLink(config: LinkConfig, at: { clock: Clock; log: Log; identity: 
         return welcome;
       },
     },
+    giveRecording: (given, signal) => giveRecording(api, given, signal),
     nodeName: identity.nodeName,
     guestAddress: guestAddressOf(config),
     async open() {

@@ -220,7 +220,8 @@ export class Caretaker {
     if (vm !== undefined) this.cloneSeen = true;
     if (vm?.power !== 'running') this.stop = undefined;
     this.noteCut(vm === undefined || vm.power === 'off');
-    if (vm === undefined || vm.power === 'off' || vm.movedTo !== undefined) this.forgetGuest(vm?.boot ?? 0);
+    if (vm === undefined || vm.power === 'off' || vm.movedTo !== undefined)
+      this.forgetGuest(vm?.boot ?? 0, vm?.movedTo === undefined ? undefined : 'moved');
     else if (vm.boot !== this.guest.boot) this.forgetGuest(vm.boot);
     if (vm?.power === 'running') this.guest.runningSinceMs ??= this.parts.clock.monotonicMs();
   }
@@ -233,12 +234,12 @@ export class Caretaker {
     else if (isOff && this.trouble?.kind === 'kill') this.trouble = undefined;
   }
 
-  private forgetGuest(boot: number): void {
+  private forgetGuest(boot: number, why?: 'moved'): void {
     const wasMet = this.guest.identified || this.guest.frameTaken || this.guest.commandAnswered;
     this.guest = freshGuest(boot);
     this.health.reset();
     this.claimedAtMs = undefined;
-    if (wasMet) this.parts.guests.close(this.order);
+    if (wasMet) this.parts.guests.close(this.order, why);
   }
 
   private facts(): Facts {

@@ -37,6 +37,37 @@ test.each<Mishap>(['moved', 'unmoved', 'deleted', 'stopped', 'restart'])(
   60_000,
 );
 
+/** From there on the hypervisor brings it to the other node by itself, so that one has to do the rest. */
+const isUnderWay = (point: string) => point.startsWith('move:') && point !== 'move:before';
+
+test.each<Mishap | 'nothing'>(['nothing', 'deleted', 'stopped', 'unmoved'])(
+  'the other node finishes the move of a node that never comes back, with %s at every later point',
+  async (wish) => {
+    const { points } = await play(moving);
+    const wrong: string[] = [];
+    for (const [at, point] of points.entries()) {
+      if (!isUnderWay(point)) continue;
+      for (let later = at + 2; later <= (wish === 'nothing' ? at + 2 : points.length); later++) {
+        const mishaps = new Map<number, Mishap>([[at + 1, 'gone']]);
+        if (wish !== 'nothing') mishaps.set(later, wish);
+        const played = await play({ ...moving, mishaps });
+        wrong.push(...played.wrong.map((each) => `gone at ${point}, then at ${later}: ${each}`));
+      }
+    }
+    expect(wrong).toEqual([]);
+  },
+);
+
+test.each([
+  ['an identity that is not written before the move', 'identityAfterMove', 'gone'],
+  ['a home that is written over what another wrote', 'settlesBlindly', 'late'],
+] as const)('the matrix catches %s', async (_, flaw, mishap) => {
+  const plan: Plan = { ...moving, wishes: ['moved', 'restart', 'moved'], flaw };
+  const { points } = await play(plan);
+  const mishaps = new Map<number, Mishap>([[points.indexOf('move:arrived') + 1, mishap]]);
+  expect((await play({ ...plan, mishaps })).wrong).toContainEqual(expect.stringContaining('never: moved'));
+});
+
 test.each([
   ['a new home that is written before the move', 'homeBeforeMove', 'never: '],
   ['a move that is begun while it runs', 'movesTwice', 'moved while it was being moved'],

@@ -25,6 +25,8 @@ export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'healthSlots'
   /** `dry-run`: what would be reclaimed is only logged. */
   reclaim: 'on' | 'dry-run';
   reclaimRecord: ReclaimRecord;
+  /** How many recordings are kept here. Left out: none ever are. */
+  recordingsCount?: () => number;
 }
 
 export type HostdEnd = 'stopped' | 'superseded';
@@ -103,6 +105,11 @@ export class Hostd {
     return { order: now.order, vm: now.seen?.kind === 'vm' ? now.seen.vm : undefined, identified: now.identified };
   }
 
+  /** Of this run, once it began. */
+  get epoch(): number | undefined {
+    return this.welcome?.epoch;
+  }
+
   /** Whether a list of orders came, and not too long ago. */
   get knowsOrders(): boolean {
     return this.ordersAtMs !== undefined && this.parts.clock.monotonicMs() - this.ordersAtMs < ordersFreshMs;
@@ -163,6 +170,7 @@ export class Hostd {
       acceleratorReason: facts.acceleratorReason.slice(0, 500),
       networkReason: facts.networkReason.slice(0, 500),
       ...(epoch === undefined ? {} : { epoch }),
+      recordings: this.parts.recordingsCount?.() ?? 0,
     };
     const patience = { clock, signal: this.over.signal };
     const welcome = await inTime(patience, callLimitMs, (signal) => this.parts.desk.hello(hello, signal));
@@ -226,7 +234,8 @@ export class Hostd {
       if (named.has(assignmentId)) continue;
       if (caretaker.now.seen?.kind === 'absent') this.goneForGood.add(caretaker.vmRef);
       caretaker.end();
-      this.parts.guests.close(caretaker.now.order);
+      const { order } = caretaker.now;
+      this.parts.guests.close(order, order.desired === 'deleted' ? undefined : 'moved');
       this.caretakers.delete(assignmentId);
       this.leave(assignmentId, caretaker);
     }

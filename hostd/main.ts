@@ -123,7 +123,7 @@ function linkOf(config: HostdConfig, log: Log): ApiLink {
   }
 }
 
-async function runHostd(config: HostdConfig, log: Log) {
+function stopOnSignals(log: Log): AbortController {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -131,6 +131,11 @@ async function runHostd(config: HostdConfig, log: Log) {
       stop.abort();
     });
   }
+  return stop;
+}
+
+async function runHostd(config: HostdConfig, log: Log) {
+  const stop = stopOnSignals(log);
   const link = linkOf(config, log);
   const identities = identityCache(readNodeSecret(config.home));
   let hostd: Hostd | undefined;
@@ -139,7 +144,9 @@ async function runHostd(config: HostdConfig, log: Log) {
     identities,
   });
   const onControl = (assignmentId: string) => hostd?.caretaker(assignmentId)?.wake();
-  const live = openLive({ home: config.home, clock: systemClock, log, onControl });
+  const versionOf = (assignmentId: string) => hostd?.find(assignmentId)?.order.identityVersion;
+  const { giveRecording } = link;
+  const live = openLive({ home: config.home, clock: systemClock, log, onControl, versionOf, giveRecording });
   const connections = new GuestConnections({
     driver,
     clock: systemClock,
@@ -152,6 +159,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     isBusy: () => hostd?.isBusy ?? false,
     onInitLost: (assignmentId) => hostd?.caretaker(assignmentId)?.doubtGuest(),
     onDeleted: live.forget,
+    onMoved: live.moved,
   });
   hostd = new Hostd({
     desk: link.desk,
@@ -162,6 +170,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     log,
     identityOf: (order, boot) => guestIdentity(identities(order.assignmentId), order, boot),
     controlOf: live.holderOf,
+    recordingsCount: live.recordingsCount,
     macOf: (order) => identities(order.assignmentId).mac,
     nodeName: link.nodeName,
     version: packageJson.version,
@@ -178,6 +187,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     socket: config.guestSocket,
     handlers: live.guard({ ...eyeHandlers, ...shellHandlers, ...fileHandlers }),
     connect,
+    guestless: live.guestless,
     streams: live.door(connect),
     clock: systemClock,
     log,

@@ -1,5 +1,6 @@
 import { Fault } from '@lebureau/kit/fault';
 import type { ApiAddresses } from './apiAddresses.ts';
+import type { GivenRecording } from './streams/leftRecordings.ts';
 import type { AssignmentList, MetricsReceipt, NodeWelcome, ObservationReceipt, OrderDesk } from './orders.ts';
 
 export interface NodeApiOptions {
@@ -28,6 +29,15 @@ export function connectNodeApi(options: NodeApiOptions): OrderDesk {
   };
 }
 
+/** Gives the API a piece of a recording of a desktop that went to another node. */
+export function giveRecording(options: NodeApiOptions, given: GivenRecording, signal: AbortSignal) {
+  const { assignmentId, terminalName, bytes, ...query } = given;
+  const sent = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) sent.set(name, String(value));
+  const path = `/node/v1/recordings/${assignmentId}/${terminalName}?${sent.toString()}`;
+  return askOne<{ isWanted: boolean }>(options, path, { signal, bytes });
+}
+
 /** Asks the API to certify another key of this node. */
 export function renewCertificate(
   options: NodeApiOptions,
@@ -37,28 +47,36 @@ export function renewCertificate(
   return askOne(options, '/node/v1/certificate', { signal, body: { certificateRequest } });
 }
 
-function askOne<Answer>(
-  options: NodeApiOptions,
-  path: string,
-  request: { signal: AbortSignal; body?: unknown },
-): Promise<Answer> {
+function askOne<Answer>(options: NodeApiOptions, path: string, request: NodeRequest): Promise<Answer> {
   return options.addresses.ask(request.signal, (address, signal) =>
     askApi<Answer>({ address, tls: options.tls?.() }, path, { ...request, signal }),
   );
+}
+
+/** With a `body` it is a POST of JSON, with `bytes` a PUT of these. */
+interface NodeRequest {
+  signal: AbortSignal;
+  body?: unknown;
+  bytes?: Uint8Array<ArrayBuffer>;
+}
+
+function sentOf({ body, bytes }: NodeRequest): RequestInit {
+  if (bytes !== undefined)
+    return { method: 'PUT', headers: { 'content-type': 'application/octet-stream' }, body: bytes };
+  if (body === undefined) return { method: 'GET' };
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 /** One call of the node contract. @throws Fault with the code of the API, or `api_unreachable` */
 export async function askApi<Answer>(
   options: { address: string; tls?: object },
   path: string,
-  request: { signal: AbortSignal; body?: unknown },
+  request: NodeRequest,
 ): Promise<Answer> {
-  const { signal, body } = request;
+  const { signal } = request;
   const isUnix = options.address.startsWith('unix:');
   const response = await fetch(`${isUnix ? 'http://localhost' : options.address}${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: body === undefined ? {} : { 'content-type': 'application/json' },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    ...sentOf(request),
     signal,
     redirect: 'error',
     ...(isUnix ? { unix: options.address.slice('unix:'.length) } : { tls: options.tls }),

@@ -109,7 +109,7 @@ export function reviewStrangers(before: Quarantine, round: Round): Verdict {
     return owner !== undefined && round.nowMs - since >= round.reclaimAfterMs ? [{ vmRef: vm.vmRef, owner }] : [];
   });
   // What came from another node had an order there, which may be on its way to this one.
-  const moved = new Set(unknown.filter((vm) => vm.identity !== undefined).map((vm) => vm.vmRef));
+  const moved = new Set(unknown.filter((vm) => (vm.identity ?? vm.arrivedAt) !== undefined).map((vm) => vm.vmRef));
   const isKept = (vmRef: string) => memory.entrusted.has(vmRef) || vmRef > memory.newest || moved.has(vmRef);
   const kept = ripe.filter((vm) => isKept(vm.vmRef)).map((vm) => vm.vmRef);
   return { ...told, quarantine, kept, reclaim: ripe.filter((vm) => !isKept(vm.vmRef)) };

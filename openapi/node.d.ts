@@ -137,6 +137,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/node/v1/recordings/{assignmentId}/{terminalName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Send a recording after a desktop that moved, piece by piece
+         * @description At most 4 MiB a piece, in order. With the last one it is on the disk of the other node.
+         */
+        put: operations["giveRecording"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guest/{assignmentId}/screenshot": {
         parameters: {
             query?: never;
@@ -508,7 +528,11 @@ export interface paths {
         };
         /** Read the recording of a terminal (asciicast v2) */
         get: operations["readTerminalRecording"];
-        put?: never;
+        /**
+         * Take a piece of what another node recorded
+         * @description One that does not follow the piece before it is refused: begin anew at 0.
+         */
+        put: operations["putTerminalRecording"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1218,6 +1242,8 @@ export interface components {
             network: "isolated" | "none";
             networkReason: string;
             templates: components["schemas"]["NodeTemplate"][];
+            /** @description Recordings of terminals that are kept on this node. */
+            recordings?: number;
             /** @description Nodes that name the same one can move desktops to each other. Absent: this one cannot. */
             cluster?: {
                 id: string;
@@ -2378,6 +2404,153 @@ export interface operations {
                 };
             };
             /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveRecording: {
+        parameters: {
+            query: {
+                /**
+                 * @description Of this run of hostd.
+                 * @example 3
+                 */
+                epoch: number;
+                /**
+                 * @description Its header’s time, in seconds since 1970.
+                 * @example 1795000000
+                 */
+                beganAt: number;
+                /**
+                 * @description Where this piece begins.
+                 * @example 0
+                 */
+                offset: number;
+                /**
+                 * @description How long the whole recording is.
+                 * @example 20000
+                 */
+                totalBytes: number;
+                /**
+                 * @description When it was written to the last time.
+                 * @example 1795000060000
+                 */
+                changedAtMs: number;
+            };
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example any bytes */
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "isWanted": true
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description False: the desktop is no more, and nobody wants it. */
+                        isWanted: boolean;
+                    };
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `node_refused` The node may not do that. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `epoch_superseded` Another hostd has taken over this node. `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `node_unreachable` The node does not answer. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -5818,6 +5991,128 @@ export interface operations {
             };
             /** @description `timeout` It took too long. */
             504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putTerminalRecording: {
+        parameters: {
+            query: {
+                /**
+                 * @description Its header’s time, in seconds since 1970.
+                 * @example 1795000000
+                 */
+                beganAt: number;
+                /**
+                 * @description Where this piece begins.
+                 * @example 0
+                 */
+                offset: number;
+                /**
+                 * @description How long the whole recording is.
+                 * @example 20000
+                 */
+                totalBytes: number;
+                /**
+                 * @description When it was written to the last time.
+                 * @example 1795000060000
+                 */
+                changedAtMs: number;
+            };
+            header?: never;
+            path: {
+                /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
+                assignmentId: string;
+                /** @example main */
+                terminalName: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example any bytes */
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `disk_full` The disk is full. */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;

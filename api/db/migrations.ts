@@ -303,6 +303,13 @@ const streams: Migration = {
   },
 };
 
+const formerNodes: Migration = {
+  name: '0012-former-nodes',
+  async up(db) {
+    await db.schema.alterTable('assignments').addColumn('formerNodesJson', text).execute();
+  },
+};
+
 export const migrations: readonly Migration[] = [
   first,
   pool,
@@ -313,4 +320,5 @@ export const migrations: readonly Migration[] = [
   move,
   people,
   streams,
+  formerNodes,
 ];

@@ -267,6 +267,8 @@ export interface AssignmentRow {
   moveHolds: number;
   /** Why it could not be moved. */
   moveFaultJson: string | null;
+  /** Nodes that it moved away from, the last one at the end: what they recorded of it may come after it. */
+  formerNodesJson: string | null;
 }
 
 /** How often desktops of one kind were created of late. */

@@ -17,6 +17,9 @@ import {
   reserveAnyway,
 } from './store.ts';
 
+/** More moves than that within a week, for which recordings are kept, are none. */
+const formerNodesMax = 50;
+
 type Seen = Pick<Static<typeof Observation>, 'moving' | 'movedTo' | 'moveFault'>;
 
 /** What an observation that was taken in means for the move of its desktop. */
@@ -49,8 +52,9 @@ export async function followMove(
 }
 
 /**
- * Machines that were to come to this node and are marked as its own, although the node that sent them has not told: it may
- * be off. Only what was ordered to come here counts, for a node must not be able to ask for another's desktops.
+ * Machines that were to come to this node and are there, although the node that sent them has not told: it may be off, and
+ * have died before it marked them as this one's. Only what was ordered to come here counts, for a node must not be able to
+ * ask for another's desktops.
  */
 export async function adoptArrivals(
   services: Services,
@@ -65,7 +69,6 @@ export async function adoptArrivals(
       .selectAll()
       .where('id', 'in', owners)
       .where('moveNodeId', '=', at.nodeId)
-      .where('desired', '<>', 'deleted')
       .where('closedMs', 'is', null)
       .execute();
   for (const { nodeId } of await expected()) await orderChanged(write, nodeId);
@@ -108,12 +111,27 @@ async function handOver(services: Services, write: Write, at: { order: Assignmen
     moveFaultJson: null,
     ready: 0,
     agentReady: 0,
+    controlJson: null,
+    formerNodesJson: JSON.stringify([...formerNodesOf(order), order.nodeId].slice(-formerNodesMax)),
     generation: order.generation + 1,
     identityVersion: order.identityVersion + 1,
   });
   if (order.desktopId === null) return;
   await changeDesktop(write, { id: order.desktopId }, { nodeId });
+  await endControl(services, write, order);
   await tell(services, write, { order, type: 'desktop.moved', data: { fromNodeId: order.nodeId, toNodeId: nodeId } });
+}
+
+/** The last one at the end. */
+export function formerNodesOf({ formerNodesJson }: Pick<AssignmentRow, 'formerNodesJson'>): string[] {
+  return formerNodesJson === null ? [] : (JSON.parse(formerNodesJson) as string[]);
+}
+
+/** Who held control held it of the node that the desktop left. */
+async function endControl(services: Services, write: Write, order: AssignmentRow): Promise<void> {
+  if (order.controlJson === null) return;
+  const holder = JSON.parse(order.controlJson) as Record<string, unknown>;
+  await tell(services, write, { order, type: 'desktop.control_released', data: { ...holder, cause: 'move' } });
 }
 
 async function stay(write: Write, order: AssignmentRow, moveFaultJson: string | null): Promise<void> {

@@ -229,6 +229,87 @@ test('what arrived is taken over even when the node that sent it is gone, by the
   expect((await nodeOf(one)).reserved).toEqual(nothing);
 });
 
+test('a move ends control and every stream that leads to the node it left, and says so', async () => {
+  const control = { kind: 'human', name: 'Ada', by: null, takenAt: '2026-01-01T00:00:00.000Z' } as const;
+  const one = await member('one', { moves: false, distort: (seen) => ({ ...seen, control }) });
+  const { id } = await create();
+  expect(await look(id)).toMatchObject({ control: { name: 'Ada' } });
+  const body = { kind: 'vnc' };
+  const path = `/v1/desktops/${id}/streams`;
+  const to = await api.expect<{ path: string; ticket: string }>('createStream', 201, { method: 'POST', path, body });
+  const socket = new WebSocket(`${api.api.url.replace('http', 'ws')}${to.path}?ticket=${to.ticket}`);
+  const end = new Promise<object>((resolve) => {
+    socket.addEventListener('close', ({ code, reason }) => resolve({ code, reason }), { once: true });
+  });
+  await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
+  await drain(one);
+  const two = await member('two');
+  await round();
+  const { id: owner, vmRef } = await rowOf(id);
+  cluster.machines.get(owner)!.home = 'two';
+  // The node that it leaves tells nobody anything.
+  const strangers = [{ vmRef, owner }];
+  await two.call('/node/v1/observations', { epoch: two.epoch, seq: 1, observations: [], strangers });
+  expect(await end).toEqual({ code: 1012, reason: 'the desktop moved' });
+  expect(await look(id)).toMatchObject({ nodeId: two.nodeId, control: null });
+  expect(await eventsOf('desktop.control_released')).toEqual([{ desktopId: id, ...control, cause: 'move' }]);
+});
+
+test('recordings go after their desktop, of a node that had it and to the one that has it only', async () => {
+  const one = await member('one', { hello: { recordings: 1 } });
+  const { id } = await create();
+  const [two, three] = [await member('two'), await member('three', { hello: { vcpus: 0 } })];
+  const { id: owner } = await rowOf(id);
+  const query = 'beganAt=5&offset=0&totalBytes=3&changedAtMs=7';
+  const give = async (node: NodeDouble, at = owner, bytes = Buffer.from('abc')) => {
+    const path = `/node/v1/recordings/${at}/main?epoch=${node.epoch}&${query}`;
+    const answer = await node.call(path, bytes);
+    const { code, isWanted } = (await answer.json()) as { code?: string; isWanted?: boolean };
+    return code ?? isWanted;
+  };
+  const taken: string[] = [];
+  two.guest.answer = async (request) => {
+    if (request.method !== 'PUT') return undefined;
+    const { pathname, search } = new URL(request.url);
+    taken.push(`${pathname}${search}: ${await request.text()}`);
+    return new Response(null, { status: 204 });
+  };
+  expect(await give(one)).toBe('wrong_state');
+  await drain(one);
+  await until(async () => (await look(id)).nodeId, two.nodeId);
+  expect(await give(one)).toBe(true);
+  expect(taken).toEqual([`/guest/${owner}/terminals/main/recording?${query}: abc`]);
+  expect(await give(three)).toBe('not_found');
+  expect(await give(two)).toBe('wrong_state');
+  expect(await give(one, `asg_${'0'.repeat(26)}`)).toBe('not_found');
+  expect(await give(one, owner, Buffer.alloc(4_194_305))).toBe('payload_too_large');
+  two.guest.answer = () => Response.json({ code: 'disk_full', detail: 'Full.' }, { status: 507 });
+  expect(await give(one)).toBe('disk_full');
+  await api.ask('DELETE', `/v1/desktops/${id}`);
+  await expect.poll(async () => (await rowOf(id)).closedMs).not.toBeNull();
+  expect(await give(one)).toBe(false);
+  const refused = await post(one, 'decommission', { status: 409 });
+  expect(refused.detail).toBe('Recordings of terminals that are on this node only: 1.');
+  await post(one, 'decommission', { body: { force: true } });
+});
+
+test('what was deleted while it arrived is deleted by the node that has it, when the other is gone', async () => {
+  const one = await member('one', { moves: false });
+  const { id } = await create();
+  await drain(one);
+  const two = await member('two');
+  await round();
+  await one.stop();
+  await api.ask('DELETE', `/v1/desktops/${id}`);
+  const { id: owner, vmRef } = await rowOf(id);
+  cluster.machines.get(owner)!.home = 'two';
+  const strangers = [{ vmRef, owner }];
+  await two.call('/node/v1/observations', { epoch: two.epoch, seq: 1, observations: [], strangers });
+  await expect.poll(async () => (await rowOf(id)).closedMs).not.toBeNull();
+  expect(cluster.machines.size).toBe(0);
+  expect([(await nodeOf(one)).reserved, (await nodeOf(two)).reserved]).toEqual([nothing, nothing]);
+});
+
 test('a desktop goes only where it may be: labels, network, room', async () => {
   const one = await member('one');
   const label = (node: NodeDouble, zone: string) =>

@@ -48,5 +48,6 @@ export function newAssignment(
     identityVersion: 0,
     ...notMoving,
     moveFaultJson: null,
+    formerNodesJson: null,
   };
 }

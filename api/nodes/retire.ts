@@ -9,6 +9,7 @@ import { closeOrder } from './closeOrder.ts';
 import { lockNode } from './duty.ts';
 import { callOffMoves } from './moveRoom.ts';
 import { nextEpoch } from './newNode.ts';
+import { helloOf } from './store.ts';
 import { type NodeAct, tellNode } from './tellNode.ts';
 
 /**
@@ -50,6 +51,11 @@ export async function decommissionNode(
   if (open.length + coming.length > 0 && !force)
     throw new Fault('wrong_state', `Desktops on this node: ${open.length + coming.length}.`, {
       hint: 'Drain it and delete them, or say `force` if the machine is lost.',
+    });
+  const recordings = helloOf(node)?.recordings ?? 0;
+  if (recordings > 0 && !force)
+    throw new Fault('wrong_state', `Recordings of terminals that are on this node only: ${recordings}.`, {
+      hint: 'hostd sends them after their desktops within seconds; `force` gives them up.',
     });
   // No node can be called so: the dot keeps the name apart from those that join later.
   const change = {

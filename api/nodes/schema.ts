@@ -182,6 +182,7 @@ export const NodeHello = t.Object({
   network: t.Union([t.Literal('isolated'), t.Literal('none')]),
   networkReason: t.String({ maxLength: 500 }),
   templates: t.Array(NodeTemplate, { maxItems: 100 }),
+  recordings: t.Optional(count({ description: 'Recordings of terminals that are kept on this node.' })),
   cluster: t.Optional(
     t.Object(
       { id: t.String({ minLength: 1, maxLength: 200 }), member: MemberName },

@@ -6,10 +6,12 @@ import { listAssignments } from './assignments.ts';
 import * as sync from './contract.ts';
 import { welcomeNode } from './hello.ts';
 import { joinRoutes } from './joinRoutes.ts';
+import type { Ways } from '../reach/ways.ts';
+import { recordingRoute } from '../streams/passRecording.ts';
 import { takeReport } from './observations.ts';
 
 /** What the API serves to nodes. */
-export function syncRoutes(services: Services): Route[] {
+export function syncRoutes(services: Services, ways: Ways): Route[] {
   const admit: Admit = (db, peer) => admitted(db, peer, services.clock.nowMs());
   return [
     writeRoute(sync.helloOperation, async ({ body, peer }, write) => ({
@@ -29,6 +31,7 @@ export function syncRoutes(services: Services): Route[] {
       body: await takeReport(services, write, { peer: await admit(write.db, peer), report: body }),
     })),
     ...metricsOfNodes(services, admit),
+    recordingRoute(services, ways, admit),
     ...joinRoutes(services, admit),
   ];
 }

@@ -11,7 +11,7 @@ import * as metrics from '../metrics/nodeSchema.ts';
 import { syncOperations } from '../nodes/contract.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/schema.ts';
-import { openStream } from '../streams/nodeContract.ts';
+import { giveRecording, openStream, putTerminalRecording } from '../streams/nodeContract.ts';
 import { StreamKind } from '../streams/schema.ts';
 import type { Contract } from './document.ts';
 import { nodeExamples } from './nodeExamples.ts';
@@ -78,7 +78,9 @@ export function nodeContract(version: string): Contract {
     operations: [
       ...syncOperations,
       reportMetrics,
+      giveRecording,
       ...guestOperationsBelow('/guest/:assignmentId', { assignmentId: nodes.AssignmentId }, 'node'),
+      putTerminalRecording,
       openStream,
     ],
     named: {

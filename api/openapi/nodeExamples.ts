@@ -9,6 +9,8 @@ const pemExample = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\
 export const nodeExamples: Record<string, Example> = {
   ...guestExamples,
   openStream: {},
+  putTerminalRecording: {},
+  giveRecording: { response: { isWanted: true } },
   hello: {
     request: {
       nodeName: 'node-1',

@@ -2,6 +2,10 @@ import type { Json } from './jsonSchema.ts';
 
 /** One value for each parameter that some operation cannot do without, by its name. */
 export const parameterExamples: Readonly<Record<string, Json>> = {
+  beganAt: 1_795_000_000,
+  offset: 0,
+  totalBytes: 20_000,
+  changedAtMs: 1_795_000_060_000,
   assignmentId: 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4',
   desktopId: 'dsk_01k9x3v6m8e9t2q4r6s8v0w2y4',
   keyId: 'key_01k9x3v6m8e9t2q4r6s8v0w2y4',

@@ -10,6 +10,8 @@ export interface OpenStream {
   credential: Credential;
   desktopId: string;
   assignmentId: string;
+  /** Where it leads to. */
+  nodeId: string;
   close(code: number, reason: string): void;
 }
 
@@ -20,7 +22,7 @@ const doubtMaxMs = 10_000;
 
 /**
  * The streams of this replica. While there is one it looks every second whether each may still be there: the key that
- * asked for it, the desktop, and that the key sees the desktop. It asks the database, so it knows what other replicas did.
+ * asked for it, the desktop and its node, and that the key sees the desktop. It asks the database, so it knows what other replicas did.
  */
 export class OpenStreams {
   readonly #parts: { database: Database; clock: Clock; log: Log; ending: AbortSignal };
@@ -92,15 +94,17 @@ export class OpenStreams {
       return;
     }
     const ids = [...new Set(streams.map((stream) => stream.desktopId))];
-    const there = new Set<string>();
+    const there = new Map<string, string>();
     for (let at = 0; at < ids.length; at += idsAtOnce) {
       for (const view of await listViewsById(database, caller, ids.slice(at, at + idsAtOnce)))
-        if (view.desired === 'running') there.add(`${view.id} ${view.assignmentId}`);
+        if (view.desired === 'running') there.set(`${view.id} ${view.assignmentId}`, view.nodeId);
     }
     for (const stream of streams) {
       this.#doubted.delete(stream);
-      if (!there.has(`${stream.desktopId} ${stream.assignmentId}`))
-        stream.close(closeCodes.gone, 'the desktop is gone');
+      const nodeId = there.get(`${stream.desktopId} ${stream.assignmentId}`);
+      if (nodeId === undefined) stream.close(closeCodes.gone, 'the desktop is gone');
+      // The node that it left may be off, and not have told its viewers.
+      else if (nodeId !== stream.nodeId) stream.close(closeCodes.restarting, 'the desktop moved');
     }
   }
 }

@@ -100,6 +100,7 @@ export class StreamDoor {
       credential: credentialOf(caller),
       desktopId: view.id,
       assignmentId: view.assignmentId,
+      nodeId: view.nodeId,
       close: (code: number, reason: string) => {
         viewer.close(code, reason);
         node.close(code, reason);

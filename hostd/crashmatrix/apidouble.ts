@@ -21,6 +21,8 @@ export interface Row {
   /** Whose hostd has the order. */
   node: string;
   observed?: Observation;
+  /** Where it was ordered to go; kept until its node says that it stays. */
+  sentTo?: string;
   /** Its absence was observed after it was deleted: it is in no list any more. */
   gone: boolean;
 }
@@ -53,6 +55,7 @@ export class ApiDouble {
     if (wish === 'moved' || wish === 'unmoved') {
       const move = wish === 'moved' ? { to: row.node === 'node' ? 'other' : 'node' } : undefined;
       row.order = { ...row.order, move, generation: row.order.generation + 1 };
+      row.sentTo = move?.to ?? row.sentTo;
       return this.changed();
     }
     if (wish === 'claimed') {
@@ -137,7 +140,7 @@ export class ApiDouble {
 
   /** A VM that was to come here did, and whoever sent it has not told. */
   private adopt(node: string, row: Row | undefined): void {
-    const isExpected = row !== undefined && !row.gone && row.node !== node && row.order.move?.to === node;
+    const isExpected = row !== undefined && !row.gone && row.node !== node && row.sentTo === node;
     if (isExpected && this.flaw !== 'ignoresArrivals') this.transfer(row, node);
   }
 
@@ -145,6 +148,7 @@ export class ApiDouble {
     const { generation, identityVersion } = row.order;
     const raise = this.flaw === 'keepsIdentityVersion' ? 0 : 1;
     row.node = node;
+    row.sentTo = undefined;
     row.order = {
       ...row.order,
       move: undefined,
@@ -164,6 +168,8 @@ export class ApiDouble {
       row.order = { ...row.order, cloneSeen: true };
       this.changed();
     }
+    const stays = observation.movedTo === undefined && observation.moving !== true;
+    if (stays && row.order.move === undefined) row.sentTo = undefined;
     if (observation.movedTo !== undefined && this.flaw !== 'ignoresArrivals') this.transfer(row, observation.movedTo);
     if (observation.presence === 'absent' && row.order.desired === 'deleted') {
       row.gone = true;

@@ -15,10 +15,10 @@ export const vmRef = 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4';
  * What happens at one point of the run:
  * crash: this process dies, another comes a second later · powerLoss: the whole node · lost: it happens, the answer
  * never comes · late: it happens after everybody gave up · fail: an error · takeover: a second hostd starts beside it ·
- * absence: the node is away for an hour · a wish of the user, carried out just then. `claimed`: a desktop gets the
+ * absence: the node is away for an hour · gone: its hostd never comes back · a wish of the user, carried out just then. `claimed`: a desktop gets the
  * machine, which was nobody's · `moved`: to the other member of the cluster · `unmoved`: that is called off.
  */
-export type Mishap = 'crash' | 'powerLoss' | 'lost' | 'late' | 'fail' | 'takeover' | 'absence' | Wish;
+export type Mishap = 'crash' | 'powerLoss' | 'lost' | 'late' | 'fail' | 'takeover' | 'absence' | 'gone' | Wish;
 export interface Plan {
   /** Mishap by the number of the point in the run, from 1. */
   mishaps: ReadonlyMap<number, Mishap>;
@@ -190,6 +190,9 @@ class World {
         return this.crash(process, 1_000);
       case 'absence':
         return this.crash(process, 3_600_000);
+      case 'gone':
+        for (const one of this.processes) if (one.member === process.member) one.die();
+        return never();
       case 'powerLoss':
         this.powerLost = true;
         for (const one of this.processes) {

@@ -46,7 +46,7 @@ export async function importTemplate(ask: ImportAsk): Promise<Finding[]> {
     const vmid = await (there === undefined ? makeTemplate(ask, newest) : convert(site, there.record));
     return [good(`template ${newest.id} is there (VM ${vmid} on ${site.settings.node})`), ...(await offers(site))];
   } finally {
-    await removeUploads(site).catch(() => {});
+    await removeUploads(ask).catch(() => {});
     closeSync(lock);
   }
 }
@@ -90,7 +90,7 @@ async function addDisks(
     ];
     for (const { slot, path, name, options } of disks) {
       print(`uploading ${name} to ${site.settings.importStorage}`);
-      const volume = await uploadFile(site, { path, name });
+      const volume = await uploadFile({ site, home }, { path, name });
       print(`importing ${name} to ${storage}`);
       const value = `${storage}:0,import-from=${volume},${options}`;
       const started = await vmApi(site, record).config.$post({ [slot]: value });

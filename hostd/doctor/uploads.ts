@@ -1,12 +1,26 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { replaceDurably } from '../replaceDurably.ts';
 import type { Site } from '../hypervisor/proxmox/site.ts';
 import { finishTask, fullCloneMaxMs } from '../hypervisor/proxmox/task.ts';
 
-/** Every upload of this node's begins with it, so that what a killed import left behind is found. */
-function prefixOf({ settings }: Site): string {
-  return `lebureau-${settings.node}-`;
+/** Who uploads: a node, from this home. */
+interface Uploader {
+  site: Site;
+  home: string;
+}
+
+/**
+ * Every upload of a node from this home begins with it, so that what a killed import left behind is found. Nobody else's
+ * does: no name of a node holds an underscore, and a node of the same name in another cluster, on the same storage, is
+ * served from another home.
+ */
+function prefixOf({ site, home }: Uploader): string {
+  const path = join(home, 'upload-mark');
+  if (!existsSync(path)) replaceDurably(path, randomBytes(6).toString('hex'));
+  return `lebureau-${site.settings.node}_${readFileSync(path, 'utf8').trim()}_`;
 }
 
 /**
@@ -14,9 +28,10 @@ function prefixOf({ settings }: Site): string {
  * the file is there.
  * @returns its volume.
  */
-export async function uploadFile(site: Site, file: { path: string; name: string }): Promise<string> {
+export async function uploadFile(from: Uploader, file: { path: string; name: string }): Promise<string> {
+  const { site } = from;
   const { node, importStorage } = site.settings;
-  const filename = `${prefixOf(site)}${file.name}`;
+  const filename = `${prefixOf(from)}${file.name}`;
   const { size: sizeBytes } = await stat(file.path);
   // In this order: Proxmox VE finds them in no other.
   const fields = [
@@ -36,11 +51,12 @@ async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Removes every upload of this node's, also those of an import that was killed. */
-export async function removeUploads(site: Site): Promise<void> {
+/** Removes every upload of this node's from this home, also those of an import that was killed. */
+export async function removeUploads(from: Uploader): Promise<void> {
+  const { site } = from;
   const { node, importStorage } = site.settings;
   const { content } = site.client.api.nodes.$(node).storage.$(importStorage);
-  const start = `${importStorage}:import/${prefixOf(site)}`;
+  const start = `${importStorage}:import/${prefixOf(from)}`;
   for (const { volid } of await content.$get({ content: 'import' })) {
     if (!volid.startsWith(start)) continue;
     const started = await content.$(volid).$delete();

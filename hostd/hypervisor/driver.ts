@@ -52,7 +52,9 @@ export interface Driver {
   /**
    * Moves a VM with its disks to another member of the cluster, running or off, and marks it durably as looked after by
    * the hostd there: that mark is the last effect. There already is success; a move that runs is waited for, never begun
-   * twice. Only where `capabilities.migration`. @throws Fault `move_refused` when no retry helps.
+   * twice. To this very node: sets only the mark, on what arrived here and whose former node did not live to set it.
+   * Only where `capabilities.migration`. @throws Fault `move_refused` when no retry helps, `not_ours` when the hostd of a
+   * third node looks after it.
    */
   migrate?(move: MoveSpec): Promise<void>;
 
@@ -168,11 +170,11 @@ export interface VmSeen {
   trouble?: string;
   /** The hypervisor is moving it, or was cut off while it did. */
   moving?: boolean;
-  /** The member of the cluster to which our move brought it, and whose hostd is not marked as its own yet. */
+  /** The member of the cluster to which a move from here, or to here, brought it, and whose hostd is not marked as its own yet. */
   arrivedAt?: string;
   /** The member of the cluster whose hostd looks after it, when that is not this one. */
   movedTo?: string;
-  /** What it keeps from the node it was moved from. */
+  /** What it keeps from the node it was moved from, written before that begins. */
   identity?: KeptIdentity;
 }
 

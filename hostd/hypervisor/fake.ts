@@ -24,7 +24,13 @@ export interface FakeOptions {
   /** How long after a start the guest answers. */
   bootMs?: number;
   /** Deliberate faults of a driver, to see the crash matrix catch them. */
-  flaw?: 'markerAfterClone' | 'nameAfterClone' | 'homeBeforeMove' | 'movesTwice';
+  flaw?:
+    | 'markerAfterClone'
+    | 'nameAfterClone'
+    | 'homeBeforeMove'
+    | 'movesTwice'
+    | 'identityAfterMove'
+    | 'settlesBlindly';
   /** Its cluster, where it has one: then its drivers say so and move VMs between members. */
   cluster?: string;
   /** How long a move takes, whether or not anybody waits. */
@@ -42,6 +48,8 @@ export interface FakeVm extends Omit<VmSeen, 'identity' | 'movedTo' | 'arrivedAt
   kept?: KeptIdentity;
   /** Written before a move begins. */
   movingTo?: string;
+  /** How often it was given away: who read it before must not write it after. */
+  changes?: number;
   /** The member whose hostd told the guest last who it is. */
   metBy?: string;
   /** Distinguishes the disk of one clone from that of the next; 0 while there is none. */
@@ -189,7 +197,8 @@ class FakeDriver implements Driver {
 
   async list(): Promise<VmSeen[]> {
     await this.at('list', '');
-    return [...this.world.vms.values()].filter((vm) => vm.home === this.member).map((vm) => seen(vm, this.member));
+    const vms = [...this.world.vms.values()].filter((vm) => vm.home === this.member || isArrival(vm, this.member));
+    return vms.map((vm) => seen(vm, this.member));
   }
 
   async look(vmRef: string): Promise<VmSeen | undefined> {
@@ -307,8 +316,12 @@ class FakeDriver implements Driver {
     const { world } = this;
     await this.at('move:before', vmRef);
     if (this.mustGet(vmRef).owner !== owner) throw new Fault('not_ours', 'Another owner holds the name.');
-    if (world.flaw === 'homeBeforeMove') await this.settle(vmRef, to, identity);
-    this.mustGet(vmRef).movingTo = to;
+    if (isArrival(this.mustGet(vmRef), this.member)) return this.settle(vmRef, { to, identity });
+    if (this.isThere(vmRef, to)) return;
+    this.demandHome(vmRef);
+    if (world.flaw === 'homeBeforeMove') await this.settle(vmRef, { to, identity });
+    const kept = world.flaw === 'identityAfterMove' ? undefined : identity;
+    Object.assign(this.mustGet(vmRef), { movingTo: to, kept: this.mustGet(vmRef).kept ?? kept });
     world.sync(vmRef);
     const isOrdered = this.mustGet(vmRef).moving === true && world.flaw !== 'movesTwice';
     if (!isOrdered && this.mustGet(vmRef).node !== to) world.beginMove(this.mustGet(vmRef), to);
@@ -316,14 +329,28 @@ class FakeDriver implements Driver {
     for (let polls = 0; this.mustGet(vmRef).moving && polls < movePollsMax; polls++)
       await world.clock.sleep(movePollMs);
     if (this.mustGet(vmRef).node !== to) throw new Fault('hypervisor_failed', 'The move was cut off.');
+    const { changes } = this.mustGet(vmRef);
     await this.at('move:arrived', vmRef);
-    await this.settle(vmRef, to, identity);
+    if (this.mustGet(vmRef).changes !== changes && world.flaw !== 'settlesBlindly')
+      throw new Fault('hypervisor_failed', 'Somebody else wrote meanwhile.');
+    await this.settle(vmRef, { to, identity });
     await this.at('move:after', vmRef);
   }
 
-  private async settle(vmRef: string, home: string, identity: KeptIdentity): Promise<void> {
+  private isThere(vmRef: string, to: string): boolean {
+    const { home, node } = this.mustGet(vmRef);
+    return home === to && node === to;
+  }
+
+  private demandHome(vmRef: string): void {
+    const { home } = this.mustGet(vmRef);
+    if (home !== this.member) throw new Fault('not_ours', `The hostd of node ${home} looks after it.`);
+  }
+
+  private async settle(vmRef: string, { to: home, identity }: Pick<MoveSpec, 'to' | 'identity'>): Promise<void> {
     const vm = this.mustGet(vmRef);
-    Object.assign(vm, { home, kept: vm.kept ?? identity, movingTo: undefined });
+    const changes = (vm.changes ?? 0) + 1;
+    Object.assign(vm, { home, kept: vm.kept ?? identity, movingTo: undefined, changes });
     this.world.sync(vmRef);
     await this.at('move:settled', vmRef);
   }
@@ -417,9 +444,15 @@ function halfMade({ vmRef, owner }: VmSpec, node: string): FakeVm {
 
 function seen(vm: FakeVm, member: string): VmSeen {
   const { vmRef, owner, complete, power, boot, startMode, offBecause, trouble, moving, kept: identity } = vm;
-  const movedTo = vm.home === member ? undefined : vm.home;
-  const arrivedAt = vm.node !== member && vm.movingTo === vm.node ? vm.node : undefined;
+  const isHere = isArrival(vm, member);
+  const movedTo = vm.home === member || isHere ? undefined : vm.home;
+  const arrivedAt = isHere || (vm.node !== member && vm.movingTo === vm.node) ? vm.node : undefined;
   return { vmRef, owner, complete, power, boot, startMode, offBecause, trouble, moving, movedTo, arrivedAt, identity };
+}
+
+/** It came to this member, and whoever sent it has not marked it as this one's. */
+function isArrival({ node, home, movingTo, moving, kept }: FakeVm, member: string): boolean {
+  return node === member && home !== member && movingTo === member && moving !== true && kept !== undefined;
 }
 
 function noChannel(): Fault {

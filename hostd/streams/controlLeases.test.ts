@@ -19,7 +19,13 @@ beforeEach(() => {
   changes = [];
 });
 
-const open = () => new ControlLeases({ clock, record: leaseRecordOf(home), onChange: (id) => changes.push(id) });
+const open = (version?: number) =>
+  new ControlLeases({
+    clock,
+    record: leaseRecordOf(home),
+    versionOf: () => version,
+    onChange: (id) => changes.push(id),
+  });
 const codeOf = (work: () => unknown) => {
   try {
     work();
@@ -124,4 +130,49 @@ test('who watches hears each change', () => {
   stop();
   leases.take(asg, human);
   expect(heard).toBe(2);
+});
+
+test('what was held before a move counts nowhere after it, wherever the desktop goes', () => {
+  const before = open(3);
+  const { leaseToken } = before.take(asg, { ...human, ttlSeconds: 600 });
+  // This hostd died before it could end it; the desktop went away and came back meanwhile.
+  const back = open(5);
+  changes.length = 0;
+  expect(back.holds(asg, leaseToken)).toBe(false);
+  expect(changes).toEqual([asg]);
+  expect(back.of(asg)).toEqual({ holder: null, expiresAt: null });
+  expect(codeOf(() => back.demandWriter(asg, undefined))).toBe('done');
+  expect(back.take(asg, { ...agent, leaseToken }).leaseToken).not.toBe(leaseToken);
+});
+
+test('a restart before the orders are known, and one of a former version, take it from nobody', () => {
+  const { leaseToken } = open(3).take(asg, human);
+  expect(open().holds(asg, leaseToken)).toBe(true);
+  expect(open(3).holds(asg, leaseToken)).toBe(true);
+  const [[id, lease]] = JSON.parse(readFileSync(join(home, 'control.json'), 'utf8')) as [
+    [string, { version?: number }],
+  ];
+  delete lease.version;
+  writeFileSync(join(home, 'control.json'), JSON.stringify([[id, lease]]));
+  expect(open(3).holds(asg, leaseToken)).toBe(true);
+});
+
+test('a desktop that leaves takes control from whoever had it, and says so, also with a full disk', () => {
+  const record = leaseRecordOf(home);
+  let isFull = false;
+  const write: typeof record.write = (leases) => {
+    if (isFull) throw new Error('ENOSPC');
+    record.write(leases);
+  };
+  const parts = { clock, versionOf: () => 0, onChange: (id: string) => changes.push(id) };
+  const leases = new ControlLeases({ ...parts, record: { ...record, write } });
+  const { leaseToken } = leases.take(asg, human);
+  let told = 0;
+  leases.watch(asg, () => (told += 1));
+  isFull = true;
+  leases.end(asg);
+  expect([told, leases.holds(asg, leaseToken), leases.of(asg).holder]).toEqual([1, false, null]);
+  isFull = false;
+  leases.end(asg);
+  expect(told).toBe(1);
 });

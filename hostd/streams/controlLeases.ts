@@ -14,6 +14,8 @@ export interface Lease {
   tokenHash: string;
   ttlMs: number;
   expiresMs: number;
+  /** `identityVersion` of the order under which it was given: one of before a move counts nowhere, here neither. */
+  version?: number;
 }
 
 export interface TakeWish {
@@ -28,6 +30,8 @@ export interface TakeWish {
 export interface LeaseParts {
   clock: Clock;
   record: LeaseRecord;
+  /** `identityVersion` of this assignment's order; undefined while the order is not known. */
+  versionOf: (assignmentId: string) => number | undefined;
   /** Who holds control of this assignment is another now, or nobody. */
   onChange: (assignmentId: string) => void;
 }
@@ -73,7 +77,8 @@ export class ControlLeases {
     const leaseToken = isMine ? wish.leaseToken! : `lease_${randomBytes(32).toString('base64url')}`;
     const { kind, by, name = kind === 'human' ? 'a person' : 'an agent' } = wish;
     const holder = isMine ? held.holder : { kind, name, by, takenAt: toRfc3339(nowMs) };
-    const lease = { holder, tokenHash: hashOf(leaseToken), ttlMs, expiresMs: nowMs + ttlMs };
+    const version = this.#parts.versionOf(assignmentId);
+    const lease = { holder, tokenHash: hashOf(leaseToken), ttlMs, expiresMs: nowMs + ttlMs, version };
     this.#put(assignmentId, lease);
     this.#lapseLater(assignmentId, lease);
     if (!isMine) this.#changed(assignmentId);
@@ -111,6 +116,17 @@ export class ControlLeases {
     this.touch(assignmentId);
   }
 
+  /** Its desktop went to another node: what was held here counts no more, and is told. */
+  end(assignmentId: string): void {
+    if (!this.#leases.has(assignmentId)) return;
+    try {
+      this.#drop(assignmentId);
+    } catch {
+      // Its version keeps it from ever counting again.
+      this.#forget(assignmentId);
+    }
+  }
+
   /** Called at each change of who holds it, until the answer is called. */
   watch(assignmentId: string, changed: () => void): () => void {
     const watchers = this.#watchers.get(assignmentId) ?? new Set();
@@ -124,10 +140,17 @@ export class ControlLeases {
 
   #current(assignmentId: string): Lease | undefined {
     const lease = this.#leases.get(assignmentId);
-    if (lease === undefined || lease.expiresMs > this.#parts.clock.nowMs()) return lease;
+    if (lease === undefined) return undefined;
+    const isOver = lease.expiresMs <= this.#parts.clock.nowMs() || this.#isOfBefore(assignmentId, lease);
+    if (!isOver) return lease;
     // Its end is on the disk already: a full one must not keep hostd from going on.
     this.#forget(assignmentId);
     return undefined;
+  }
+
+  #isOfBefore(assignmentId: string, { version }: Lease): boolean {
+    const now = this.#parts.versionOf(assignmentId);
+    return now !== undefined && version !== undefined && version !== now;
   }
 
   #put(assignmentId: string, lease: Lease): void {

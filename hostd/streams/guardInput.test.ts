@@ -17,7 +17,12 @@ const guest = { eyes: { letGo: () => Promise.resolve(void (letGo += 1)) } } as u
 const home = () => mkdtempSync(join(tmpdir(), 'lb-guard-'));
 
 function world(handlers: GuestHandlers) {
-  const leases = new ControlLeases({ clock: systemClock, record: leaseRecordOf(home()), onChange: () => {} });
+  const leases = new ControlLeases({
+    clock: systemClock,
+    record: leaseRecordOf(home()),
+    versionOf: () => 0,
+    onChange: () => {},
+  });
   const guarded = guardInput({ ...handlers, ...controlHandlers(leases) }, leases);
   const ask = async (operationId: keyof GuestHandlers, body: unknown = {}, leaseToken?: string) => {
     const headers = new Headers({ 'x-caller': 'key_1', ...(leaseToken ? { 'control-lease': leaseToken } : {}) });

@@ -1,20 +1,29 @@
-import { mkdtempSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Fault } from '@lebureau/kit/fault';
+import { silentLog } from '@lebureau/kit/log';
 import { beforeEach, expect, test } from 'vitest';
 import { VirtualClock } from '../virtualclock.ts';
+import { type GivenRecording, LeftRecordings } from './leftRecordings.ts';
 import { Recordings } from './recordings.ts';
 
 const asg = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
 const size = { columns: 80, rows: 24 };
 let clock: VirtualClock;
+let home: string;
 let recordings: Recordings;
 beforeEach(() => {
   clock = new VirtualClock();
-  recordings = new Recordings(mkdtempSync(join(tmpdir(), 'lb-recordings-')), clock);
+  home = mkdtempSync(join(tmpdir(), 'lb-recordings-'));
+  recordings = new Recordings(home, clock);
 });
+const pathOf = (name: string) => {
+  const path = join(home, 'recordings', asg, `${name}.cast`);
+  return existsSync(path) ? path : undefined;
+};
 const linesOf = (name: string) =>
-  readFileSync(recordings.pathOf(asg, name)!, 'utf8')
+  readFileSync(pathOf(name)!, 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as unknown);
@@ -35,7 +44,7 @@ test('a recording is asciicast v2; a character that comes in two pieces is whole
     [1.5, 'o', '€'],
     [1.5, 'r', '100x30'],
   ]);
-  expect(statSync(recordings.pathOf(asg, 'main')!).mode & 0o777).toBe(0o600);
+  expect(statSync(pathOf('main')!).mode & 0o777).toBe(0o600);
 });
 
 test('the same terminal again goes on in the same file and time', async () => {
@@ -55,25 +64,120 @@ test('it has an end, which it says', () => {
   const piece = Buffer.alloc(1_048_576, 'x');
   for (let round = 0; round < 40; round++) recording.output(piece);
   recording.close();
-  expect(statSync(recordings.pathOf(asg, 'main')!).size).toBeLessThan(16 * 1_048_576 + 100);
+  expect(statSync(pathOf('main')!).size).toBeLessThan(16 * 1_048_576 + 100);
   expect(linesOf('main').at(-1)).toMatchObject([0, 'm', 'the recording is full']);
 });
 
 test('of too many the oldest goes; what is old is swept, whoever’s it is', () => {
   for (let at = 0; at < 20; at++) {
     recordings.begin(asg, `t${at}`, size).close();
-    const path = recordings.pathOf(asg, `t${at}`)!;
+    const path = pathOf(`t${at}`)!;
     utimesSync(path, 1_700_000_000 + at, 1_700_000_000 + at);
   }
-  expect(recordings.pathOf(asg, 't3')).toBeUndefined();
-  expect(recordings.pathOf(asg, 't4')).toBeDefined();
-  utimesSync(recordings.pathOf(asg, 't5')!, 1_600_000_000, 1_600_000_000);
+  expect(pathOf('t3')).toBeUndefined();
+  expect(pathOf('t4')).toBeDefined();
+  utimesSync(pathOf('t5')!, 1_600_000_000, 1_600_000_000);
   recordings.sweep((assignmentId) => assignmentId === asg);
-  expect([recordings.pathOf(asg, 't5'), recordings.pathOf(asg, 't6') !== undefined]).toEqual([undefined, true]);
+  expect([pathOf('t5'), pathOf('t6') !== undefined]).toEqual([undefined, true]);
   recordings.sweep(() => false);
-  expect(recordings.pathOf(asg, 't6'), 'its desktop may be on another node').toBeDefined();
-  for (let at = 6; at < 20; at++) utimesSync(recordings.pathOf(asg, `t${at}`)!, 1_600_000_000, 1_600_000_000);
+  expect(pathOf('t6'), 'its desktop may be on another node').toBeDefined();
+  for (let at = 6; at < 20; at++) utimesSync(pathOf(`t${at}`)!, 1_600_000_000, 1_600_000_000);
   recordings.sweep(() => false);
-  expect(recordings.pathOf(asg, 't6')).toBeUndefined();
+  expect(pathOf('t6')).toBeUndefined();
   expect(recordings.remove(asg, 't6')).toBe(false);
+});
+
+/** Another node, and the API between both: `fails` says what becomes of the n-th piece. */
+function otherNode(fails: (count: number) => Fault | undefined = () => undefined) {
+  const folder = mkdtempSync(join(tmpdir(), 'lb-recordings-'));
+  const there = new Recordings(folder, clock);
+  let count = 0;
+  const give = async (given: GivenRecording) => {
+    const fault = fails(++count);
+    if (fault?.code !== 'lost_request' && fault !== undefined) there.take(given);
+    if (fault !== undefined) throw fault;
+    there.take(given);
+    return { isWanted: true };
+  };
+  return { there, left: new LeftRecordings({ recordings, give, clock, log: silentLog }), calls: () => count };
+}
+const textOf = async (at: Recordings, name = 'main') => (await at.read(asg, name)?.text()) ?? '';
+const away = () => false;
+const never = new AbortController().signal;
+
+test('recordings of a desktop that moved go after it, and are read as one with those taken there', async () => {
+  const first = recordings.begin(asg, 'main', size);
+  first.output(Buffer.from('here'));
+  first.close();
+  const { there, left } = otherNode();
+  await clock.next(clock.monotonicMs() + 60_000);
+  const second = there.begin(asg, 'main', { columns: 100, rows: 30 });
+  await clock.next(clock.monotonicMs() + 1_250);
+  second.output(Buffer.from('[1,there'));
+  await left.send(7, (assignmentId) => assignmentId === asg, never);
+  expect(recordings.count(), 'it is still here').toBe(1);
+  await left.send(7, away, never);
+  expect([recordings.count(), there.count()]).toEqual([0, 2]);
+  const lines = (await textOf(there)).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({ version: 2, timestamp: 1_700_000_000 }),
+    [0, 'o', 'here'],
+    [60, 'r', '100x30'],
+    [61.25, 'o', '[1,there'],
+  ]);
+  expect(there.remove(asg, 'main')).toBe(true);
+  expect(there.count()).toBe(0);
+});
+
+test('a large one goes in pieces, and whatever is lost on the way nothing is missing and nothing twice', async () => {
+  const recording = recordings.begin(asg, 'main', size);
+  for (let round = 0; round < 5; round++) recording.output(Buffer.alloc(1_000_000, 65 + round));
+  recording.close();
+  const whole = await textOf(recordings);
+  for (const code of ['lost_request', 'lost_answer'])
+    for (let lost = 1; lost <= 2; lost++) {
+      const { there, left, calls } = otherNode((count) => (count === lost ? new Fault(code, 'lost') : undefined));
+      const kept = recordings.left(away);
+      await left.send(7, away, never);
+      expect(recordings.left(away)).toEqual(kept);
+      await left.send(7, away, never);
+      expect(calls(), 'not at once').toBe(lost);
+      await clock.next(clock.monotonicMs() + 60_001);
+      await left.send(7, away, never);
+      expect(recordings.count()).toBe(0);
+      expect(await textOf(there)).toBe(whole);
+      expect(there.count()).toBe(1);
+      // Back to where it was, for the next round.
+      const back = new LeftRecordings({
+        recordings: there,
+        give: async (given) => (recordings.take(given), { isWanted: true }),
+        clock,
+        log: silentLog,
+      });
+      await back.send(7, away, never);
+    }
+});
+
+test('what came back before it was sent is not doubled, and what nobody wants any more goes', async () => {
+  const recording = recordings.begin(asg, 'main', size);
+  recording.output(Buffer.from('once'));
+  recording.close();
+  const { there, left } = otherNode((count) => (count === 1 ? new Fault('lost_answer', 'lost') : undefined));
+  await left.send(7, away, never);
+  const give = async (given: GivenRecording) => (recordings.take(given), { isWanted: true });
+  await new LeftRecordings({ recordings: there, give, clock, log: silentLog }).send(7, away, never);
+  expect([recordings.count(), there.count()]).toEqual([1, 0]);
+  expect((await textOf(recordings)).match(/once/g)).toHaveLength(1);
+  const unwanted = () => Promise.resolve({ isWanted: false });
+  await new LeftRecordings({ recordings, give: unwanted, clock, log: silentLog }).send(7, away, never);
+  expect(recordings.count()).toBe(0);
+});
+
+test('a piece that does not follow, or makes it too large, is refused', () => {
+  const piece = { assignmentId: asg, terminalName: 'main', beganAt: 5, changedAtMs: 0, bytes: Buffer.from('abc') };
+  expect(() => recordings.take({ ...piece, offset: 3, totalBytes: 6 })).toThrow('Something is missing');
+  expect(() => recordings.take({ ...piece, offset: 0, totalBytes: 2 })).toThrow('No recording is so large');
+  expect(() => recordings.take({ ...piece, offset: 0, totalBytes: 2 ** 25 })).toThrow('No recording is so large');
+  recordings.take({ ...piece, offset: 0, totalBytes: 6 });
+  expect(recordings.count()).toBe(0);
 });

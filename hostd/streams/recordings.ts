@@ -1,14 +1,29 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
+import { castHeaderOf, joinCasts } from './castParts.ts';
+import { type GivenPiece, takePiece } from './givenPiece.ts';
 import { TerminalRecording } from './terminalRecording.ts';
 
 const filesMax = 16;
 const keptMs = 7 * 86_400_000;
+/** `NAME.cast` is the one that this node writes, `NAME.SECONDS.cast` what came from where the desktop was before. */
+const fileName = /^([a-z0-9][a-z0-9-]{0,31})(?:\.(\d{1,12}))?\.cast$/;
+
+/** A file of a desktop that is not here any more. */
+export interface LeftRecording {
+  assignmentId: string;
+  terminalName: string;
+  path: string;
+  beganAt: number;
+  sizeBytes: number;
+  changedAtMs: number;
+}
 
 /**
  * Recordings of terminals, below `recordings/` of hostd's home: one file a terminal, of bounded size, at most so many a
- * desktop, kept for a week and at most as long as the desktop. Only hostd's user may read them; others ask the API.
+ * desktop, kept for a week and at most as long as the desktop. Only hostd's user may read them; others ask the API. A
+ * desktop that moved has its recordings sent after it, beside those that are taken there: who reads gets them as one.
  */
 export class Recordings {
   readonly #folder: string;
@@ -21,22 +36,28 @@ export class Recordings {
 
   /** Goes on with what is there. */
   begin(assignmentId: string, name: string, size: { columns: number; rows: number }): TerminalRecording {
-    const folder = join(this.#folder, assignmentId);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const folder = this.#openFolder(assignmentId);
     this.#makeRoom(folder, `${name}.cast`);
     return new TerminalRecording(join(folder, `${name}.cast`), { clock: this.#clock, ...size });
   }
 
-  pathOf(assignmentId: string, name: string): string | undefined {
-    const path = join(this.#folder, assignmentId, `${name}.cast`);
-    return existsSync(path) ? path : undefined;
+  /** All of what was recorded of it, on whichever node; undefined: nothing was. */
+  read(assignmentId: string, name: string): Blob | undefined {
+    const paths = this.#filesOf(join(this.#folder, assignmentId)).filter((file) => file.terminalName === name);
+    if (paths.length <= 1) return paths[0] && Bun.file(paths[0].path);
+    const parts = paths.flatMap(({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      const header = castHeaderOf(text);
+      return header === undefined ? [] : [{ beganAt: header.timestamp, text }];
+    });
+    return new Blob([...joinCasts(parts)]);
   }
 
   /** @returns whether there was one */
   remove(assignmentId: string, name: string): boolean {
-    const path = this.pathOf(assignmentId, name);
-    if (path !== undefined) unlinkSync(path);
-    return path !== undefined;
+    const files = this.#filesOf(join(this.#folder, assignmentId)).filter((file) => file.terminalName === name);
+    for (const { path } of files) unlinkSync(path);
+    return files.length > 0;
   }
 
   /** The desktop is gone. */
@@ -44,16 +65,58 @@ export class Recordings {
     rmSync(join(this.#folder, assignmentId), { recursive: true, force: true });
   }
 
+  /** Takes a piece of what another node recorded. The same again does no harm. @throws Fault */
+  take(piece: GivenPiece & { assignmentId: string }): void {
+    const folder = this.#openFolder(piece.assignmentId);
+    const target = `${piece.terminalName}.${piece.beganAt}.cast`;
+    // It came back to where it began, and what was to be sent after it is still here.
+    const own = this.#filesOf(folder).find((file) => file.name === `${piece.terminalName}.cast`);
+    if (own && own.sizeBytes >= piece.totalBytes && beganAtOf(own.path) === piece.beganAt) return;
+    takePiece(folder, piece, () => {
+      this.#makeRoom(folder, target);
+      return target;
+    });
+  }
+
+  /** How many there are. */
+  count(): number {
+    return this.#assignments().reduce((sum, each) => sum + this.#filesOf(join(this.#folder, each)).length, 0);
+  }
+
+  /** Those of desktops that are not here. */
+  left(isKnown: (assignmentId: string) => boolean): LeftRecording[] {
+    const away = this.#assignments().filter((assignmentId) => !isKnown(assignmentId));
+    return away.flatMap((assignmentId) =>
+      this.#filesOf(join(this.#folder, assignmentId)).flatMap(({ terminalName, path, sizeBytes, changedMs }) => {
+        const beganAt = beganAtOf(path);
+        if (beganAt === undefined) return [];
+        return [{ assignmentId, terminalName, path, beganAt, sizeBytes, changedAtMs: Math.floor(changedMs) }];
+      }),
+    );
+  }
+
   /** Removes what is too old. */
   sweep(isKnown: (assignmentId: string) => boolean): void {
-    if (!existsSync(this.#folder)) return;
     const oldestMs = this.#clock.nowMs() - keptMs;
-    for (const assignmentId of readdirSync(this.#folder)) {
-      const files = this.#filesOf(join(this.#folder, assignmentId));
-      for (const file of files) if (file.changedMs < oldestMs) unlinkSync(file.path);
+    for (const assignmentId of this.#assignments()) {
+      const folder = join(this.#folder, assignmentId);
+      // What is not whole counts as well.
+      const paths = readdirSync(folder).map((name) => join(folder, name));
+      const old = paths.filter((path) => statSync(path).mtimeMs < oldestMs);
+      for (const path of old) unlinkSync(path);
       // One that moved to another node may come back; one that was deleted took its recordings along.
-      if (!isKnown(assignmentId) && files.every(({ changedMs }) => changedMs < oldestMs)) this.removeAll(assignmentId);
+      if (!isKnown(assignmentId) && old.length === paths.length) this.removeAll(assignmentId);
     }
+  }
+
+  #openFolder(assignmentId: string): string {
+    const folder = join(this.#folder, assignmentId);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+
+  #assignments(): string[] {
+    return existsSync(this.#folder) ? readdirSync(this.#folder) : [];
   }
 
   #makeRoom(folder: string, wanted: string): void {
@@ -62,9 +125,20 @@ export class Recordings {
   }
 
   /** The oldest first. */
-  #filesOf(folder: string): { name: string; path: string; changedMs: number }[] {
+  #filesOf(folder: string) {
+    if (!existsSync(folder)) return [];
     return readdirSync(folder)
-      .map((name) => ({ name, path: join(folder, name), changedMs: statSync(join(folder, name)).mtimeMs }))
+      .flatMap((name) => {
+        const [, terminalName] = fileName.exec(name) ?? [];
+        if (terminalName === undefined) return [];
+        const path = join(folder, name);
+        const { size: sizeBytes, mtimeMs: changedMs } = statSync(path);
+        return [{ name, terminalName, path, sizeBytes, changedMs }];
+      })
       .toSorted((a, b) => a.changedMs - b.changedMs);
   }
+}
+
+function beganAtOf(path: string): number | undefined {
+  return castHeaderOf(readFileSync(path, 'utf8'))?.timestamp;
 }

@@ -23,7 +23,7 @@ const moment = () => new Promise((resolve) => setImmediate(resolve));
 function world(mode: 'view' | 'control' = 'control') {
   const clock = new VirtualClock();
   const home = mkdtempSync(join(tmpdir(), 'lb-viewer-'));
-  const leases = new ControlLeases({ clock, record: leaseRecordOf(home), onChange: () => {} });
+  const leases = new ControlLeases({ clock, record: leaseRecordOf(home), versionOf: () => 0, onChange: () => {} });
   const [display, server] = connectedPair();
   const heard: Buffer[] = [];
   server.on('data', (bytes: Buffer) => heard.push(bytes));

@@ -72,14 +72,15 @@ export class StreamDoor {
     viewed: StreamEnd,
   ): Response | undefined {
     const viewer = new ServerSocketEnd();
-    const forget = guest.hold(() => {
-      viewer.close(closeCodes.gone, 'the desktop is gone');
-      viewed.close(closeCodes.gone, 'the desktop is gone');
-    });
-    const restart = () => {
-      viewer.close(closeCodes.restarting, 'hostd restarts');
-      viewed.close(closeCodes.restarting, 'hostd restarts');
+    const close = (code: number, reason: string) => {
+      viewer.close(code, reason);
+      viewed.close(code, reason);
     };
+    const forget = guest.hold((why) => {
+      if (why === 'moved') close(closeCodes.restarting, 'the desktop moved');
+      else close(closeCodes.gone, 'the desktop is gone');
+    });
+    const restart = () => close(closeCodes.restarting, 'hostd restarts');
     this.#open.add(restart);
     viewer.onOpen(() => joinEnds(viewer, viewed, { clock: this.#options.clock, stallLimitMs }));
     viewer.onEnded(() => {

@@ -1,12 +1,37 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import type { GuestConnection } from '../guest/server/connection.ts';
-import { answer, noContent, type GuestCall, type GuestHandlers } from '../guest/server/operation.ts';
+import { answer, noContent, type GuestCall, type GuestHandlers, wholeNumber } from '../guest/server/operation.ts';
 import type { Recordings } from './recordings.ts';
 import { killCommand, listCommand } from './terminalCommand.ts';
 
 const timeoutMs = 10_000;
 const outputMaxBytes = 65_536;
+const pieceMaxBytes = 4_194_304;
+
+/** What another node recorded of a desktop that came from there; its guest is not asked. */
+export function recordingTaker(recordings: Recordings) {
+  return async (call: GuestCall): Promise<Response> => {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const bytes of call.stream()) {
+      size += bytes.length;
+      if (size > pieceMaxBytes) throw new Fault('payload_too_large', 'The piece is too large.');
+      pieces.push(bytes);
+    }
+    const number = (name: string) => wholeNumber(call.query, name) ?? 0;
+    recordings.take({
+      assignmentId: call.assignmentId,
+      terminalName: nameOf(call),
+      beganAt: number('beganAt'),
+      offset: number('offset'),
+      totalBytes: number('totalBytes'),
+      changedAtMs: number('changedAtMs'),
+      bytes: Buffer.concat(pieces),
+    });
+    return noContent();
+  };
+}
 
 /** The terminals of a desktop, shown or not. */
 export function terminalHandlers(recordings: Recordings): GuestHandlers {
@@ -20,9 +45,9 @@ export function terminalHandlers(recordings: Recordings): GuestHandlers {
       return noContent();
     },
     readTerminalRecording: (_guest, call) => {
-      const path = recordings.pathOf(call.assignmentId, nameOf(call));
-      if (path === undefined) throw new Fault('not_found', 'This terminal was not recorded.');
-      return Promise.resolve(new Response(Bun.file(path), { headers: { 'content-type': 'application/octet-stream' } }));
+      const recording = recordings.read(call.assignmentId, nameOf(call));
+      if (recording === undefined) throw new Fault('not_found', 'This terminal was not recorded.');
+      return Promise.resolve(new Response(recording, { headers: { 'content-type': 'application/octet-stream' } }));
     },
   };
 }

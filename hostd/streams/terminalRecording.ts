@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Clock } from '@lebureau/kit/clock';
+import { castHeaderOf } from './castParts.ts';
 
 const fileMaxBytes = 16 * 1_048_576;
 
@@ -59,9 +60,8 @@ export class TerminalRecording {
 /** Milliseconds since 1970 of the recording that is there, or undefined. */
 function beginningOf(path: string): number | undefined {
   try {
-    const text = readFileSync(path, 'utf8');
-    const { version, timestamp } = JSON.parse(text.slice(0, text.indexOf('\n'))) as Record<string, unknown>;
-    return version === 2 && typeof timestamp === 'number' ? timestamp * 1000 : undefined;
+    const header = castHeaderOf(readFileSync(path, 'utf8'));
+    return header === undefined ? undefined : header.timestamp * 1000;
   } catch {
     return undefined;
   }

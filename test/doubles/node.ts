@@ -36,7 +36,7 @@ export interface NodeDouble {
   readonly guest: GuestDouble;
   /** The orders as last read. */
   orders(): Assignment[];
-  /** Calls the node contract; the answer whatever it is. */
+  /** Calls the node contract: a GET, a POST of JSON, or a PUT of bytes; the answer whatever it is. */
   call(path: string, body?: unknown): Promise<Response>;
   /** The guest powered itself off, or its machine died. */
   turnOff(assignmentId: string, fault?: Observation['fault']): Promise<void>;
@@ -52,6 +52,13 @@ interface Machine {
   power: Observation['power'];
   present: boolean;
   fault: Observation['fault'];
+}
+
+function sentOf(body: unknown): RequestInit {
+  if (body === undefined) return {};
+  if (body instanceof Uint8Array)
+    return { method: 'PUT', headers: { 'content-type': 'application/octet-stream' }, body: new Uint8Array(body) };
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 export const templateId = 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4';
@@ -105,9 +112,7 @@ class RunningNode implements NodeDouble {
     return fetch(`${apiTls?.address ?? 'http://api'}${path}`, {
       ...(apiTls === undefined ? { unix: apiSocket } : { tls: apiTls.tls }),
       signal: this.#ending.signal,
-      ...(body === undefined
-        ? {}
-        : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      ...sentOf(body),
     } as RequestInit);
   }
 

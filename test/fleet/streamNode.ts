@@ -16,6 +16,8 @@ export function runStreamNode(options: { socket: string; port: number; display: 
     clock: systemClock,
     log: silentLog,
     onControl: () => {},
+    versionOf: () => 0,
+    giveRecording: () => Promise.reject(new Error('nothing moves here')),
   });
   const guests = new Map<string, GuestConnection>();
   const of = (assignmentId: string) => {

@@ -133,6 +133,63 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expect(await one.look(vmRef)).toMatchObject({ power: 'running', identity });
     });
 
+    test('what arrived is seen and marked by the node there when the one that sent it is off', async () => {
+      const puts = { count: 0 };
+      const secondPut = { test: (call: string) => /^PUT .*[/]config$/.test(call) && ++puts.count === 2 };
+      await one.start(vmRef, { boot: 1, mac });
+      const lift = world.double.faults.add('lostRequest', { on: secondPut as unknown as RegExp });
+      await expect(one.migrate!(move)).rejects.toMatchObject({ code: 'hypervisor_failed' });
+      lift();
+      world.double.state.nodes.pve1!.online = false;
+      const arrived = { vmRef, owner, power: 'running', boot: 1, arrivedAt: 'pve2', identity };
+      expect(await two.list()).toMatchObject([arrived]);
+      expect(await two.look(vmRef)).toMatchObject(arrived);
+      expect((await two.look(vmRef))!.movedTo).toBeUndefined();
+      const theirs = { mac: '52:54:00:ff:ff:ff', machineId: 'other' };
+      await expect(two.migrate!({ ...move, owner: 'asg_other' })).rejects.toMatchObject({ code: 'not_ours' });
+      await two.migrate!({ ...move, identity: theirs });
+      expect(only().config.tags).toBe('lb-home-pve2;lebureau');
+      expect(await two.look(vmRef)).toMatchObject({ power: 'running', identity });
+      expect(tasks()).toHaveLength(1);
+      world.double.state.nodes.pve1!.online = true;
+      expect(await world.again().list()).toEqual([]);
+      await expect(world.again().migrate!({ ...move, to: 'pve3' })).rejects.toMatchObject({ code: 'not_ours' });
+      expect(only().config.description).not.toContain('moving');
+    });
+
+    test('what arrived and is to go on is marked where it is before it goes', async () => {
+      const puts = { count: 0 };
+      const secondPut = { test: (call: string) => /^PUT .*[/]config$/.test(call) && ++puts.count === 2 };
+      const lift = world.double.faults.add('lostRequest', { on: secondPut as unknown as RegExp });
+      await expect(one.migrate!(move)).rejects.toMatchObject({ code: 'hypervisor_failed' });
+      lift();
+      const homes = { before: '' };
+      world.double.faults.add('lostRequest', {
+        on: { test: (call: string) => call.startsWith('POST ') && ((homes.before = only().config.tags!), true) },
+      } as never);
+      await expect(two.migrate!({ ...move, to: 'pve1' })).rejects.toMatchObject({ code: 'hypervisor_failed' });
+      expect([homes.before, only().node]).toEqual(['lb-home-pve2;lebureau', 'pve2']);
+      expect(await world.again({ node: 'pve2' }).list()).toMatchObject([{ vmRef, owner }]);
+    });
+
+    test('what is on its way, or was sent without its identity, is no arrival yet', async () => {
+      await one.start(vmRef, { boot: 1, mac });
+      await one.migrate!(move);
+      const set = (change: object) => {
+        const line = /lebureau-vm: (.*)/.exec(only().config.description!)![1]!;
+        const marker = { ...JSON.parse(line), home: 'pve1', moving: { from: 'pve1', to: 'pve2' }, ...change };
+        only().config.description = only().config.description!.replace(line, JSON.stringify(marker));
+      };
+      set({ identity: undefined });
+      expect(await world.again({ node: 'pve2' }).list()).toEqual([]);
+      set({ identity });
+      only().config.lock = 'migrate';
+      expect(await world.again({ node: 'pve2' }).list()).toEqual([]);
+      await expect(world.again({ node: 'pve2' }).migrate!(move)).rejects.toMatchObject({ code: 'not_ours' });
+      delete only().config.lock;
+      expect(await world.again({ node: 'pve2' }).list()).toMatchObject([{ vmRef, arrivedAt: 'pve2' }]);
+    });
+
     test('what arrived and was not marked is seen as such, and a move that was cut off wants a person', async () => {
       let puts = 0;
       const second = { test: (call: string) => call.startsWith('PUT ') && call.endsWith('/config') && ++puts === 2 };
@@ -142,7 +199,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       liftSecond();
       expect(await world.again().look(vmRef)).toMatchObject({ arrivedAt: 'pve2', complete: true });
       await world.again().migrate!(move);
-      expect(await two.look(vmRef)).toMatchObject({ identity });
+      expect((await two.look(vmRef))!.arrivedAt).toBeUndefined();
       only().config.lock = 'migrate';
       expect(await world.again({ node: 'pve2' }).look(vmRef)).toMatchObject({ moving: true });
       await expect(two.migrate!({ ...move, to: 'pve1' })).rejects.toMatchObject({

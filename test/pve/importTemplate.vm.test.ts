@@ -78,7 +78,7 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       expect(text).toContain(`template ${id} is there`);
       expect(code).toBe(0);
       expectWhole(world);
-      expect(readdirSync(home).toSorted()).toEqual(['import.lock', 'templates']);
+      expect(readdirSync(home).toSorted()).toEqual(['import.lock', 'templates', 'upload-mark']);
       const driver = world.again({ storage: undefined });
       expect((await driver.facts()).templates.map((each) => each.id)).toContain(id);
       expect(await driver.list()).toEqual([]);
@@ -129,6 +129,27 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
         }
       }
     }, 120_000);
+
+    test('removes what it uploaded itself, and nothing of another node or cluster on the same storage', async () => {
+      const { files } = world.double.state;
+      const upload = (name: string) => {
+        const volume = `lebureau:import/lebureau-${name}`;
+        files[`pve1 ${volume}`] = {
+          volume,
+          content: 'import',
+          format: 'qcow2',
+          sizeBytes: 1,
+          virtualBytes: 1,
+          ctime: 1,
+        };
+        return `pve1 ${volume}`;
+      };
+      writeFileSync(join(home, 'upload-mark'), '0123456789ab');
+      const others = ['pve1-a_0123456789ab_x.qcow2', 'pve1-tpl_x.qcow2', 'pve1_ba9876543210_x.qcow2'].map(upload);
+      upload('pve1_0123456789ab_x.qcow2');
+      expect((await run({ world, home }, '--import-template')).code).toBe(0);
+      expect(Object.keys(files).toSorted()).toEqual(others.toSorted());
+    });
 
     test('says so when there is no room, and leaves nothing behind', async () => {
       const { state } = world.double;

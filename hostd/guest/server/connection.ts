@@ -27,6 +27,8 @@ const connectLimitMs = 10_000;
 const terminalsMax = 20;
 const x11Socket = '/tmp/.X11-unix/X0';
 
+type EndStream = (why: 'gone' | 'moved') => void;
+
 /** Everything hostd holds open to one running guest. Each part is opened when first needed. */
 export class GuestConnection {
   readonly parts: ConnectionParts;
@@ -35,7 +37,7 @@ export class GuestConnection {
   private opening: Promise<InitClient> | undefined;
   private channels: Promise<{ ssh: SshConnection; files: FileChannels }> | undefined;
   private terminalSsh: Promise<SshConnection> | undefined;
-  private readonly streams = new Set<() => void>();
+  private readonly streams = new Set<EndStream>();
   private used = false;
   private closed = false;
 
@@ -82,7 +84,7 @@ export class GuestConnection {
   }
 
   /** A stream into this guest: ended with the connection. @returns what forgets it */
-  hold(end: () => void): () => void {
+  hold(end: EndStream): () => void {
     this.streams.add(end);
     return () => this.streams.delete(end);
   }
@@ -99,9 +101,9 @@ export class GuestConnection {
     return this.terminalSsh;
   }
 
-  close(): void {
+  close(why: 'gone' | 'moved' = 'gone'): void {
     this.closed = true;
-    for (const end of this.streams) end();
+    for (const end of this.streams) end(why);
     this.terminalSsh?.then(
       (ssh) => ssh.close(),
       () => {},

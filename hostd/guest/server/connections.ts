@@ -25,6 +25,8 @@ export interface ConnectionsParts {
   onInitLost: (assignmentId: string) => void;
   /** A desktop goes for good: nothing that was kept of it is needed. */
   onDeleted?: (assignmentId: string) => void;
+  /** A desktop goes on at another node. */
+  onMoved?: (assignmentId: string) => void;
   /** Whether a desktop is on its way: then what can wait waits. */
   isBusy: () => boolean;
 }
@@ -100,8 +102,9 @@ export class GuestConnections implements GuestDoor {
     if (!isPainted(framebuffer)) throw new Fault('guest_unreachable', 'The desktop is not painted yet.');
   }
 
-  close(order: Assignment): void {
-    this.open.get(order.assignmentId)?.close();
+  close(order: Assignment, why?: 'moved'): void {
+    if (why === 'moved') this.parts.onMoved?.(order.assignmentId);
+    this.open.get(order.assignmentId)?.close(why);
     this.open.delete(order.assignmentId);
     if (order.desired === 'deleted') this.parts.onDeleted?.(order.assignmentId);
   }

@@ -8,6 +8,7 @@ type SyncOperationId =
   | 'listAssignments'
   | 'reportObservations'
   | 'reportMetrics'
+  | 'giveRecording'
   | 'getTrustAnchor'
   | 'join'
   | 'renewCertificate';

@@ -29,6 +29,7 @@ export const guestRoutes: Readonly<Record<GuestOperationId, readonly [method: st
   listTerminals: ['GET', '/terminals'],
   deleteTerminal: ['DELETE', '/terminals/{terminalName}'],
   readTerminalRecording: ['GET', '/terminals/{terminalName}/recording'],
+  putTerminalRecording: ['PUT', '/terminals/{terminalName}/recording'],
   openStream: ['GET', '/streams/{kind}'],
   listFiles: ['GET', '/files'],
   statFile: ['GET', '/files/stat'],

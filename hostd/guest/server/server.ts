@@ -7,7 +7,7 @@ import { type ServerSocketData, serverSocketHandlers } from '@lebureau/kit/serve
 import type { StreamDoor } from '../../streams/streamDoor.ts';
 import { readBody, readJson } from './body.ts';
 import type { GuestConnection } from './connection.ts';
-import type { GuestCall, GuestHandlers } from './operation.ts';
+import type { GuestCall, GuestHandlers, GuestOperationId } from './operation.ts';
 import { isBug, problemResponse } from './problem.ts';
 import { matchRoute, type Route } from './routes.ts';
 
@@ -17,6 +17,8 @@ export interface GuestServerOptions {
   handlers: GuestHandlers;
   /** @throws Fault `not_found` when this node has no such assignment, `not_ready` while its guest does not answer yet. */
   connect: (assignmentId: string) => GuestConnection;
+  /** What needs no guest. */
+  guestless?: Partial<Record<GuestOperationId, (call: GuestCall) => Promise<Response>>>;
   /** Live streams; left out: none. */
   streams?: StreamDoor;
   clock: Clock;
@@ -93,9 +95,12 @@ async function handle(
   route: Route,
   from: { request: Request; url: URL },
 ): Promise<Response> {
+  const call = callOf(route, from.request, from.url);
+  const guestless = options.guestless?.[route.operationId];
+  if (guestless !== undefined) return guestless(call);
   const handler = options.handlers[route.operationId];
   if (handler === undefined) throw new Fault('unavailable', 'This node cannot do that.');
-  return handler(options.connect(route.assignmentId), callOf(route, from.request, from.url));
+  return handler(options.connect(route.assignmentId), call);
 }
 
 function callOf(route: Route, request: Request, url: URL): GuestCall {

@@ -2,13 +2,14 @@ import type { VmSeen } from '../driver.ts';
 import { isMissing } from './faults.ts';
 import { asItIs, requireQuorum } from './find.ts';
 import type { ListedVm } from './lists.ts';
-import { readTemplateMarker } from './marker.ts';
+import { isArrival, readTemplateMarker } from './marker.ts';
 import { seeVm } from './observe.ts';
 import type { VmRecord } from './records.ts';
 import { homeTag, type Site } from './site.ts';
 
 /**
- * Every VM that this node's hostd looks after, wherever it is now, and what in our range on this node carries no marker.
+ * Every VM that this node's hostd looks after, wherever it is now, what was sent to it, and what in our range on this node
+ * carries no marker.
  * One call tells where VMs are, one what those of this node do; a configuration is read only when it is not known.
  */
 export async function listVms(site: Site): Promise<VmSeen[]> {
@@ -27,8 +28,9 @@ export async function listVms(site: Site): Promise<VmSeen[]> {
     if (vm.isTemplate) continue;
     const record = await recordOf(site, vm);
     if (record === undefined || isHalfTemplate(record)) continue;
-    const isAnothers = record.marker !== undefined && record.marker.home !== node;
-    if (!isAnothers) seen.push(await seeVm(site, vm, record));
+    const { marker } = record;
+    const isOurs = marker === undefined || marker.home === node || isArrival(marker, { ...vm, own: node });
+    if (isOurs) seen.push(await seeVm(site, vm, record));
   }
   return seen;
 }

@@ -23,7 +23,7 @@ export interface VmMarker {
   stopAsked?: number;
   /** The move that was ordered last, written before it begins; none after it was settled. */
   moving?: { from: string; to: string };
-  /** What it keeps from the node that made it. */
+  /** What it keeps from the node that made it; written with its first move, because no other node can derive it. */
   identity?: KeptIdentity;
 }
 
@@ -37,6 +37,13 @@ export interface TemplateMarker {
 
 const vmHead = 'A desktop of Le Bureau. hostd keeps the line below: leave it as it is.';
 const templateHead = 'A template of Le Bureau. hostd reads the line below: leave it as it is.';
+
+/** It came to this node, whole, and the hostd that sent it has not marked it as this one's: it may be off. */
+export function isArrival(marker: VmMarker, at: { node: string; lock?: string; own: string }): boolean {
+  const { home, moving, identity } = marker;
+  const isHere = at.node === at.own && home !== at.own && moving?.to === at.own;
+  return isHere && at.lock !== 'migrate' && marker.complete && identity !== undefined;
+}
 
 export function writeVmMarker(marker: VmMarker): string {
   return `${vmHead}\n\nlebureau-vm: ${JSON.stringify(marker)}`;

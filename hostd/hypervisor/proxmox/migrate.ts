@@ -3,7 +3,7 @@ import type { MoveSpec } from '../driver.ts';
 import { changeVm } from './change.ts';
 import { requireVm } from './find.ts';
 import type { ListedVm } from './lists.ts';
-import type { VmMarker } from './marker.ts';
+import { isArrival, type VmMarker, writeVmMarker } from './marker.ts';
 import type { VmRecord } from './records.ts';
 import { homeTag, vmApi, type Site } from './site.ts';
 import { finishTask } from './task.ts';
@@ -24,6 +24,12 @@ export async function migrateVm(site: Site, move: MoveSpec): Promise<void> {
     const owned = await requireOwned(site, move);
     const { vm, record } = owned;
     if (record.marker.home === move.to && vm.node === move.to) return;
+    if (isArrivalHere(site, owned)) {
+      // Before it goes on: whose node is gone cannot be asked for tasks, and a home is where the disks are.
+      await settle(site, record, { ...move, to: vm.node });
+      if (vm.node === move.to) return;
+      continue;
+    }
     if (await waitForMove(site, owned)) continue;
     if (vm.node === move.to) return settle(site, record, move);
     await beginMove(site, owned, move);
@@ -31,12 +37,21 @@ export async function migrateVm(site: Site, move: MoveSpec): Promise<void> {
   throw new Fault('hypervisor_failed', `Virtual machine ${move.vmRef} does not arrive at node ${move.to}.`);
 }
 
-async function requireOwned(site: Site, { vmRef, owner }: MoveSpec): Promise<Owned> {
+async function requireOwned(site: Site, { vmRef, owner, to }: MoveSpec): Promise<Owned> {
   site.lists.outdate();
   const { vm, record } = await requireVm(site, vmRef);
   const { marker } = record;
   if (marker?.owner !== owner) throw new Fault('not_ours', 'Another owner holds the name.');
-  return { vm, record: { ...record, marker } };
+  const owned = { vm, record: { ...record, marker } };
+  const mayMove = marker.home === site.settings.node || isArrivalHere(site, owned);
+  const isThere = marker.home === to && vm.node === to;
+  if (!mayMove && !isThere)
+    throw new Fault('not_ours', `The hostd of node ${marker.home} looks after virtual machine ${vmRef}.`);
+  return owned;
+}
+
+function isArrivalHere(site: Site, { vm, record }: Owned): boolean {
+  return isArrival(record.marker, { node: vm.node, lock: record.lock, own: site.settings.node });
 }
 
 /**
@@ -81,15 +96,15 @@ interface Precheck {
   not_allowed_nodes?: Record<string, { unavailable_storages?: string[] } | undefined>;
 }
 
-async function beginMove(site: Site, { vm, record }: Owned, { to }: MoveSpec): Promise<void> {
+async function beginMove(site: Site, { vm, record }: Owned, { to, identity }: MoveSpec): Promise<void> {
   const api = vmApi(site, vm);
   const check = (await api.migrate.$get({ target: to })) as unknown as Precheck;
   refuse(check, to);
   const isRunning = Number(check.running ?? 0) === 1;
   const from = vm.node;
-  // What arrives is settled from this mark on, even by who knows of no order.
-  if (record.marker.moving?.to !== to || record.marker.moving.from !== from)
-    await changeVm(site, record, { marker: { ...record.marker, moving: { from, to } } });
+  // What arrives is settled from this mark on, even by who knows of no order, and by the node there should this one be gone.
+  const marker = { ...record.marker, moving: { from, to }, identity: record.marker.identity ?? identity };
+  if (writeVmMarker(marker) !== writeVmMarker(record.marker)) await changeVm(site, record, { marker });
   const hasLocalDisks = (check.local_disks ?? []).length > 0;
   const order = {
     target: to,

@@ -3,7 +3,7 @@ import type { VmSeen } from '../driver.ts';
 import { guestAddress } from './addressing.ts';
 import { isBeingCloned } from './halfClone.ts';
 import type { ListedVm } from './lists.ts';
-import type { VmMarker } from './marker.ts';
+import { isArrival, type VmMarker } from './marker.ts';
 import type { VmRecord } from './records.ts';
 import type { Site } from './site.ts';
 
@@ -56,6 +56,7 @@ function moveSeen(site: Site, vm: ListedVm, marker: VmMarker | undefined): Parti
   const moving = vm.lock === 'migrate' ? { moving: true } : {};
   if (marker === undefined) return moving;
   const { home, identity } = marker;
+  if (isArrival(marker, { ...vm, own: node })) return { ...moving, identity, arrivedAt: node };
   const isAway = vm.node !== node && marker.moving?.to === vm.node;
   return {
     ...moving,

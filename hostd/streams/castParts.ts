@@ -1,0 +1,52 @@
+/** One recording as it was taken on one node: asciicast v2. */
+export interface CastPart {
+  /** Seconds since 1970. */
+  beganAt: number;
+  text: string;
+}
+
+/** The first line of a recording. */
+export interface CastHeader {
+  width: number;
+  height: number;
+  /** Seconds since 1970. */
+  timestamp: number;
+}
+
+/** Undefined for what is no asciicast v2. */
+export function castHeaderOf(text: string): CastHeader | undefined {
+  const end = text.indexOf('\n');
+  try {
+    const header = JSON.parse(end < 0 ? text : text.slice(0, end)) as Partial<CastHeader> & { version?: unknown };
+    const { version, timestamp, width = 80, height = 24 } = header;
+    return version === 2 && typeof timestamp === 'number' ? { width, height, timestamp } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Several recordings of one terminal, which went from node to node, as one: the header and time are those of the first,
+ * and each later one begins with its size. Pure.
+ */
+export function* joinCasts(parts: readonly CastPart[]): Generator<string> {
+  const [first, ...later] = parts.toSorted((a, b) => a.beganAt - b.beganAt);
+  if (first === undefined) return;
+  yield whole(first.text);
+  for (const { beganAt, text } of later) {
+    const header = castHeaderOf(text);
+    if (header === undefined) continue;
+    const lateBy = beganAt - first.beganAt;
+    const events = whole(text.slice(text.indexOf('\n') + 1));
+    const shifted = events.replaceAll(
+      /^\[(\d+(?:\.\d+)?),/gm,
+      (_, seconds: string) => `[${Math.round((Number(seconds) + lateBy) * 1000) / 1000},`,
+    );
+    yield `[${lateBy},"r","${header.width}x${header.height}"]\n${shifted}`;
+  }
+}
+
+/** Without a last line that a crash cut off. */
+function whole(text: string): string {
+  return text.slice(0, text.lastIndexOf('\n') + 1);
+}
