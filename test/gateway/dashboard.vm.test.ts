@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, createReady, type Service, startService, vmSkipReason } from '../system/product.ts';
 import { asPage, signInByLink } from './browser.ts';
 import { openChromium } from './chromium.ts';
+import { slowBody, slowHead, type SlowVisitors, slowVisitors } from './slowVisitors.ts';
 
 /** The dashboard as people use it: a real browser, the whole service, a real VM. */
 
@@ -21,6 +22,7 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
   let context: BrowserContext;
   let page: Page;
   const troubles: string[] = [];
+  let slow: SlowVisitors | undefined;
 
   beforeAll(async () => {
     mkdirSync(pictures, { recursive: true });
@@ -35,6 +37,7 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     );
   });
   afterAll(async () => {
+    slow?.stop();
     await browser?.close();
     await service?.close();
   });
@@ -75,6 +78,8 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     await page.waitForSelector('text=while away', { timeout: 60_000 });
     await page.waitForSelector('.note-bar', { state: 'detached' });
     await call(service, 'DELETE', `/v1/desktops/${missed.id}`);
+    // From here on, hundreds try to hold the gateway up.
+    slow = slowVisitors(service.publicUrl, [...Array(300).fill(slowHead), ...Array(4).fill(slowBody)]);
   });
 
   test('a file goes in, is read by the API, put into the trash and taken back', async () => {
@@ -297,6 +302,10 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     await month;
     await tab.waitForSelector('.chart-target canvas');
     await other.close();
+  });
+
+  test('whoever sends a request without an end is let go of', async () => {
+    await expect.poll(() => slow!.left(), { timeout: 45_000, interval: 500 }).toBe(0);
   });
 
   test('nothing went wrong in the pages meanwhile', () => {
