@@ -144,6 +144,17 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
       call(service, 'POST', { path: `/v1/desktops/${id}/exec`, body: { command: 'cat ~/typed.txt' } });
     await expect.poll(async () => (await typed()).body.stdout, { timeout: 20_000 }).toBe('dépôt\n');
     await page.screenshot({ path: join(pictures, 'terminal.png') });
+    await page.keyboard.type('cat > ~/pasted.txt\n');
+    const run = (command: string) => call(service, 'POST', { path: `/v1/desktops/${id}/exec`, body: { command } });
+    // While the shell waits for a command it asks for pastes with marks around them.
+    await expect.poll(async () => (await run('pgrep -x cat')).body.exitCode).toBe(0);
+    await page.evaluate(paste(`'${'é'.repeat(40)}\\n'.repeat(2000)`));
+    await page.evaluate(paste(`'x'.repeat(1_000_001)`));
+    await page.waitForSelector('text=too long for a terminal');
+    await page.keyboard.press('Control+d');
+    await expect
+      .poll(async () => (await run('wc -c ~/pasted.txt')).body.stdout, { timeout: 20_000 })
+      .toBe('162000 /home/agent/pasted.txt\n');
   });
 
   test('a ticket opens one socket, and only from a page of ours', async () => {
@@ -363,5 +374,15 @@ function askTicket(id: string): string {
     const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': csrfToken };
     const made = await fetch('/v1/desktops/${id}/streams', { method: 'POST', body: JSON.stringify({ kind: 'vnc' }), headers });
     return made.json();
+  })()`;
+}
+
+/** For the page: what stands in the clipboard comes into the terminal. */
+function paste(text: string): string {
+  return `(() => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', ${text});
+    const event = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true });
+    document.querySelector('.xterm-helper-textarea').dispatchEvent(event);
   })()`;
 }

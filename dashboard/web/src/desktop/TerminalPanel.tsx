@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { say } from '../language.ts';
 import { type TerminalState, TerminalSession } from '../streams/terminalSession.ts';
 import { Icon } from '../ui/Icon.tsx';
+import { refused } from '../ui/Toasts.tsx';
 import './terminal.css';
 
 const terminalsMax = 8;
@@ -50,7 +51,13 @@ function OneTerminal({ desktopId, name, isShown }: { desktopId: string; name: st
   const opened = useRef<TerminalSession | undefined>(undefined);
   const [state, setState] = useState<TerminalState>('connecting');
   useEffect(() => {
-    const session = new TerminalSession({ desktopId, name, target: target.current!, onState: setState });
+    const session = new TerminalSession({
+      desktopId,
+      name,
+      target: target.current!,
+      onState: setState,
+      onTooLong: () => refused(say('terminal.tooLong')),
+    });
     opened.current = session;
     return () => session.end();
   }, [desktopId, name]);
@@ -58,7 +65,7 @@ function OneTerminal({ desktopId, name, isShown }: { desktopId: string; name: st
     if (isShown) opened.current?.focus();
   }, [isShown]);
   return (
-    <div class="terminal" hidden={!isShown}>
+    <div class="terminal-box" hidden={!isShown}>
       <div ref={target} class="terminal-target" />
       {state !== 'live' && (
         <p class="terminal-note" role="status">

@@ -7,7 +7,9 @@ import { adoptStyles } from './adoptStyles.ts';
 export type TerminalState = 'connecting' | 'live' | 'lost' | 'ended';
 
 const againMaxMs = 10_000;
-const pasteMaxChars = 1_000_000;
+/** More is a file, which is uploaded. */
+const typedMaxBytes = 1_000_000;
+const pieceBytes = 65_536;
 /** The stream ended as it should: the shell is over. */
 const normalClose = 1000;
 
@@ -24,7 +26,13 @@ export class TerminalSession {
   #failures = 0;
   #ended = false;
 
-  constructor(of: { desktopId: string; name: string; target: HTMLElement; onState: (state: TerminalState) => void }) {
+  constructor(of: {
+    desktopId: string;
+    name: string;
+    target: HTMLElement;
+    onState: (state: TerminalState) => void;
+    onTooLong: () => void;
+  }) {
     this.#desktopId = of.desktopId;
     this.#name = of.name;
     this.#onState = of.onState;
@@ -41,7 +49,12 @@ export class TerminalSession {
     this.#terminal.open(of.target);
     this.#fit.fit();
     const encoder = new TextEncoder();
-    this.#terminal.onData((text) => this.#send(encoder.encode(text.slice(0, pasteMaxChars))));
+    this.#terminal.onData((text) => {
+      const bytes = encoder.encode(text);
+      // Half a paste does harm: it is sent whole or not at all.
+      if (bytes.length > typedMaxBytes) return of.onTooLong();
+      for (let at = 0; at < bytes.length; at += pieceBytes) this.#send(bytes.subarray(at, at + pieceBytes));
+    });
     this.#terminal.onResize(({ cols, rows }) => this.#say({ type: 'resize', columns: cols, rows }));
     this.#observer = new ResizeObserver(() => this.#fit.fit());
     this.#observer.observe(of.target);

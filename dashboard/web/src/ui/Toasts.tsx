@@ -31,6 +31,11 @@ export function failed(error: unknown): void {
   else show('failed', say('failed.network'));
 }
 
+/** What was not done, in words of ours. */
+export function refused(text: string): void {
+  show('failed', text);
+}
+
 function show(kind: Toast['kind'], text: string, offer?: Offer): void {
   const id = ++lastId;
   toasts.set([...toasts.get(), { id, kind, text, offer }].slice(-4));
