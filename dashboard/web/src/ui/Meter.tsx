@@ -5,8 +5,8 @@ export function Meter({ label, used, total, text }: { label: string; used: numbe
     <div class="meter-row">
       <span class="soft">{label}</span>
       <svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={`${label}: ${text}`}>
-        <rect width="100" height="6" rx="3" class="meter-track" />
-        <rect width={share} height="6" rx="3" class={share > 90 ? 'meter-bar high' : 'meter-bar'} />
+        <rect width="100" height="6" class="meter-track" />
+        <rect width={share} height="6" class={share > 90 ? 'meter-bar high' : 'meter-bar'} />
       </svg>
       <span>{text}</span>
     </div>
