@@ -5,6 +5,7 @@ import { LeBureau } from './client.ts';
 import { DesktopFailedError, isHopeless } from './desktop.ts';
 import { AbortedError, ApiError, CallTimeoutError, ConnectionError } from './faults.ts';
 import { CapabilityMissingError, NotReadyError, WrongStateError } from './generated/errorClasses.ts';
+import type { UploadState } from './sendInPieces.ts';
 import { Fake } from './testing/fake.ts';
 
 test('a desktop is created, waited for, used and deleted at the end of its block', async () => {
@@ -189,6 +190,32 @@ test('files of every kind of source arrive whole over real HTTP, and a stream is
     const parts: Uint8Array[] = [];
     for await (const part of await files.stream('/tmp/blob')) parts.push(part);
     expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+
+    const received: number[] = [];
+    fake.failNext({ status: 503, code: 'not_ready', retryAfterSeconds: 0.01 });
+    const receipt = await files.upload('~/up', new Blob([bytes]), {
+      onUpload: (upload) => {
+        received.push(upload.receivedBytes);
+        if (received.length === 1) fake.failNext({ status: 502, code: 'guest_unreachable', retryAfterSeconds: 0.01 });
+        if (received.length === 3) fake.failNext({ status: 503, code: 'x', retryAfterSeconds: 0.01 });
+      },
+    });
+    expect([receipt.sha256, receipt.entry.path]).toEqual([sha256, '/home/agent/up']);
+    expect(received).toEqual([0, 0, bytes.length]);
+    expect(await files.bytes('~/up')).toEqual(bytes);
+    const begun: UploadState[] = [];
+    const stop = new AbortController();
+    const stopped = files.upload('~/other', 'text', {
+      signal: stop.signal,
+      onUpload: (upload) => (begun.push(upload), stop.abort()),
+    });
+    await expect(stopped).rejects.toBeInstanceOf(AbortedError);
+    expect((await files.upload('~/other', 'text', { upload: begun[0] })).entry.sizeBytes).toBe(4);
+    await files.cancelUpload(begun[0]!);
+    fake.failNext({ status: 501, code: 'unsupported', retryable: false });
+    expect((await files.upload('~/old', bytes)).sha256).toBe(sha256);
+    fake.failNext({ status: 507, code: 'disk_full', retryable: false });
+    await expect(files.upload('~/full', bytes)).rejects.toMatchObject({ code: 'disk_full' });
 
     const before = fake.calls.length;
     fake.failNext({ status: 503, code: 'unavailable' });

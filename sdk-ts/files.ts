@@ -1,9 +1,12 @@
 import { type Api, answerOf } from './api.ts';
 import { ApiPromise } from './apiPromise.ts';
 import { type UploadSource, uploadBody } from './body.ts';
+import { UnsupportedError } from './generated/errorClasses.ts';
 import { PagePromise } from './page.ts';
+import { piecesOf, type Sliceable, type UploadState } from './sendInPieces.ts';
 import type { CallOptions } from './transport.ts';
 import type { FileEntry, WriteReceipt } from './types.ts';
+import { uploadFile, type UploadOptions } from './upload.ts';
 
 export interface WriteOptions extends CallOptions {
   /** Octal, e.g. `0755`. Default 0644, or that of the file replaced. */
@@ -94,6 +97,36 @@ export class Files {
         requestId: response.headers.get('x-request-id'),
       })),
     );
+  }
+
+  /**
+   * Writes a file that can be read more than once, in pieces: after a lost connection or a restart of the service it goes on
+   * where the desktop is. The file appears whole, at the end. For a file on disk: `await openAsBlob(path)` of `node:fs`.
+   */
+  async upload(
+    path: string,
+    source: Sliceable | Uint8Array<ArrayBuffer> | ArrayBuffer | string,
+    options: UploadOptions = {},
+  ): Promise<WriteReceipt> {
+    const parts = typeof source === 'string' || !('size' in source) ? new Blob([source]) : source;
+    try {
+      return await uploadFile(this.#api, { ...this.#path, path, source: parts }, options);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      // A node of before this: whole, in one request.
+      const { mode, parents, overwrite, signal } = options;
+      return await this.write(path, piecesOf(parts), { mode, parents, overwrite, signal });
+    }
+  }
+
+  /** Removes what came in of an upload that nobody will go on with. */
+  cancelUpload(upload: UploadState, options?: CallOptions): ApiPromise<void> {
+    return answerOf(
+      this.#api.client.DELETE('/v1/desktops/{desktopId}/files/uploads/{uploadId}', {
+        params: { path: { ...this.#path, uploadId: upload.uploadId }, query: { path: upload.path } },
+        ...this.#api.with(options),
+      }),
+    ).map(() => undefined);
   }
 
   makeDirectory(

@@ -1,5 +1,6 @@
 import { AbortedError, CallTimeoutError, ConnectionError, LeBureauError } from './faults.ts';
 import { faultOf } from './faultOf.ts';
+import { pause } from './pause.ts';
 import { type RetryPolicy, backoffMs, retryAfterMs, shouldRetry } from './retry.ts';
 
 export interface CallOptions {
@@ -144,18 +145,4 @@ class TimeLimit {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return new ConnectionError(`${what} failed: ${reason}`, { cause });
   }
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    }
-    signal?.addEventListener('abort', done, { once: true });
-    if (signal?.aborted) done();
-  });
-  if (signal?.aborted) throw new AbortedError('The call was aborted while it waited to try again');
 }

@@ -6,6 +6,7 @@ import * as files from './fileSchema.ts';
 import type { GuestOperation } from './guestOperation.ts';
 import { controlOperations, terminalOperations } from './liveOperations.ts';
 import * as shell from './shellSchema.ts';
+import { uploadOperations } from './uploadOperations.ts';
 
 const MiB = 1_048_576;
 const text = { maxLength: 100 };
@@ -367,4 +368,5 @@ export const guestOperations: readonly GuestOperation[] = [
   ...shellOperations,
   ...terminalOperations,
   ...fileOperations,
+  ...uploadOperations,
 ];

@@ -26,12 +26,15 @@ const filled = (path: string) =>
   path
     .replace(':windowId', '0x3a00007')
     .replace(':processId', 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4')
+    .replace(':uploadId', 'upl_01k9x3v6m8e9t2q4r6s8v0w2y4')
     .replace(':terminalName', 'main');
 
 test('every row of the guest table reaches the node and comes back as the contract says', async () => {
   for (const operation of guestOperations) {
     const path =
-      filled(operation.path) + (operation.capability.startsWith('files') && operation.query ? '?path=7' : '');
+      filled(operation.path) +
+      (operation.capability.startsWith('files') && operation.query ? '?path=7' : '') +
+      (operation.operationId === 'writeUpload' ? '&offset=0' : '');
     const octets = operation.body === 'octets';
     const response = await fetch(api.api.url + below(path), {
       method: operation.method,

@@ -92,7 +92,8 @@ export class Forwarder {
     const { pathname, search } = new URL(request.url);
     const path = pathname.slice(pathname.indexOf(params.desktopId) + params.desktopId.length);
     const unix = await this.#ways.socketOf(view);
-    const slow = operation.bucket === 'exec' || operation.bucket === 'input' || operation.body === 'octets';
+    const slow =
+      operation.slow || operation.bucket === 'exec' || operation.bucket === 'input' || operation.body === 'octets';
     const headersWithin = new AbortController();
     const timer = setTimeout(() => headersWithin.abort(), slow ? longAnswerTimeoutMs : answerTimeoutMs);
     if (operation.body === 'octets') clearTimeout(timer);

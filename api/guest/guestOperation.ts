@@ -27,6 +27,8 @@ export interface GuestOperation {
   writes?: true;
   /** Member of the answer that a replay leaves out. */
   secret?: string;
+  /** Its answer may take minutes. */
+  slow?: true;
   /** A hostd of 0.1.0 does not know it. */
   younger?: true;
 }

@@ -88,6 +88,14 @@ const folder: Json = {
   mode: '0755',
 };
 
+const sha256 = 'a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447';
+const upload = {
+  uploadId: 'upl_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  path: '/home/agent/notes.txt',
+  receivedBytes: 0,
+  expiresAt: '2026-11-21T10:00:00.000Z',
+} satisfies Json;
+
 const holder = {
   kind: 'human',
   name: 'Ada',
@@ -142,7 +150,12 @@ export const guestExamples: Record<string, Example> = {
   listFiles: { response: { data: [file, folder], nextCursor: null } },
   statFile: { response: file },
   readFile: { response: 'any bytes' },
-  writeFile: { response: { entry: file, sha256: 'a948904f2f0f479b8f8197694b30184b0d2ed1c1cd2a1ec0fb85d299a192a447' } },
+  writeFile: { response: { entry: file, sha256 } },
+  createUpload: { request: { path: '~/notes.txt', sizeBytes: 12 }, response: upload },
+  getUpload: { response: { ...upload, receivedBytes: 8 } },
+  writeUpload: { response: { ...upload, receivedBytes: 12 } },
+  finishUpload: { request: { path: '~/notes.txt', sizeBytes: 12, sha256 }, response: { entry: file, sha256 } },
+  cancelUpload: {},
   makeDirectory: { request: { path: 'work' }, response: folder },
   moveFile: { request: { from: 'draft.txt', to: 'notes.txt' }, response: file },
   deleteFile: {},

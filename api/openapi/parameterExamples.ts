@@ -16,6 +16,7 @@ export const parameterExamples: Readonly<Record<string, Json>> = {
   processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4',
   windowId: '0x3a00007',
   path: '~/notes.txt',
+  uploadId: 'upl_01k9x3v6m8e9t2q4r6s8v0w2y4',
   terminalName: 'main',
   kind: 'vnc',
   ticket: `lbt_${'A'.repeat(43)}`,

@@ -1,5 +1,5 @@
-import { constants, createReadStream } from 'node:fs';
-import { link, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, link, open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { type Schema, type Tool, type ToolCall, defineTool } from '../tool.ts';
 
@@ -32,10 +32,13 @@ const upload = defineTool<{ localPath: string; path: string; mode?: string }>({
   async run({ localPath: from, path: to, mode }, call) {
     const file = await inside(call.localRoots, from).catch(refusal);
     if (typeof file !== 'string') return file;
-    const { size } = await stat(file);
-    const onProgress = (sent: number) => call.report(`${sent} of ${size} bytes`);
-    const source = createReadStream(file, { highWaterMark: 262_144 });
-    const { entry, sha256 } = await call.desktop.files.write(to, source, { mode, onProgress, ...call.options });
+    // Opened once: whatever takes its name meanwhile is not what was allowed.
+    await using handle = await open(file, constants.O_RDONLY);
+    const { size } = await handle.stat();
+    const slice = (start: number, end: number) => ({ arrayBuffer: () => readPart(handle, start, end) });
+    const onUpload = (upload: { receivedBytes: number }) => call.report(`${upload.receivedBytes} of ${size} bytes`);
+    const { signal } = call.options;
+    const { entry, sha256 } = await call.desktop.files.upload(to, { size, slice }, { mode, onUpload, signal });
     return { text: `Uploaded ${entry.sizeBytes} bytes to ${entry.path}, sha256 ${sha256}.` };
   },
 });
@@ -65,6 +68,17 @@ const download = defineTool<{ path: string; localPath: string; overwrite?: boole
 });
 
 export const localFileTools: readonly Tool[] = [upload, download];
+
+async function readPart(file: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(end - start);
+  let count = 0;
+  while (count < bytes.length) {
+    const { bytesRead } = await file.read(bytes, count, bytes.length - count, start + count);
+    if (bytesRead === 0) break;
+    count += bytesRead;
+  }
+  return bytes.buffer.slice(0, count);
+}
 
 /** Writes beside the goal and puts it in place at the end, so that a download that breaks leaves nothing behind. */
 async function save(from: string, to: string, how: { overwrite: boolean; call: ToolCall }): Promise<number> {

@@ -30,6 +30,8 @@ export class FakeDesktop {
   /** Every action that was run, in order. */
   readonly actions: Action[] = [];
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** What came in of uploads that are not finished. */
+  readonly uploads = new Map<string, Uint8Array<ArrayBuffer>>();
   clipboard = '';
   shell: FakeShell = (command) => `${command}\n`;
   #frames = 0;

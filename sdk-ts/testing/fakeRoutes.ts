@@ -53,6 +53,11 @@ export const fakeRoutes: readonly Route[] = [
   ['GET', at('/files/stat'), 'files:read', ready(({ desktop, query }) => json(desktop.entry(pathIn(query))))],
   ['GET', at('/files/content'), 'files:read', ready(readFile)],
   ['PUT', at('/files/content'), 'files:write', ready(writeFile)],
+  ['POST', at('/files/uploads'), 'files:write', ready(createUpload)],
+  ['GET', at('/files/uploads/[^/]+'), 'files:write', ready(getUpload)],
+  ['PUT', at('/files/uploads/[^/]+'), 'files:write', ready(writeUpload)],
+  ['POST', at('/files/uploads/[^/]+/finish'), 'files:write', ready(finishUpload)],
+  ['DELETE', at('/files/uploads/[^/]+'), 'files:write', ready(cancelUpload)],
   ['POST', at('/files/directories'), 'files:write', ready(makeDirectory)],
   ['POST', at('/files/move'), 'files:write', ready(moveFile)],
   ['DELETE', at('/files'), 'files:write', ready(deleteFile)],
@@ -198,9 +203,76 @@ async function writeFile({ desktop, query, request }: Context): Promise<Response
   if (query.get('overwrite') === 'false' && desktop.files.has(path)) throw new FakeProblem(409, 'file_exists');
   const bytes = new Uint8Array(await request.arrayBuffer());
   desktop.files.set(path, bytes);
+  return json({ entry: desktop.entry(path), sha256: await sha256Of(bytes) });
+}
+
+async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return json({ entry: desktop.entry(path), sha256 });
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function uploadIdIn({ request }: Context): string {
+  return /uploads\/([^/]+)/.exec(new URL(request.url).pathname)?.[1] ?? '';
+}
+
+function uploadOf(context: Context): { uploadId: string; bytes: Uint8Array<ArrayBuffer> } {
+  const uploadId = uploadIdIn(context);
+  const bytes = context.desktop.uploads.get(uploadId);
+  if (bytes === undefined) throw new FakeProblem(404, 'file_not_found');
+  return { uploadId, bytes };
+}
+
+function uploadAnswer(uploadId: string, path: string, bytes: Uint8Array): unknown {
+  return { uploadId, path, receivedBytes: bytes.length, expiresAt: '2026-01-02T00:00:00.000Z' };
+}
+
+async function createUpload({ fake, desktop, request }: Context): Promise<Response> {
+  const { path, overwrite } = (await request.json()) as { path: string; overwrite?: boolean };
+  if (overwrite === false && desktop.files.has(absolute(path))) throw new FakeProblem(409, 'file_exists');
+  const uploadId = fake.newId('upl');
+  desktop.uploads.set(uploadId, new Uint8Array());
+  return json(uploadAnswer(uploadId, absolute(path), new Uint8Array()), 201);
+}
+
+function getUpload(context: Context): Response {
+  const { uploadId, bytes } = uploadOf(context);
+  return json(uploadAnswer(uploadId, pathIn(context.query), bytes));
+}
+
+/** Keeps what came before a body broke, as a desktop does. */
+async function writeUpload(context: Context): Promise<Response> {
+  const { uploadId, bytes } = uploadOf(context);
+  if (Number(context.query.get('offset')) !== bytes.length)
+    throw new FakeProblem(416, 'range_not_satisfiable', { sizeBytes: bytes.length });
+  let all = bytes;
+  try {
+    for await (const piece of context.request.body ?? []) {
+      const next = new Uint8Array(all.length + piece.length);
+      next.set(all);
+      next.set(piece, all.length);
+      all = next;
+    }
+  } finally {
+    context.desktop.uploads.set(uploadId, all);
+  }
+  return json(uploadAnswer(uploadId, pathIn(context.query), all));
+}
+
+async function finishUpload(context: Context): Promise<Response> {
+  const { uploadId, bytes } = uploadOf(context);
+  const ask = (await context.request.json()) as { path: string; sizeBytes: number; sha256?: string };
+  if (ask.sizeBytes !== bytes.length) throw new FakeProblem(416, 'range_not_satisfiable', { sizeBytes: bytes.length });
+  const sha256 = await sha256Of(bytes);
+  if (ask.sha256 !== undefined && ask.sha256 !== sha256) throw new FakeProblem(400, 'invalid_request');
+  const path = absolute(ask.path);
+  context.desktop.uploads.delete(uploadId);
+  context.desktop.files.set(path, bytes);
+  return json({ entry: context.desktop.entry(path), sha256 });
+}
+
+function cancelUpload(context: Context): Response {
+  context.desktop.uploads.delete(uploadIdIn(context));
+  return new Response(null, { status: 204 });
 }
 
 async function makeDirectory({ request }: Context): Promise<Response> {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, createReady, type Service, startService, vmSkipReason } from '../system/product.ts';
 import { asPage, signInByLink } from './browser.ts';
 import { openChromium } from './chromium.ts';
+import { testUploads } from './testUploads.ts';
 import { slowBody, slowHead, type SlowVisitors, slowVisitors } from './slowVisitors.ts';
 
 /** The dashboard as people use it: a real browser, the whole service, a real VM. */
@@ -108,6 +109,8 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     await page.waitForSelector('pre.preview >> text=Bonjour');
     await page.keyboard.press('Escape');
   });
+
+  testUploads(() => ({ service, page, pictures, desktopId }));
 
   test('a person takes the mouse from an agent, opens the menu, types in a terminal, and hands it back', async () => {
     const id = await desktopId();
@@ -320,11 +323,11 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
   });
 
   test('nothing went wrong in the pages meanwhile', () => {
-    // The network was taken away on purpose, and one ticket was used twice.
+    // Network and service were taken away on purpose, and one ticket was used twice.
     expect(
       troubles.filter(
         (text) =>
-          !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|503|ticket=lbt_/.test(
+          !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING|503|ticket=lbt_/.test(
             text,
           ),
       ),

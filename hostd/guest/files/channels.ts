@@ -4,6 +4,7 @@ import type { InitChannel } from '../init/channel.ts';
 import type { SshConnection } from '../ssh/connection.ts';
 import { agentHome } from './path.ts';
 import { SftpSession } from './sftpSession.ts';
+import { UploadsUnderWay } from './uploadsUnderWay.ts';
 
 export interface FileParts {
   ssh: SshConnection;
@@ -29,6 +30,7 @@ export class FileChannels {
   readonly home: string;
   /** Names of temporary files that are being written now: no sweep may touch them. */
   readonly writing = new Set<string>();
+  readonly uploads = new UploadsUnderWay();
   /** Folders that were looked through for leftovers. Bounded by `noteSwept`. */
   private readonly swept = new Set<string>();
   private readonly opening = new Map<ChannelUse, Promise<SftpSession>>();

@@ -3,15 +3,25 @@ import type { FileChannels } from './channels.ts';
 import { joinPath } from './path.ts';
 import type { DirectoryItem } from './sftpSession.ts';
 
-/** An upload that is older than this and not ours of now was left by a process that died. */
-const staleAfterMs = 3_600_000;
+/** What is older than this and not ours of now was left by a process that died, or by somebody who did not come back. */
+const staleAfterMs = { part: 3_600_000, upload: 86_400_000 } as const;
 const removedMax = 100;
-const pattern = /^\.lebureau-([0-7][0-9a-hjkmnp-tv-z]{25})\.part$/;
+const pattern = /^\.lebureau-([0-7][0-9a-hjkmnp-tv-z]{25})\.(part|upload)$/;
 const digits = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** A name for a file that is being written. It carries the time by our clock, not the guest's. */
 export function temporaryName(nowMs: number): string {
   return `.lebureau-${idBody(newId('tmp', nowMs))}.part`;
+}
+
+/** The name of what came in of an upload that may go on. */
+export function uploadName(uploadId: string): string {
+  return `.lebureau-${idBody(uploadId)}.upload`;
+}
+
+/** When an upload that is not finished goes. */
+export function uploadExpiryMs(uploadId: string): number {
+  return bornAtMs(idBody(uploadId)) + staleAfterMs.upload;
 }
 
 /** Removes, in the background, what uploads that never ended left in this folder. */
@@ -30,8 +40,8 @@ export function sweep(channels: FileChannels, folder: string, items: readonly Di
 }
 
 export function isStale(name: string, nowMs: number): boolean {
-  const body = pattern.exec(name)?.[1];
-  return body !== undefined && nowMs - bornAtMs(body) > staleAfterMs;
+  const [, body, kind] = pattern.exec(name) ?? [];
+  return body !== undefined && nowMs - bornAtMs(body) > staleAfterMs[kind as keyof typeof staleAfterMs];
 }
 
 /** The first ten characters of a UUIDv7 in base32 are its 48 bits of milliseconds. */

@@ -89,6 +89,11 @@ export function modeFields(mode: number | undefined): Field[] {
   return mode === undefined ? [0] : [attributeFlag.mode, mode];
 }
 
+/** Attributes that set only the size. */
+export function sizeFields(bytes: number): Field[] {
+  return [attributeFlag.size, BigInt(bytes)];
+}
+
 /** The server broke the protocol; the session ends. */
 export class SftpViolation extends Error {}
 

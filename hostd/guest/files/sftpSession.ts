@@ -8,6 +8,7 @@ import {
   modeFields,
   PacketReader,
   packetType,
+  sizeFields,
   SftpViolation,
   statusCode,
 } from './sftpPacket.ts';
@@ -168,6 +169,11 @@ export class SftpSession {
 
   async setHandleMode(handle: Buffer, mode: number): Promise<void> {
     await this.done(packetType.fsetstat, [handle, ...modeFields(mode)]);
+  }
+
+  /** Cuts it, or fills it up with zeros. */
+  async setHandleSize(handle: Buffer, bytes: number): Promise<void> {
+    await this.done(packetType.fsetstat, [handle, ...sizeFields(bytes)]);
   }
 
   async setMode(path: string, mode: number): Promise<void> {

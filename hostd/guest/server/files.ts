@@ -4,6 +4,8 @@ import { makeDirectory } from '../files/folders.ts';
 import { listFiles, statFile } from '../files/list.ts';
 import { moveFile } from '../files/move.ts';
 import { readFile } from '../files/read.ts';
+import { finishUpload } from '../files/finishUpload.ts';
+import { cancelUpload, createUpload, getUpload, writeUpload } from '../files/uploads.ts';
 import { writeFile } from '../files/write.ts';
 import { answer, noContent, required, truth, wholeNumber, type GuestHandlers } from './operation.ts';
 
@@ -44,6 +46,27 @@ export const fileHandlers: GuestHandlers = {
       overwrite: truth(query, 'overwrite'),
     };
     return answer(await writeFile(await guest.files(), ask, { body: call.stream(), signal }));
+  },
+  createUpload: async (guest, call) =>
+    answer(await createUpload(await guest.files(), await call.json<Schemas['UploadBody']>()), 201),
+  getUpload: async (guest, { query, params }) =>
+    answer(await getUpload(await guest.files(), { uploadId: params['uploadId']!, path: required(query, 'path') })),
+  writeUpload: async (guest, call) => {
+    const { query, params, signal } = call;
+    const ask = {
+      uploadId: params['uploadId']!,
+      path: required(query, 'path'),
+      offset: wholeNumber(query, 'offset') ?? 0,
+    };
+    return answer(await writeUpload(await guest.files(), ask, { body: call.stream(), signal }));
+  },
+  finishUpload: async (guest, call) => {
+    const body = await call.json<Schemas['FinishUploadBody']>();
+    return answer(await finishUpload(await guest.files(), { ...body, uploadId: call.params['uploadId']! }));
+  },
+  cancelUpload: async (guest, { query, params }) => {
+    await cancelUpload(await guest.files(), { uploadId: params['uploadId']!, path: required(query, 'path') });
+    return noContent();
   },
   makeDirectory: async (guest, call) =>
     answer(await makeDirectory(await guest.files(), await call.json<Schemas['DirectoryBody']>()), 201),

@@ -35,13 +35,13 @@ export function LimitsPanel() {
           label={say('node.memory')}
           used={used.memoryMiB}
           total={limit.memoryMiB}
-          text={`${gib(used.memoryMiB)} / ${gib(limit.memoryMiB)} GiB`}
+          text={say('unit.GiB', { value: `${gib(used.memoryMiB)} / ${gib(limit.memoryMiB)}` })}
         />
         <Meter
           label={say('node.disk')}
           used={used.diskGiB}
           total={limit.diskGiB}
-          text={`${used.diskGiB} / ${limit.diskGiB} GiB`}
+          text={say('unit.GiB', { value: `${used.diskGiB} / ${limit.diskGiB}` })}
         />
         <p class="soft">{say('limits.about')}</p>
       </section>

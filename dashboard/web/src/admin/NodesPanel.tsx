@@ -1,7 +1,7 @@
 import type { Node } from '@lebureau/sdk/types';
 import { useEffect, useState } from 'preact/hooks';
 import { client, dataOf } from '../client.ts';
-import { say, sayTime, type MessageName } from '../language.ts';
+import { language, say, sayTime, type MessageName } from '../language.ts';
 import { onEvent, onResync } from '../live.ts';
 import { allPages } from '../ui/allPages.ts';
 import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
@@ -49,7 +49,8 @@ export function NodesPanel() {
 
 function NodePanel({ node, onChange }: { node: Node; onChange: () => void }) {
   const { capacity, reserved } = node;
-  const gib = (mib: number) => (mib / 1024).toFixed(mib < 10_240 ? 1 : 0);
+  const gib = (mib: number) =>
+    new Intl.NumberFormat(language.get(), { maximumFractionDigits: mib < 10_240 ? 1 : 0 }).format(mib / 1024);
   return (
     <section class="panel">
       <div class="row between">
@@ -73,7 +74,7 @@ function NodePanel({ node, onChange }: { node: Node; onChange: () => void }) {
         label={say('node.memory')}
         used={reserved.memoryMiB}
         total={capacity.memoryMiB}
-        text={`${gib(reserved.memoryMiB)} / ${gib(capacity.memoryMiB)} GiB`}
+        text={say('unit.GiB', { value: `${gib(reserved.memoryMiB)} / ${gib(capacity.memoryMiB)}` })}
       />
       <Meter
         label={say('node.disk')}

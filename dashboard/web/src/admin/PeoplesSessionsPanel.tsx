@@ -30,7 +30,7 @@ export function PeoplesSessionsPanel() {
   return (
     <>
       <p class="soft page-head">{say('sessions.ofAll')}</p>
-      <div class="table-box" tabIndex={0}>
+      <div class="table-box stacked" tabIndex={0}>
         <table>
           <thead>
             <tr>
@@ -50,12 +50,12 @@ export function PeoplesSessionsPanel() {
                 <td>
                   {session.user.name} {session.user.email && <span class="soft">{session.user.email}</span>}
                 </td>
-                <td>{browserName(session.userAgent)}</td>
-                <td>
+                <td data-label={say('sessions.browser')}>{browserName(session.userAgent)}</td>
+                <td data-label={say('sessions.address')}>
                   <code>{session.ipAddress}</code>
                 </td>
-                <td>{sayTime(session.createdAt)}</td>
-                <td>{sayTime(session.lastUsedAt)}</td>
+                <td data-label={say('sessions.begun')}>{sayTime(session.createdAt)}</td>
+                <td data-label={say('keys.lastUsed')}>{sayTime(session.lastUsedAt)}</td>
                 <td class="end">
                   {session.current ? (
                     <b>{say('sessions.current')}</b>

@@ -5,6 +5,7 @@ import { client, dataOf } from '../client.ts';
 import { desktops, loadDesktops } from '../desktops/desktopStore.ts';
 import { say, sayAge, sayTime } from '../language.ts';
 import { allPages } from '../ui/allPages.ts';
+import { sayValue } from '../metrics/units.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { failed } from '../ui/Toasts.tsx';
 import { useLoaded } from '../ui/useLoaded.ts';
@@ -71,7 +72,7 @@ function TemplatePanel(of: {
           {sayTime(template.builtAt)} <span class="soft">({sayAge(template.builtAt)})</span>
         </dd>
         <dt>{say('templates.disk')}</dt>
-        <dd>{say('unit.GiB', { value: (template.diskMiB / 1024).toFixed(1) })}</dd>
+        <dd>{sayValue(template.diskMiB, 'mebibytes')}</dd>
         <dt>{say('templates.warm')}</dt>
         <dd>{template.warmSizes.join(', ') || say('templates.noWarm')}</dd>
         <dt>{say('admin.nodes')}</dt>

@@ -25,7 +25,7 @@ export function UsersPanel() {
         </button>
       </div>
       {users === undefined && <p class="loading">{say('loading')}</p>}
-      <div class="table-box" tabIndex={0}>
+      <div class="table-box stacked" tabIndex={0}>
         <table>
           <thead>
             <tr>
@@ -71,8 +71,8 @@ function UserRow(of: { user: User; onChange: () => void; onRemove: (user: User) 
   return (
     <tr>
       <td>{user.name}</td>
-      <td>{user.email ?? '–'}</td>
-      <td>
+      <td data-label={say('users.email')}>{user.email ?? '–'}</td>
+      <td data-label={say('users.role')}>
         <select
           aria-label={say('users.roleOf', { name: user.name })}
           value={user.role}
@@ -86,7 +86,9 @@ function UserRow(of: { user: User; onChange: () => void; onRemove: (user: User) 
           ))}
         </select>
       </td>
-      <td>{user.lastSignInAt === null ? say('never') : sayTime(user.lastSignInAt)}</td>
+      <td data-label={say('users.lastSignIn')}>
+        {user.lastSignInAt === null ? say('never') : sayTime(user.lastSignInAt)}
+      </td>
       <td class="end">
         {user.id !== own?.id && (
           <button type="button" class="button" onClick={() => onRemove(user)}>

@@ -29,7 +29,7 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
   if (!desktop.ready) return <p class="empty">{say('files.notReady')}</p>;
   const upload = (list: FileList | null | undefined) => {
     for (const file of list ?? [])
-      void startUpload({ desktopId: desktop.id, path: joinPath(path, file.name), name: file.name, file }).then(reload);
+      startUpload({ desktopId: desktop.id, path: joinPath(path, file.name), file, onDone: reload });
   };
   const open = (entry: FileEntry) => (entry.type === 'directory' ? setPath(entry.path) : setShown(entry));
   return (

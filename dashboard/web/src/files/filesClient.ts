@@ -1,5 +1,5 @@
+import type { UploadCalls, UploadState } from '@lebureau/sdk/sendInPieces';
 import { client, dataOf } from '../client.ts';
-import { session } from '../session.ts';
 import { allPages } from '../ui/allPages.ts';
 
 export interface FileEntry {
@@ -10,6 +10,10 @@ export interface FileEntry {
   modifiedAt: string;
   linkTarget: string | null;
 }
+
+const callMs = 60_000;
+/** It may take the checksum of a large file. */
+const finishMs = 660_000;
 
 /** Files of one desktop. */
 export class FilesClient {
@@ -68,29 +72,67 @@ export class FilesClient {
   }
 
   async writeText(path: string, text: string): Promise<void> {
-    await this.upload(path, new Blob([text]), { overwrite: true, onProgress: () => undefined });
+    await this.write(path, new Blob([text]));
   }
 
-  /** By XMLHttpRequest, which is the only one that tells how far an upload is. */
-  upload(
-    path: string,
-    file: Blob,
-    how: { overwrite: boolean; onProgress: (share: number) => void; signal?: AbortSignal },
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const request = new XMLHttpRequest();
-      request.open('PUT', `${this.contentUrl(path)}&overwrite=${how.overwrite}`);
-      request.setRequestHeader('Content-Type', 'application/octet-stream');
-      request.setRequestHeader('X-CSRF-Token', session.get()?.csrfToken ?? '');
-      request.upload.addEventListener('progress', (event) => how.onProgress(event.loaded / Math.max(1, event.total)));
-      request.addEventListener('load', () =>
-        request.status < 300 ? resolve() : reject(new UploadRefused(request.status, request.responseText)),
-      );
-      request.addEventListener('error', () => reject(new Error('the network failed')));
-      request.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
-      how.signal?.addEventListener('abort', () => request.abort());
-      request.send(file);
-    });
+  /** In one request: whole or not at all. */
+  async write(path: string, content: Blob, signal?: AbortSignal): Promise<void> {
+    await dataOf(
+      client.PUT('/v1/desktops/{desktopId}/files/content', {
+        params: { path: this.#at, query: { path } },
+        ...octets(content),
+        signal: signal ?? null,
+      }),
+    );
+  }
+
+  /** The calls of an upload in pieces. Each ends after a minute, for a connection may be dead without a word. */
+  uploadCalls(path: string, how: { sizeBytes: number; signal: AbortSignal }): UploadCalls<unknown> {
+    const { sizeBytes } = how;
+    const within = (ms: number) => ({ signal: AbortSignal.any([how.signal, AbortSignal.timeout(ms)]) });
+    return {
+      create: () =>
+        dataOf(
+          client.POST('/v1/desktops/{desktopId}/files/uploads', {
+            params: { path: this.#at },
+            body: { path, sizeBytes },
+            ...within(callMs),
+          }),
+        ),
+      get: (upload) =>
+        dataOf(
+          client.GET('/v1/desktops/{desktopId}/files/uploads/{uploadId}', {
+            params: this.#of(upload),
+            ...within(callMs),
+          }),
+        ),
+      write: (upload, bytes) => {
+        const { path: at, query } = this.#of(upload);
+        return dataOf(
+          client.PUT('/v1/desktops/{desktopId}/files/uploads/{uploadId}', {
+            params: { path: at, query: { ...query, offset: upload.receivedBytes } },
+            ...octets(new Blob([bytes])),
+            ...within(callMs),
+          }),
+        );
+      },
+      finish: (upload) =>
+        dataOf(
+          client.POST('/v1/desktops/{desktopId}/files/uploads/{uploadId}/finish', {
+            params: { path: this.#of(upload).path },
+            body: { path: upload.path, sizeBytes },
+            ...within(finishMs),
+          }),
+        ),
+    };
+  }
+
+  async cancelUpload(upload: UploadState): Promise<void> {
+    await client.DELETE('/v1/desktops/{desktopId}/files/uploads/{uploadId}', { params: this.#of(upload) });
+  }
+
+  #of({ uploadId, path }: UploadState) {
+    return { path: { ...this.#at, uploadId }, query: { path } };
   }
 
   get #at(): { desktopId: string } {
@@ -98,21 +140,11 @@ export class FilesClient {
   }
 }
 
-/** The API said no: sending it again changes nothing. */
-export class UploadRefused extends Error {
-  readonly code: string;
-
-  constructor(status: number, body: string) {
-    const problem = parse(body);
-    super(problem.detail ?? `The service answered ${status}.`);
-    this.code = problem.code ?? '';
-  }
-}
-
-function parse(body: string): { code?: string; detail?: string } {
-  try {
-    return JSON.parse(body) as { code?: string; detail?: string };
-  } catch {
-    return {};
-  }
+/** The contract calls them a string, and nothing is to be made of them. */
+function octets(content: Blob) {
+  return {
+    body: content as unknown as string,
+    bodySerializer: (body: unknown) => body as Blob,
+    headers: { 'Content-Type': 'application/octet-stream' },
+  };
 }

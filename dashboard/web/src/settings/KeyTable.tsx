@@ -16,7 +16,7 @@ export function KeyTable({ keys, makerOf, onChange }: Of) {
   const [revoking, setRevoking] = useState<Key>();
   if (keys.length === 0) return <p class="empty">{say('keys.none')}</p>;
   return (
-    <div class="table-box" tabIndex={0}>
+    <div class="table-box stacked" tabIndex={0}>
       <table>
         <thead>
           <tr>
@@ -35,13 +35,15 @@ export function KeyTable({ keys, makerOf, onChange }: Of) {
           {keys.map((key) => (
             <tr key={key.id}>
               <td>{key.name}</td>
-              {makerOf && <td>{makerOf(key)}</td>}
-              <td>
+              {makerOf && <td data-label={say('keys.madeBy')}>{makerOf(key)}</td>}
+              <td data-label={say('keys.key')}>
                 <code>…{key.lastFour}</code>
               </td>
-              <td>{say('keys.count', { count: key.capabilities.length })}</td>
-              <td>{key.lastUsedAt === null ? say('never') : sayTime(key.lastUsedAt)}</td>
-              <td>{key.expiresAt === null ? say('never') : sayTime(key.expiresAt)}</td>
+              <td data-label={say('keys.capabilities')}>{say('keys.count', { count: key.capabilities.length })}</td>
+              <td data-label={say('keys.lastUsed')}>
+                {key.lastUsedAt === null ? say('never') : sayTime(key.lastUsedAt)}
+              </td>
+              <td data-label={say('keys.expires')}>{key.expiresAt === null ? say('never') : sayTime(key.expiresAt)}</td>
               <td class="end">
                 <button type="button" class="button" onClick={() => setRevoking(key)}>
                   {say('keys.revoke')}

@@ -24,7 +24,7 @@ export function SessionsPanel() {
           {say('sessions.endAll')}
         </button>
       </div>
-      <div class="table-box" tabIndex={0}>
+      <div class="table-box stacked" tabIndex={0}>
         <table>
           <thead>
             <tr>
@@ -43,11 +43,11 @@ export function SessionsPanel() {
                 <td>
                   {browserName(session.userAgent)} {session.current && <b>· {say('sessions.current')}</b>}
                 </td>
-                <td>
+                <td data-label={say('sessions.address')}>
                   <code>{session.ipAddress}</code>
                 </td>
-                <td>{sayTime(session.createdAt)}</td>
-                <td>{sayTime(session.lastUsedAt)}</td>
+                <td data-label={say('sessions.begun')}>{sayTime(session.createdAt)}</td>
+                <td data-label={say('keys.lastUsed')}>{sayTime(session.lastUsedAt)}</td>
                 <td class="end">
                   {!session.current && (
                     <button type="button" class="button" onClick={() => void end(session.id).catch(failed)}>

@@ -10,6 +10,7 @@ const paths = {
   close: 'M5 5l10 10M15 5L5 15',
   check: 'M4 10.500l4 4 8-9',
   play: 'M6.500 4.500l9 5.500-9 5.500z',
+  pause: 'M7 5v10M13 5v10',
   stop: 'M5.500 5.500h9v9h-9z',
   restart: 'M15.500 8A6 6 0 1 0 16 11M16 4v4h-4',
   trash: 'M4 6h12M8 6V4h4v2M5.500 6l.8 10h7.400l.8-10',
