@@ -10,7 +10,7 @@ export function ensureWeb(root: string): void {
   const wanted = hashOfSources(folder);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const vite = join(folder, 'node_modules', '.bin', 'vite');
-  for (const command of [['--bun', vite, 'build', '--logLevel', 'warn'], ['buildDocs.ts']]) {
+  for (const command of [['--bun', vite, 'build', '--logLevel', 'warn'], ['buildDocs.ts'], ['buildReference.ts']]) {
     const run = spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8' });
     if (run.status !== 0) throw new Error(`The pages of the dashboard cannot be built:\n${run.stdout}\n${run.stderr}`);
   }
@@ -26,7 +26,14 @@ function hashOfSources(folder: string): string {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted();
-  const others = ['package.json', 'vite.config.ts', 'buildDocs.ts', '../SECURITY.md'].map((each) => join(folder, each));
+  const others = [
+    'package.json',
+    'vite.config.ts',
+    'buildDocs.ts',
+    'buildReference.ts',
+    '../SECURITY.md',
+    '../openapi/public.json',
+  ].map((each) => join(folder, each));
   for (const path of [...files, ...others]) hash.update(`${path.slice(project.length)}\0`).update(readFileSync(path));
   return hash.digest('hex');
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export interface Asset {
   bytes: Uint8Array<ArrayBuffer>;
   /** Compressed, where that is smaller. */
-  gzip: Uint8Array<ArrayBuffer> | undefined;
+  gzip(): Uint8Array<ArrayBuffer> | undefined;
   type: string;
   etag: string;
   /** Its name holds its hash, so it never changes. */
@@ -40,13 +40,21 @@ export function readAssets(folder: string): ReadonlyMap<string, Asset> {
 
 function read(path: string, type: string): Asset {
   const bytes = new Uint8Array(readFileSync(path));
-  const zipped = /^image\/(png|webp)|^font/.test(type) ? undefined : Bun.gzipSync(bytes, { level: 9 });
   return {
     bytes,
-    gzip: zipped !== undefined && zipped.length < bytes.length ? new Uint8Array(zipped) : undefined,
+    gzip: /^image\/(png|webp)|^font/.test(type) ? () => undefined : zippedOnce(bytes),
     type,
     etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
     immutable: /-[\w-]{8,}\.\w+$/.test(path) && path.includes('/assets/'),
+  };
+}
+
+/** When it is asked for: the viewer of the reference alone takes a fifth of a second, which no start shall wait for. */
+function zippedOnce(bytes: Uint8Array<ArrayBuffer>): Asset['gzip'] {
+  let zipped: Uint8Array<ArrayBuffer> | undefined;
+  return () => {
+    zipped ??= new Uint8Array(Bun.gzipSync(bytes, { level: 9 }));
+    return zipped.length < bytes.length ? zipped : undefined;
   };
 }
 
@@ -58,7 +66,7 @@ export function assetResponse(asset: Asset, request: Request): Response {
     'Cache-Control': asset.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
   });
   if (request.headers.get('if-none-match') === asset.etag) return new Response(null, { status: 304, headers });
-  const zipped = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '') ? asset.gzip : undefined;
+  const zipped = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '') ? asset.gzip() : undefined;
   if (zipped !== undefined) headers.set('Content-Encoding', 'gzip');
   return new Response(request.method === 'HEAD' ? null : (zipped ?? asset.bytes), { headers });
 }

@@ -208,6 +208,8 @@ test('no page, no answer and no script carries an address or a secret from behin
     '/v1/nothing',
     '/nothing',
     '/v1/openapi.json',
+    '/reference',
+    '/reference/openapi.json',
   ];
   const page = await (await fetch(`${service.publicUrl}/app`)).text();
   const assets = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map((found) => found[1]!);
@@ -220,7 +222,7 @@ test('no page, no answer and no script carries an address or a secret from behin
 });
 
 test('every answer forbids what it does not need', async () => {
-  for (const path of ['/', '/app', '/v1/me', '/nothing', '/gateway/session']) {
+  for (const path of ['/', '/app', '/docs', '/reference', '/v1/me', '/nothing', '/gateway/session']) {
     const { headers } = await asPage(service, owner, { method: 'GET', path });
     expect(headers.get('content-security-policy'), path).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
     expect(headers.get('content-security-policy'), path).not.toMatch(/unsafe-|\*|https?:/);

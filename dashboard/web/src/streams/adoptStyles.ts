@@ -26,6 +26,12 @@ function sheetElement(create: (tag: string) => HTMLElement): HTMLElement {
     },
     get: () => '',
   });
+  Object.defineProperty(element, 'appendChild', {
+    value(text: Text) {
+      sheet.replaceSync(text.data);
+      return text;
+    },
+  });
   Object.defineProperty(element, 'remove', {
     value() {
       document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== sheet);
