@@ -7,6 +7,9 @@ const absolutePath = (text: string) => {
   return text;
 };
 
+/** What the program that it is for looks at more closely. */
+const asItIs = (text: string): string | undefined => text;
+
 export interface LaunchConfig {
   /** All state. */
   home: string;
@@ -16,6 +19,12 @@ export interface LaunchConfig {
   port: number;
   mcpPort: number;
   dashboardPort: number;
+  /** Where the dashboard listens and how people know it, when that is not this machine alone. */
+  dashboardListen: string | undefined;
+  dashboardTls: boolean;
+  publicUrl: string | undefined;
+  /** Where the API listens for nodes, when there are others. */
+  nodeListen: string | undefined;
   /** Which system desktops get; undefined: the builder's choice. */
   suite: Suite | undefined;
 }
@@ -35,6 +44,10 @@ export function readLaunchConfig(environment: Record<string, string | undefined>
     LEBUREAU_PORT: { about: 'port of the API on 127.0.0.1', parse: integer(1, 65_535), fallback: 7070 },
     LEBUREAU_MCP_PORT: { about: 'port of MCP over HTTP on 127.0.0.1', parse: integer(1, 65_535), fallback: 7071 },
     LEBUREAU_DASHBOARD_PORT: { about: 'port of the dashboard on 127.0.0.1', parse: integer(1, 65_535), fallback: 7000 },
+    LEBUREAU_GATEWAY_LISTEN: { about: 'address:port of the dashboard', parse: asItIs, fallback: undefined },
+    LEBUREAU_TLS_CERTIFICATE: { about: 'certificate chain of the dashboard', parse: asItIs, fallback: undefined },
+    LEBUREAU_PUBLIC_URL: { about: 'how browsers reach the dashboard', parse: asItIs, fallback: undefined },
+    LEBUREAU_NODE_LISTEN: { about: 'where nodes connect', parse: asItIs, fallback: undefined },
     LEBUREAU_SUITE: {
       about: 'suite of the template',
       parse: oneOf(suites),
@@ -47,6 +60,10 @@ export function readLaunchConfig(environment: Record<string, string | undefined>
     port: values.LEBUREAU_PORT,
     mcpPort: values.LEBUREAU_MCP_PORT,
     dashboardPort: values.LEBUREAU_DASHBOARD_PORT,
+    dashboardListen: values.LEBUREAU_GATEWAY_LISTEN,
+    dashboardTls: values.LEBUREAU_TLS_CERTIFICATE !== undefined,
+    publicUrl: values.LEBUREAU_PUBLIC_URL,
+    nodeListen: values.LEBUREAU_NODE_LISTEN,
     suite: values.LEBUREAU_SUITE,
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { keepRunning, type Running } from './children.ts';
 import { type LaunchConfig, readLaunchConfig } from './config.ts';
+import { dashboardAt } from './dashboardAt.ts';
 import { requireFreePort } from './freePort.ts';
 import { ensureHomeFolder, homePaths, type HomePaths, requireRoom } from './homeFolder.ts';
 import { ensureSystemPackages } from './systemPackages.ts';
@@ -54,7 +55,7 @@ async function start(config: LaunchConfig, { yes, lan }: { yes: boolean; lan: bo
   const paths = ensureHomeFolder(config.home);
   await requireFreePort(config.port, 'LEBUREAU_PORT');
   await requireFreePort(config.mcpPort, 'LEBUREAU_MCP_PORT');
-  await requireFreePort(config.dashboardPort, 'LEBUREAU_DASHBOARD_PORT');
+  if (config.dashboardListen === undefined) await requireFreePort(config.dashboardPort, 'LEBUREAU_DASHBOARD_PORT');
   ensureWeb(root);
   requireRoom(config.home);
   const { home, cache: cacheDir, suite } = config;
@@ -80,7 +81,7 @@ function welcome(
   return welcomeText({
     apiAddress: `http://127.0.0.1:${config.port}`,
     mcpAddress: `http://127.0.0.1:${config.mcpPort}`,
-    dashboardAddress: `http://localhost:${config.dashboardPort}`,
+    dashboardAddress: dashboardAt(config, how.lan).shown,
     ownerLink: existsSync(paths.ownerLink) ? readFileSync(paths.ownerLink, 'utf8').trim() : undefined,
     apiKey: readFileSync(paths.keyFile, 'utf8').trim(),
     keyFile: paths.keyFile,
@@ -103,7 +104,11 @@ function startPrograms(config: LaunchConfig, paths: HomePaths, lan: boolean): Ru
     {
       name: 'api',
       command: [process.execPath, join(root, 'api', 'main.ts')],
-      environment: { ...shared, LEBUREAU_API_LISTEN: `127.0.0.1:${config.port}`, LEBUREAU_NODE_LISTEN: nodeSocket },
+      environment: {
+        ...shared,
+        LEBUREAU_API_LISTEN: `127.0.0.1:${config.port}`,
+        LEBUREAU_NODE_LISTEN: config.nodeListen ?? nodeSocket,
+      },
       logPath: join(paths.logs, 'api.log'),
     },
     giveUp,
@@ -136,7 +141,7 @@ function startPrograms(config: LaunchConfig, paths: HomePaths, lan: boolean): Ru
       command: [process.execPath, join(root, 'dashboard', 'server', 'main.ts')],
       environment: {
         ...shared,
-        LEBUREAU_GATEWAY_LISTEN: `127.0.0.1:${config.dashboardPort}`,
+        LEBUREAU_GATEWAY_LISTEN: dashboardAt(config, lan).listen,
         LEBUREAU_LAN: lan ? 'on' : 'off',
         LEBUREAU_BASE_URL: `http://127.0.0.1:${config.port}`,
         LEBUREAU_MCP_URL: `http://127.0.0.1:${config.mcpPort}/mcp`,
@@ -159,7 +164,7 @@ async function waitUntilReady(config: LaunchConfig, paths: HomePaths, lan: boole
   const looks: [() => Promise<boolean>, everyMs: number][] = [
     [() => hasNode(address, beganMs), 50],
     [() => answers(`http://127.0.0.1:${config.mcpPort}/mcp`), 50],
-    [() => answers(`${lan ? 'https' : 'http'}://127.0.0.1:${config.dashboardPort}/healthz`), 50],
+    [() => answers(`${dashboardAt(config, lan).asked}/healthz`), 50],
     [() => hasTemplate(address, paths.keyFile), 2000],
   ];
   for (const [isSo, everyMs] of looks) {
