@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 3,
     include: [
       '{api,openapi,sdk-ts,mcp,hostd,dashboard,kit,launch}/**/*.test.ts',
-      'test/{house,bench,pve,gateway}/*.test.ts',
+      'test/{house,bench,pve,gateway,documents}/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/*.vm.test.ts'],
     testTimeout: 30_000,

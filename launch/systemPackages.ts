@@ -34,6 +34,8 @@ const forTests: SystemPackage[] = [
   { name: 'x11-xserver-utils', file: '/usr/bin/xrandr' },
   { name: 'openbox', file: '/usr/bin/openbox' },
   { name: 'zenity', file: '/usr/bin/zenity' },
+  { name: 'curl', file: '/usr/bin/curl' },
+  { name: 'sqlite3', file: '/usr/bin/sqlite3' },
   { name: 'chromium', file: '/usr/bin/chromium' },
 ];
 

@@ -21,7 +21,7 @@ export function ensureWeb(root: string): void {
 function hashOfSources(folder: string): string {
   const hash = createHash('sha256');
   const project = join(folder, '..');
-  const files = ['dashboard/web', 'dashboard/docs', 'docs']
+  const files = ['dashboard/web', 'dashboard/site', 'dashboard/docs', 'docs']
     .flatMap((each) => readdirSync(join(project, each), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
@@ -31,6 +31,7 @@ function hashOfSources(folder: string): string {
     'vite.config.ts',
     'buildDocs.ts',
     'buildReference.ts',
+    '../ARCHITECTURE.md',
     '../SECURITY.md',
     '../openapi/public.json',
   ].map((each) => join(folder, each));

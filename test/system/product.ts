@@ -50,6 +50,8 @@ export interface ServiceOptions {
   environment?: Record<string, string>;
   /** Where the gateway listens, when something must know it before. */
   gatewayPort?: number;
+  /** Where the API listens for nodes of other machines. */
+  nodePort?: number;
   /** Further variables of the gateway. */
   gateway?: () => Record<string, string>;
   /** QEMU by default. */
@@ -88,7 +90,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     api: {
       LEBUREAU_HOME: home,
       LEBUREAU_API_LISTEN: `127.0.0.1:${apiPort}`,
-      LEBUREAU_NODE_LISTEN: nodeSocket,
+      LEBUREAU_NODE_LISTEN: nodeSocket + (options.nodePort === undefined ? '' : `,tls:127.0.0.1:${options.nodePort}`),
       LEBUREAU_RATE_LIMITS: 'off',
       // Machines that nobody asked for are for the tests that are about them.
       LEBUREAU_POOL_MEMBERS_MAX: '0',

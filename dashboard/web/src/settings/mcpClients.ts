@@ -32,7 +32,11 @@ export const mcpClients: readonly McpClient[] = [
   {
     name: 'VS Code',
     file: '.vscode/mcp.json',
-    code: (url) => json({ servers: { lebureau: { type: 'http', url, headers: { Authorization: `Bearer ${key}` } } } }),
+    code: (url) =>
+      json({
+        servers: { lebureau: { type: 'http', url, headers: { Authorization: 'Bearer ${input:lebureau-key}' } } },
+        inputs: [{ id: 'lebureau-key', type: 'promptString', description: 'Le Bureau API key', password: true }],
+      }),
   },
   {
     name: 'Codex',
@@ -43,5 +47,10 @@ export const mcpClients: readonly McpClient[] = [
     name: 'Gemini CLI',
     file: '~/.gemini/settings.json',
     code: (url) => json({ mcpServers: { lebureau: { httpUrl: url, headers: { Authorization: `Bearer ${key}` } } } }),
+  },
+  {
+    name: 'Windsurf',
+    file: '~/.codeium/windsurf/mcp_config.json',
+    code: (url) => json({ mcpServers: { lebureau: { serverUrl: url, headers: { Authorization: `Bearer ${key}` } } } }),
   },
 ];

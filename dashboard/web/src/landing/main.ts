@@ -1,0 +1,3 @@
+import { addCopyButtons } from '../code/addCopyButtons.ts';
+
+addCopyButtons(document.querySelectorAll('main pre'));
