@@ -6,6 +6,7 @@ export interface Figure {
   unit:
     | 'ms'
     | 's'
+    | 'kB'
     | 'MB'
     | 'MiB'
     | 'KiB'

@@ -22,6 +22,7 @@ const { creationFigures, crowdFigures, poolFigures } = await import('./desktopFi
 const { guestFigures } = await import('./guestFigures.ts');
 const { listFigures } = await import('./listFigures.ts');
 const { startFigures } = await import('./startFigures.ts');
+const { webFigures } = await import('./webFigures.ts');
 
 const onService: Record<string, (service: Service) => Promise<Figure[]>> = {
   idle: idleFigures,
@@ -29,6 +30,7 @@ const onService: Record<string, (service: Service) => Promise<Figure[]>> = {
   crowd: crowdFigures,
   guest: guestFigures,
   mcp: mcpFigures,
+  web: webFigures,
 };
 const onTheirOwn: Record<string, () => Promise<Figure[]>> = {
   start: startFigures,
