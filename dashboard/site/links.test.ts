@@ -33,13 +33,22 @@ test('in the repository', () => {
 });
 
 test('on the site', () => {
-  const addresses = new Set(['/reference/openapi.json']);
+  const addresses = new Set(['/docs', '/docs/search.json', '/reference', '/reference/openapi.json']);
   for (const { slug, file } of pages) {
     addresses.add(`/docs/${slug}`);
     for (const anchor of anchorsOf(file)) addresses.add(`/docs/${slug}#${anchor}`);
   }
   const links = pages.flatMap(({ file }) => rendered.get(file)!.links.map((link) => `${file}: ${link}`));
-  expect(links.length).toBeGreaterThan(40);
+  const ofPages = tracked
+    .filter((path) => /^dashboard\/(web|server)\/.*\.(html|tsx?|json)$/.test(path))
+    .flatMap((path) =>
+      [...readFileSync(join(root, path), 'utf8').matchAll(/["'`](\/(?:docs|reference)\b[\w/#.-]*)["'`]/g)].map(
+        ([, link]) => `${path}: ${link}`,
+      ),
+    );
+  expect(ofPages.length).toBeGreaterThan(10);
+  links.push(...ofPages);
+  expect(links.length).toBeGreaterThan(50);
   expect(links.filter((each) => !/: https?:/.test(each) && !addresses.has(each.split(': ')[1]!))).toEqual([]);
 });
 
@@ -51,11 +60,12 @@ test('every document of docs and dashboard/docs is a page, and no page stands tw
 
 test('headings and links become what GitHub makes of them, and what is no page becomes plain text', () => {
   const source =
-    '# A `b` & c\n\n## Twice\n\n## Twice\n\n[op](operations.md#files) [in](#twice-1) [gone](../hostd/x.md) [out](https://a.b)';
+    '# A `b` & c\n\n## Twice\n\n## Twice\n\n[op](operations.md#files) [in](#twice-1) [gone](../hostd/x.md) [out](https://a.b) [fleet.md](fleet.md)';
   const { html, links } = renderDocument(source, 'docs/sdk.md');
   expect(html).toContain('<h1 id="a-b--c">');
   expect(html).toContain('<h2 id="twice-1">');
-  expect(links).toEqual(['/docs/operations#files', '/docs/sdk#twice-1', 'https://a.b']);
+  expect(links).toEqual(['/docs/operations#files', '/docs/sdk#twice-1', 'https://a.b', '/docs/fleet']);
+  expect(html).toContain('>Many nodes</a>');
   expect(html).toContain(' gone ');
   expect(html).not.toContain('x.md');
 });

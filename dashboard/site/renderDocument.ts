@@ -64,16 +64,18 @@ function emptyCellsHeadNothing(tokens: Token[]): void {
   }
 }
 
-/** A link to a file that is no page becomes its text: the site has nothing to show there. */
+/** A link to a file that is no page becomes its text: the site has nothing to show there. One named by its file gets the page's name. */
 function resolveLinks(tokens: Token[], file: string): string[] {
   const links: string[] = [];
   let dropped = false;
-  for (const token of tokens) {
+  for (const [at, token] of tokens.entries()) {
     if (token.type === 'link_open') {
       const target = targetOf(String(token.attrGet('href')), file);
       dropped = target === undefined;
       if (target !== undefined) links.push(target);
       token.attrSet('href', target ?? '');
+      const named = tokens[at + 1]!;
+      if (target !== undefined && named.content.endsWith('.md')) named.content = titleOf(target) ?? named.content;
     }
     if (dropped && token.type.startsWith('link_')) {
       dropped = token.type === 'link_open';
@@ -92,6 +94,10 @@ function targetOf(href: string, file: string): string | undefined {
   const found = pages.find((page) => page.file === named);
   if (found === undefined) return undefined;
   return `/docs/${found.slug}${anchor === undefined ? '' : `#${anchor}`}`;
+}
+
+function titleOf(target: string): string | undefined {
+  return pages.find(({ slug }) => target.split('#')[0] === `/docs/${slug}`)?.title;
 }
 
 function partsOf(tokens: Token[]): Part[] {
