@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Debian's Chromium, as it starts for root and asks nobody outside. */
+/** Debian's Chromium, as it starts for root and asks nobody outside, whatever happens to this machine's networks meanwhile. */
 export function openChromium(): Promise<Browser> {
   return chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath: join(import.meta.dirname, 'chromium.sh'),
+    env: { ...process.env, LEBUREAU_TEST_BUN: process.execPath },
     args: [
       '--no-sandbox',
       '--disable-gpu',
