@@ -2956,7 +2956,7 @@ export interface components {
             receivedBytes: number;
             /**
              * Format: date-time
-             * @description Unfinished it is removed after that.
+             * @description Unfinished it is removed after that; a write puts it off.
              */
             expiresAt: string;
         };

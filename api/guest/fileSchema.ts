@@ -69,7 +69,10 @@ export const Upload = t.Object({
   uploadId: UploadId,
   path: t.String({ description: 'Where the file will be: absolute, behind symlinks.' }),
   receivedBytes: t.Integer({ description: 'How much the guest has; go on there.' }),
-  expiresAt: t.String({ format: 'date-time', description: 'Unfinished it is removed after that.' }),
+  expiresAt: t.String({
+    format: 'date-time',
+    description: 'Unfinished it is removed after that; a write puts it off.',
+  }),
 });
 export const FinishUploadBody = t.Object(
   {

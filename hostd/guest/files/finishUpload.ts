@@ -33,7 +33,7 @@ export async function finishUpload(channels: FileChannels, ask: Finish): Promise
     const session = await channels.session('bulk');
     const done = await receiptOfDone(channels, session, { ask, upload });
     if (done !== undefined) return done;
-    const receivedBytes = await receivedOf(channels, session, upload);
+    const { receivedBytes } = await receivedOf(channels, session, upload);
     if (receivedBytes !== ask.sizeBytes) throw elsewhere(receivedBytes, `finish it when it has its ${ask.sizeBytes}`);
     const { mode } = await placeOf(session, upload.path, ask);
     channels.writing.add(upload.name);
@@ -92,7 +92,7 @@ async function makeDurable(session: SftpSession, temporary: string, mode: number
 
 /** Known from what passed through here, or else made in the guest. */
 async function checksumOf(channels: FileChannels, session: SftpSession, upload: UploadFile): Promise<string> {
-  const bytes = await receivedOf(channels, session, upload);
+  const { receivedBytes: bytes } = await receivedOf(channels, session, upload);
   const hash = channels.uploads.takeHash(upload.name, bytes, session);
   if (hash === undefined) return checksumInGuest(channels, upload.temporary);
   channels.uploads.keepHash(upload.name, { hash, bytes, session });

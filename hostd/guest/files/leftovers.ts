@@ -19,17 +19,18 @@ export function uploadName(uploadId: string): string {
   return `.lebureau-${idBody(uploadId)}.upload`;
 }
 
-/** When an upload that is not finished goes. */
-export function uploadExpiryMs(uploadId: string): number {
-  return bornAtMs(idBody(uploadId)) + staleAfterMs.upload;
+/** When an upload that is not finished goes: a day after it was last written to. */
+export function uploadExpiryMs(uploadId: string, writtenMs: number): number {
+  return Math.max(bornAtMs(idBody(uploadId)), writtenMs) + staleAfterMs.upload;
 }
 
 /** Removes, in the background, what uploads that never ended left in this folder. */
 export function sweep(channels: FileChannels, folder: string, items: readonly DirectoryItem[]): void {
   const nowMs = channels.parts.clock.nowMs();
   const names = items
-    .map((item) => item.name.toString())
-    .filter((name) => isStale(name, nowMs) && !channels.writing.has(name));
+    .map(({ name, attributes }) => ({ name: name.toString(), writtenMs: attributes.modifiedSeconds * 1000 }))
+    .filter(({ name, writtenMs }) => isStale(name, { nowMs, writtenMs }) && !channels.writing.has(name))
+    .map(({ name }) => name);
   if (names.length === 0) return;
   void channels.session('quick').then(
     async (session) => {
@@ -39,9 +40,12 @@ export function sweep(channels: FileChannels, folder: string, items: readonly Di
   );
 }
 
-export function isStale(name: string, nowMs: number): boolean {
+/** The guest's word for when it was last written counts for an upload only: it may take days, and the guest only harms itself. */
+export function isStale(name: string, at: { nowMs: number; writtenMs: number }): boolean {
   const [, body, kind] = pattern.exec(name) ?? [];
-  return body !== undefined && nowMs - bornAtMs(body) > staleAfterMs[kind as keyof typeof staleAfterMs];
+  if (body === undefined) return false;
+  const lastMs = kind === 'upload' ? Math.max(bornAtMs(body), at.writtenMs) : bornAtMs(body);
+  return at.nowMs - lastMs > staleAfterMs[kind as keyof typeof staleAfterMs];
 }
 
 /** The first ten characters of a UUIDv7 in base32 are its 48 bits of milliseconds. */

@@ -32,7 +32,7 @@ interface Ask {
 
 /**
  * Begins an upload that may be sent in pieces and go on after a broken connection, or after hostd itself broke: all that is
- * needed of it is a file in the guest, and its size says where to go on. It is swept a day after its beginning.
+ * needed of it is a file in the guest, and its size says where to go on. It is swept a day after it was last written to.
  */
 export async function createUpload(
   channels: FileChannels,
@@ -43,7 +43,7 @@ export async function createUpload(
   const place = await placeOf(session, resolveEntryPath(wish.path, channels.home), wish);
   const upload = uploadAt(place.path, newId('upl', nowMs));
   const { name, temporary } = upload;
-  const begun = { temporary, expiresMs: uploadExpiryMs(upload.uploadId) };
+  const begun = { temporary, expiresMs: uploadExpiryMs(upload.uploadId, nowMs) };
   for (const old of channels.uploads.begin(name, begun, nowMs)) session.remove(old).catch(() => {});
   try {
     await session.close(await openTemporary(session, temporary, wish.parents ?? true));
@@ -54,7 +54,7 @@ export async function createUpload(
     throw error;
   }
   sweepLater(channels, folderOf(upload.path));
-  return answerOf(upload, 0);
+  return answerOf(upload, { receivedBytes: 0, writtenMs: nowMs });
 }
 
 /** How much of it the guest has. @throws Fault file_not_found */
@@ -76,10 +76,14 @@ export async function writeUpload(
   const upload = await findUpload(channels, ask);
   return channels.uploads.exclusively(upload.name, async (stop) => {
     const session = await channels.session('bulk');
-    const receivedBytes = await receivedOf(channels, session, upload);
+    const { receivedBytes } = await receivedOf(channels, session, upload);
     if (ask.offset !== receivedBytes) throw elsewhere(receivedBytes, `go on at ${receivedBytes}`);
     const signal = options.signal === undefined ? stop : AbortSignal.any([options.signal, stop]);
-    return answerOf(upload, await append(channels, { session, upload, receivedBytes }, { ...options, signal }));
+    const received = await append(channels, { session, upload, receivedBytes }, { ...options, signal });
+    const writtenMs = channels.parts.clock.nowMs();
+    const expiresMs = uploadExpiryMs(upload.uploadId, writtenMs);
+    channels.uploads.renew(upload.name, { temporary: upload.temporary, expiresMs });
+    return answerOf(upload, { receivedBytes: received, writtenMs });
   });
 }
 
@@ -104,14 +108,20 @@ function uploadAt(path: string, uploadId: string): UploadFile {
   return { uploadId, path, name, temporary: joinPath(folderOf(path), name) };
 }
 
+interface Received {
+  receivedBytes: number;
+  writtenMs: number;
+}
+
 /** @throws Fault file_not_found */
-export async function receivedOf(channels: FileChannels, session: SftpSession, upload: UploadFile): Promise<number> {
+export async function receivedOf(channels: FileChannels, session: SftpSession, upload: UploadFile): Promise<Received> {
   const there = await look(session, upload.temporary);
   if (there === undefined || typeOf(there) !== 'file')
-    throw new Fault('file_not_found', 'There is no such upload: it was finished, cancelled, or a day old.', {
+    throw new Fault('file_not_found', 'There is no such upload: it was finished, cancelled, or left for a day.', {
       hint: 'Begin it anew.',
     });
-  return Math.min(there.sizeBytes, channels.uploads.goodBytes(upload.name) ?? there.sizeBytes);
+  const receivedBytes = Math.min(there.sizeBytes, channels.uploads.goodBytes(upload.name) ?? there.sizeBytes);
+  return { receivedBytes, writtenMs: there.modifiedSeconds * 1000 };
 }
 
 export function elsewhere(receivedBytes: number, next: string): Fault {
@@ -165,7 +175,7 @@ async function demandRoom(session: SftpSession, upload: UploadFile, sizeBytes: n
   throw new Fault('disk_full', `The file has ${sizeBytes} bytes and the disk of the desktop ${freeBytes} free.`);
 }
 
-function answerOf(upload: UploadFile, receivedBytes: number): Upload {
+function answerOf(upload: UploadFile, { receivedBytes, writtenMs }: Received): Upload {
   const { uploadId, path } = upload;
-  return { uploadId, path, receivedBytes, expiresAt: toRfc3339(uploadExpiryMs(uploadId)) };
+  return { uploadId, path, receivedBytes, expiresAt: toRfc3339(uploadExpiryMs(uploadId, writtenMs)) };
 }

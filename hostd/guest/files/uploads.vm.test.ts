@@ -23,6 +23,8 @@ import { type NativeSshd, sshdLacks, startNativeSshd } from '../ssh/nativeSshd.t
 import { FileChannels } from './channels.ts';
 import { finishUpload } from './finishUpload.ts';
 import { uploadName } from './leftovers.ts';
+import { statusCode } from './sftpPacket.ts';
+import { SftpRefusal } from './sftpSession.ts';
 import { cancelUpload, createUpload, getUpload, writeUpload } from './uploads.ts';
 
 const lacks = sshdLacks() ?? nativeInitLacks();
@@ -226,6 +228,31 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
     await cancelUpload(channels, late);
     expect(leftIn('.')).toEqual([]);
   });
+
+  test.each([false, true])(
+    'behind a chunk that was refused nothing counts (cutting it refused, too: %s)',
+    async (stays) => {
+      const upload = await begin(`hole-${stays}.bin`);
+      const session = await channels.session('bulk');
+      const [write, setHandleSize] = [session.write.bind(session), session.setHandleSize.bind(session)];
+      let refusedAt = 0;
+      let writes = 0;
+      session.write = (handle, offset, chunk) => {
+        if (++writes !== 3) return write(handle, offset, chunk);
+        refusedAt = offset;
+        return Promise.reject(new SftpRefusal(statusCode.failure, 'refused'));
+      };
+      if (stays) session.setHandleSize = () => Promise.reject(new SftpRefusal(statusCode.failure, 'refused'));
+      await expect(send(upload, 0)).rejects.toEqual(refused('permission_denied'));
+      Object.assign(session, { write, setHandleSize });
+      expect(statSync(temporary(upload)).size > refusedAt).toBe(stays);
+      expect(await received(upload)).toBe(refusedAt);
+      await send(upload, refusedAt, refusedAt + 1000);
+      expect(statSync(temporary(upload)).size).toBe(refusedAt + 1000);
+      await send(upload, refusedAt + 1000);
+      await finishUpload(channels, { ...upload, ...whole, sha256 });
+    },
+  );
 
   test('a full disk is said at the beginning, and in the middle keeps what is whole until there is room', async () => {
     const mount = at('small');

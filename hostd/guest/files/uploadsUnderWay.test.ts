@@ -12,8 +12,11 @@ test('so many unfinished uploads and no more, until one is over or its time is',
   uploads.forget('u7');
   begin('more');
   expect(() => begin('still more')).toThrow(expect.objectContaining({ code: 'rate_limited' }));
-  expect(begin('later', 11)).toHaveLength(100);
+  uploads.renew('u8', { temporary: '/u8', expiresMs: 20 });
+  expect(begin('later', 11)).toHaveLength(99);
   expect(begin('later still', 11)).toEqual([]);
+  uploads.renew('gone', { temporary: '/gone', expiresMs: 0 });
+  expect(begin('last', 21)).toEqual(['/u8']);
 });
 
 test('a hash is good for just these bytes over just this session', () => {

@@ -58,7 +58,7 @@ export class UploadsUnderWay {
 
   /** @throws Fault rate_limited when there are too many. @returns the temporary files of those whose time is over */
   begin(name: string, begun: Begun, nowMs: number): string[] {
-    const expired = [...this.#begun].filter(([, other]) => other.expiresMs < nowMs);
+    const expired = [...this.#begun].filter(([other, { expiresMs }]) => expiresMs < nowMs && !this.#holders.has(other));
     for (const [other] of expired) this.forget(other);
     if (this.#begun.size >= unfinishedMax)
       throw new Fault('rate_limited', `The desktop has ${unfinishedMax} uploads that are not finished.`, {
@@ -67,6 +67,10 @@ export class UploadsUnderWay {
       });
     this.#begun.set(name, begun);
     return expired.map(([, other]) => other.temporary);
+  }
+
+  renew(name: string, begun: Begun): void {
+    if (this.#begun.has(name)) this.#begun.set(name, begun);
   }
 
   /** It is over, one way or the other. */
