@@ -32,6 +32,7 @@ export interface HostdParts extends Omit<CaretakerParts, 'slots' | 'healthSlots'
 export type HostdEnd = 'stopped' | 'superseded';
 
 const helloEveryMs = 10_000;
+const pollSpreadSeconds = 5;
 const callLimitMs = 10_000;
 const ordersFreshMs = 60_000;
 const strangersEveryMs = 30_000;
@@ -166,7 +167,7 @@ export class Hostd {
       guestAddress: this.parts.guestAddress,
       driver: driver.capabilities.name,
       ...facts,
-      diskHeldMiB: this.sumHeld(diskHeldMiB, epoch),
+      diskHeldMiB: this.sumHeld(diskHeldMiB),
       acceleratorReason: facts.acceleratorReason.slice(0, 500),
       networkReason: facts.networkReason.slice(0, 500),
       ...(epoch === undefined ? {} : { epoch }),
@@ -179,15 +180,16 @@ export class Hostd {
   }
 
   /** A machine that nobody ordered holds its disk from others; before orders were read nobody knows which those are. */
-  private sumHeld(held: Readonly<Record<string, number>>, epoch: number | undefined): number {
+  private sumHeld(held: Readonly<Record<string, number>>): number {
     const ordered = new Set([...this.caretakers.values()].map((one) => one.vmRef));
-    const counted = Object.entries(held).filter(([vmRef]) => epoch === undefined || ordered.has(vmRef));
+    const counted = Object.entries(held).filter(([vmRef]) => this.ordersAtMs === undefined || ordered.has(vmRef));
     return counted.reduce((sum, [, heldMiB]) => sum + heldMiB, 0);
   }
 
   private async renew(): Promise<void> {
     const options = { ...this.loop('hello'), intervalMs: helloEveryMs, backoffMaxMs: 5_000 };
-    await this.parts.clock.sleep(helloEveryMs, this.over.signal);
+    // At a moment of its own: where the API was away all nodes begin at once, and would speak at once for ever.
+    await this.parts.clock.sleep(Math.random() * helloEveryMs, this.over.signal);
     await runLoop(options, async () => {
       try {
         this.welcome = await this.hello(this.welcome?.epoch);
@@ -205,7 +207,7 @@ export class Hostd {
       if (epoch === undefined) throw new Fault('api_unreachable', 'No epoch yet.');
       try {
         const { desk, clock } = this.parts;
-        const waitSeconds = after === undefined ? 0 : pollWaitSeconds;
+        const waitSeconds = after === undefined ? 0 : pollWaitSeconds - Math.floor(Math.random() * pollSpreadSeconds);
         const list = await pollOrders({ desk, clock, epoch, after, waitSeconds, signal: this.over.signal });
         this.take(list);
         after = list.revision;

@@ -1,10 +1,14 @@
 import { Fault, isFault } from '@lebureau/kit/fault';
 import { silentLog } from '@lebureau/kit/log';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { PastMetrics, VmMetrics } from '../hypervisor/driver.ts';
 import type { MetricsReport, NodeWelcome } from '../orders.ts';
 import { VirtualClock } from '../virtualclock.ts';
 import { Meter } from './meter.ts';
+
+// The moment of the first look.
+beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
+afterEach(() => void vi.restoreAllMocks());
 
 const welcome: NodeWelcome = { nodeId: 'nod_x', epoch: 7, reclaimAfterSeconds: 600, metricsEverySeconds: 10 };
 const ref = 'lb-a';
@@ -62,6 +66,25 @@ test('an API that does not ask for metrics gets none; one that does gets what wa
       values: [{ assignmentId: 'asg_a', cpuMs: 5000, memoryUsedKiB: 9 }],
     })),
   );
+});
+
+test('nodes that begin at once look and tell at moments of their own', async () => {
+  const firstAtMs: number[] = [];
+  for (const share of [0, 0.3, 0.9]) {
+    vi.spyOn(Math, 'random').mockReturnValue(share);
+    const { meter, state, pass, clock } = world();
+    const { look } = state;
+    const looks: number[] = [];
+    state.look = () => {
+      looks.push(clock.monotonicMs());
+      return look();
+    };
+    meter.want(welcome);
+    await pass(25_000);
+    firstAtMs.push(looks[0]!);
+    expect(looks[1]! - looks[0]!).toBe(10_000);
+  }
+  expect(firstAtMs).toEqual([0, 3_000, 9_000].map((ms) => ms + firstAtMs[0]!));
 });
 
 test('what cannot be sent waits and is told with its age; a lost answer is told again under the same number', async () => {

@@ -66,6 +66,8 @@ export class Meter {
 
   async #run(): Promise<void> {
     const { clock, log, signal } = this.#parts;
+    // Nodes that begin at once would look, and tell, at once for ever.
+    await clock.sleep(Math.random() * (this.#wish?.everyMs ?? 0), signal);
     while (!signal.aborted) {
       const everyMs = this.#wish?.everyMs ?? 10_000;
       const dueMs = clock.monotonicMs() + everyMs;

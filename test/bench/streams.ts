@@ -14,8 +14,9 @@ if (word === '--node') {
 }
 
 async function measure(wanted: readonly string[]): Promise<void> {
+  const { openStreamBench } = await import('../fleet/streamBench.ts');
   const figuresOf = await import('../fleet/streamFigures.ts');
-  const groups: Record<string, (bench: Awaited<ReturnType<typeof figuresOf.openStreamBench>>) => Promise<Figure[]>> = {
+  const groups: Record<string, (bench: Awaited<ReturnType<typeof openStreamBench>>) => Promise<Figure[]>> = {
     idle: figuresOf.idleFigures,
     stall: figuresOf.stallFigures,
     latency: figuresOf.latencyFigures,
@@ -30,7 +31,7 @@ async function measure(wanted: readonly string[]): Promise<void> {
   for (const [name, group] of Object.entries(groups)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     // Each on processes of its own: memory that one group used would hide what the next needs.
-    const bench = await figuresOf.openStreamBench(import.meta.filename);
+    const bench = await openStreamBench(import.meta.filename);
     try {
       figures.push(...(await group(bench)));
     } catch (error) {

@@ -1,9 +1,10 @@
+import { loadavg } from 'node:os';
 import { idBody, newId } from '@lebureau/kit/id';
 import type { Assignment } from '../../hostd/orders.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 import { SimulatedNode } from './simulatedNode.ts';
 import { type Figure, figure, quantile, summary } from '../bench/figure.ts';
-import { cpuSeconds, residentMiB } from '../bench/processes.ts';
+import { cpuSeconds, descendantsCpuSeconds, residentMiB } from '../bench/processes.ts';
 
 /** Figures of a fleet without machines: hostd's real code on hypervisors in memory, all of them in this process. */
 
@@ -57,14 +58,20 @@ interface NodeSeen {
   lastHeardAt: string;
 }
 
-/** @throws Error that says what was answered instead of a page */
+const patienceMs = 30_000;
+
+/** Asks again for a while when the service says that it is busy. @throws Error that says what was answered instead of a page */
 async function page(fleet: Fleet, path: string): Promise<{ data: unknown[]; nextCursor: string | null }> {
-  const { status, body } = await fleet.ask(0, 'GET', { path });
-  if (status !== 200)
-    throw new Error(
-      `${path} answered ${status}: ${JSON.stringify(body)}\n${fleet.replicas[0]!.process.output.slice(-3000)}`,
-    );
-  return body as { data: unknown[]; nextCursor: string | null };
+  const endMs = performance.now() + patienceMs;
+  for (;;) {
+    const { status, body } = await fleet.ask(0, 'GET', { path });
+    if (status === 200) return body as { data: unknown[]; nextCursor: string | null };
+    if (status !== 503 || performance.now() > endMs)
+      throw new Error(
+        `${path} answered ${status}: ${JSON.stringify(body)}\n${fleet.replicas[0]!.process.output.slice(-3000)}`,
+      );
+    await Bun.sleep(1_000);
+  }
 }
 
 async function listNodes(fleet: Fleet): Promise<NodeSeen[]> {
@@ -217,6 +224,12 @@ function steady(fillWith: (crowd: Crowd, count: number) => Promise<void>): Promi
     await Bun.sleep(5_000);
     const pids = fleet.replicas.map((replica) => replica.process.pid);
     const before = pids.map(cpuSeconds);
+    const others = () => ({
+      allHostd: cpuSeconds(process.pid),
+      postgres: descendantsCpuSeconds(process.pid, 'postgres'),
+    });
+    const othersBefore = others();
+    const loads = [loadavg()[0]!];
     const startMs = performance.now();
     const ages: number[] = [];
     while (performance.now() - startMs < watchedMs) {
@@ -225,6 +238,12 @@ function steady(fillWith: (crowd: Crowd, count: number) => Promise<void>): Promi
     }
     const seconds = (performance.now() - startMs) / 1000;
     const cores = pids.map((pid, at) => (cpuSeconds(pid) - before[at]!) / seconds);
+    const othersNow = others();
+    const beside = {
+      allHostd: (othersNow.allHostd - othersBefore.allHostd) / seconds,
+      postgres: (othersNow.postgres - othersBefore.postgres) / seconds,
+    };
+    loads.push(loadavg()[0]!);
     const resident = pids.map(residentMiB);
     const detail = { desktops: ready, nodes: nodes.length, filledSeconds, replicas: pids.length };
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
@@ -233,7 +252,7 @@ function steady(fillWith: (crowd: Crowd, count: number) => Promise<void>): Promi
         value: sum(cores),
         at: '<=',
         reach: 1,
-        detail: { ...detail, each: cores },
+        detail: { ...detail, each: cores, beside },
       }),
       figure('the same: memory of the larger replica', 'MB', {
         value: Math.max(...resident) * 1.048_576,
@@ -245,7 +264,7 @@ function steady(fillWith: (crowd: Crowd, count: number) => Promise<void>): Promi
         value: Math.max(...ages),
         at: '<=',
         reach: 15,
-        detail: { eachSecond: ages },
+        detail: { eachSecond: ages, loads },
       }),
     ];
   });

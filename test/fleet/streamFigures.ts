@@ -1,169 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ApiProcess } from '../../api/testing/apiProcess.ts';
+import { loadavg } from 'node:os';
+import type { Socket } from 'node:net';
 import { type Figure, figure, quantile, summary } from '../bench/figure.ts';
 import { residentMiB } from '../bench/processes.ts';
-import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
-import { freePort } from '../freePort.ts';
-import { offsets, openStreamGuests, type StreamGuests } from './streamGuests.ts';
+import { desktopsCount, type StreamBench } from './streamBench.ts';
+import { offsets, type StreamGuests } from './streamGuests.ts';
+import { direct, hostdAlone, masked, ours, theirs, type Way } from './streamWays.ts';
 
-/** The API and hostd's half of streams as processes of their own, and websockify in front of the same servers. */
-export interface StreamBench {
-  api: ApiProcess;
-  node: ChildProcess;
-  orders: NodeDouble;
-  guests: StreamGuests;
-  desktopIds: string[];
-  close(): Promise<void>;
-}
-
-const desktopsCount = 8;
-const secondsEach = 3;
+const secondsEach = 2;
 const MiB = 1_048_576;
-
-export async function openStreamBench(program: string): Promise<StreamBench> {
-  const api = new ApiProcess({ LEBUREAU_LOG_LEVEL: 'warn', LEBUREAU_POOL_MEMBERS_MAX: '0' });
-  await api.start();
-  const guests = await openStreamGuests();
-  const folder = mkdtempSync(join(tmpdir(), 'lb-streams-'));
-  const socket = join(folder, 'node.sock');
-  const args = [program, '--node', socket, String(guests.base), String(guests.display)];
-  const node = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  const orders = await startNodeDouble({
-    apiSocket: join(api.home, 'run', 'api-node.sock'),
-    guestSocket: join(folder, 'unused.sock'),
-    hello: { guestAddress: `unix:${socket}` },
-  });
-  for (let tries = 0; !existsSync(socket) && tries < 200; tries++) await Bun.sleep(50);
-  const desktopIds: string[] = [];
-  for (let count = 0; count < desktopsCount; count++) {
-    const made = (await (await api.ask('POST', '/v1/desktops', { body: { network: 'none' } })).json()) as {
-      id: string;
-    };
-    await api.ask('GET', `/v1/desktops/${made.id}?waitFor=ready&timeoutSeconds=20`);
-    desktopIds.push(made.id);
-  }
-  return {
-    api,
-    node,
-    orders,
-    guests,
-    desktopIds,
-    async close() {
-      await orders.stop();
-      node.kill('SIGKILL');
-      guests.close();
-      await api.remove();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-/** What stands between the client and a server: nothing, websockify, or we. */
-interface Way {
-  open(target: 'source' | 'sink' | 'echo' | 'display'): Promise<Socket>;
-  /** Whether bytes travel in frames. */
-  framed: boolean;
-  close(): void;
-}
-
-function direct({ guests }: StreamBench): Way {
-  const open: Way['open'] = (target) => dial(portOf(guests, target));
-  return { open, framed: false, close: () => {} };
-}
-
-function ours(bench: StreamBench): Way {
-  let count = 0;
-  return {
-    framed: true,
-    open: async (target) => {
-      const id = bench.desktopIds[count++ % bench.desktopIds.length]!;
-      const wish = target === 'display' ? { kind: 'vnc', mode: 'control' } : { kind: 'port', port: offsets[target] };
-      const answer = await bench.api.ask('POST', `/v1/desktops/${id}/streams`, { body: wish });
-      const { path, ticket } = (await answer.json()) as { path: string; ticket: string };
-      return upgrade(Number(new URL(bench.api.url).port), `${path}?ticket=${ticket}`);
-    },
-    close: () => {},
-  };
-}
-
-/** One websockify for each target. */
-async function theirs({ guests }: StreamBench): Promise<Way | undefined> {
-  if (spawnSync('which', ['websockify']).status !== 0) return undefined;
-  const children: ChildProcess[] = [];
-  const ports: Record<string, number> = {};
-  for (const target of ['source', 'sink', 'echo', 'display'] as const) {
-    ports[target] = await freePort();
-    const args = [`127.0.0.1:${ports[target]}`, `127.0.0.1:${portOf(guests, target)}`];
-    children.push(spawn('websockify', args, { stdio: 'ignore' }));
-  }
-  for (const port of Object.values(ports)) {
-    for (let tries = 0; tries < 100; tries++) {
-      const socket = await dial(port).catch(() => undefined);
-      socket?.destroy();
-      if (socket) break;
-      await Bun.sleep(50);
-    }
-  }
-  return {
-    framed: true,
-    open: (target) => upgrade(ports[target]!, '/'),
-    close: () => {
-      for (const child of children) child.kill('SIGKILL');
-    },
-  };
-}
-
-function portOf({ base, display }: StreamGuests, target: 'source' | 'sink' | 'echo' | 'display'): number {
-  return target === 'display' ? display : base + offsets[target];
-}
-
-function dial(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.setNoDelay(true);
-    socket.once('connect', () => resolve(socket));
-    socket.once('error', reject);
-  });
-}
-
-/** A WebSocket, whose frames are left to whoever reads. */
-async function upgrade(port: number, path: string): Promise<Socket> {
-  const socket = await dial(port);
-  const lines = [
-    `GET ${path} HTTP/1.1`,
-    'Host: 127.0.0.1',
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
-    'Sec-WebSocket-Protocol: binary',
-  ].slice(0, path === '/' ? 7 : 6);
-  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  return new Promise((resolve, reject) => {
-    socket.once('close', () => reject(new Error('the socket was refused')));
-    socket.once('data', (bytes: Buffer) => {
-      const end = bytes.indexOf('\r\n\r\n');
-      if (!bytes.toString('latin1').startsWith('HTTP/1.1 101')) return reject(new Error(bytes.toString('latin1')));
-      socket.pause();
-      const rest = bytes.subarray(end + 4);
-      if (rest.length > 0) socket.unshift(rest);
-      resolve(socket);
-    });
-  });
-}
-
-function masked(payload: Buffer): Buffer {
-  const long = payload.length > 125;
-  const head = Buffer.alloc(long ? 14 : 6);
-  head[0] = 0x82;
-  head[1] = 0x80 | (long ? 127 : payload.length);
-  if (long) head.writeBigUInt64BE(BigInt(payload.length), 2);
-  return Buffer.concat([head, payload]);
-}
 
 async function down(way: Way): Promise<number> {
   const socket = await way.open('source');
@@ -196,43 +40,39 @@ async function up(way: Way, guests: StreamGuests): Promise<number> {
   return rate;
 }
 
-/** The relay, down and up, beside websockify in front of the same servers. */
+/** So many times in turn, so that what else the machine does befalls all alike. */
+const rounds = 5;
+
+/** The relay, down and up, beside websockify in front of the same servers: hostd's hop by itself, and both of ours. */
 export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
   const other = await theirs(bench);
-  const mine = ours(bench);
+  const ways = { hostd: hostdAlone(bench), both: ours(bench), ...(other ? { websockify: other } : {}) };
+  const readings: Record<string, number[]> = {};
+  const loads: number[] = [];
   try {
-    const readings: Record<string, number[]> = {};
-    for (let round = 0; round < 3; round++) {
-      for (const [name, way] of [
-        ['ours', mine],
-        ['websockify', other],
-      ] as const) {
-        if (way === undefined) continue;
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, way] of Object.entries(ways)) {
         (readings[`${name} down`] ??= []).push(await down(way));
         (readings[`${name} up`] ??= []).push(await up(way, bench.guests));
       }
+      loads.push(loadavg()[0]!);
     }
-    return (['down', 'up'] as const).map((way) => {
-      const [rate, reference] = [readings[`ours ${way}`]!, readings[`websockify ${way}`] ?? []];
-      const detail = { ours: rate.map(Math.round), websockify: reference.map(Math.round), unit: 'MiB/s' };
-      const what = `stream ${way}, viewer ↔ API ↔ hostd ↔ port, beside websockify (one hop)`;
-      if (reference.length === 0)
-        return figure(`${what}: websockify is not installed`, 'MiB/s', {
-          value: quantile(rate, 0.5),
-          at: '>=',
-          reach: 0,
-          detail,
-        });
-      return figure(what, 'ratio', {
-        value: quantile(rate, 0.5) / quantile(reference, 0.5),
-        at: '>=',
-        reach: 1,
-        detail,
-      });
-    });
   } finally {
     other?.close();
   }
+  const beside = (way: 'down' | 'up', of: 'hostd' | 'both', { what, reach }: { what: string; reach: number }) => {
+    const [rate, reference] = [readings[`${of} ${way}`]!, readings[`websockify ${way}`] ?? []];
+    const rounded = { ours: rate.map(Math.round), websockify: reference.map(Math.round), unit: 'MiB/s' };
+    const detail = { ...rounded, loads: loads.map((load) => Math.round(load * 10) / 10) };
+    const value = quantile(rate, 0.5);
+    if (reference.length === 0)
+      return figure(`${what}: websockify is not installed`, 'MiB/s', { value, at: '>=', reach: 0, detail });
+    return figure(what, 'ratio', { value: value / quantile(reference, 0.5), at: '>=', reach, detail });
+  };
+  return (['down', 'up'] as const).flatMap((way) => [
+    beside(way, 'hostd', { what: `stream ${way}, hostd's relay beside websockify, one hop each`, reach: 1.1 }),
+    beside(way, 'both', { what: `stream ${way}, API and hostd (two hops) beside websockify (one hop)`, reach: 1 }),
+  ]);
 }
 
 const keyDown = Buffer.from([4, 1, 0, 0, 0, 0, 0, 97]);
