@@ -12,7 +12,7 @@ export const redirectUri = 'http://127.0.0.1:39017/callback';
 
 /** What the official client keeps of its OAuth flow, in memory. */
 export class MemoryProvider implements OAuthClientProvider {
-  readonly redirectUrl = redirectUri;
+  readonly redirectUrl: string;
   readonly clientMetadata: OAuthClientMetadata;
   readonly clientMetadataUrl?: string;
   /** Where it would have sent the browser. */
@@ -22,6 +22,8 @@ export class MemoryProvider implements OAuthClientProvider {
 
   constructor(options: { name?: string; clientMetadataUrl?: string; redirectUri?: string } = {}) {
     this.clientMetadata = { client_name: options.name ?? 'The official client', redirect_uris: [redirectUri] };
+    // A program listens at whatever port is free, and says so when it asks (RFC 8252).
+    this.redirectUrl = options.redirectUri ?? redirectUri;
     if (options.clientMetadataUrl !== undefined) this.clientMetadataUrl = options.clientMetadataUrl;
   }
 
@@ -49,6 +51,10 @@ export class MemoryProvider implements OAuthClientProvider {
   codeVerifier() {
     return this.#verifier;
   }
+  invalidateCredentials(what: string) {
+    if (what === 'tokens' || what === 'all') delete this.kept.tokens;
+    if (what === 'client' || what === 'all') delete this.kept.client;
+  }
 }
 
 export function transportOf(service: Service, provider: MemoryProvider): StreamableHTTPClientTransport {
@@ -60,6 +66,13 @@ export async function connected(service: Service, provider: MemoryProvider): Pro
   await client.connect(transportOf(service, provider));
   return client;
 }
+
+let places = 0;
+/** From an address of its own each time, where the gateway believes that: one does not use up what others may try. */
+const fromSomewhere = () => {
+  places += 1;
+  return { 'x-forwarded-for': `198.18.${places >> 8}.${places & 255}` };
+};
 
 /** A client that was never written by anybody's library: it sends what it is told to. */
 export class RawClient {
@@ -97,7 +110,7 @@ export class RawClient {
 
   /** As a browser goes there. */
   begin(changes: Record<string, string | undefined> = {}): Promise<Response> {
-    return fetch(this.authorizeUrl(changes), { redirect: 'manual' });
+    return fetch(this.authorizeUrl(changes), { headers: fromSomewhere(), redirect: 'manual' });
   }
 
   /** Through everything, with a person that allows `allow`. @returns where the browser was sent back to */
@@ -106,13 +119,17 @@ export class RawClient {
     const decided = await asked.decide(this.#service, visitor, { allow });
     if (!decided.ok) throw new Error(`${decided.status} ${await decided.text()}`);
     const { continueTo } = (await decided.json()) as { continueTo: string };
-    const back = await fetch(continueTo, { headers: { cookie: asked.cookie }, redirect: 'manual' });
+    const back = await fetch(continueTo, {
+      headers: { cookie: asked.cookie, ...fromSomewhere() },
+      redirect: 'manual',
+    });
     return new URL(back.headers.get('location')!);
   }
 
   token(parameters: Record<string, string>): Promise<Response> {
     return fetch(`${this.#service.publicUrl}/oauth/token`, {
       method: 'POST',
+      headers: fromSomewhere(),
       body: new URLSearchParams({ client_id: this.clientId, ...parameters }),
     });
   }
@@ -146,7 +163,7 @@ export interface Tokens {
 export function register(service: Service, metadata: object = {}, headers: Record<string, string> = {}) {
   return fetch(`${service.publicUrl}/oauth/register`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: { 'content-type': 'application/json', ...fromSomewhere(), ...headers },
     body: JSON.stringify({ client_name: 'Raw', redirect_uris: [redirectUri], ...metadata }),
   });
 }

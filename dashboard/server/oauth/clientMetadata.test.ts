@@ -50,7 +50,7 @@ test('there are some places to be sent back to, and not many', () => {
   expect(() => of()).toThrow('1 to 10');
   expect(() => of(...Array<string>(11).fill('https://client.example/back'))).toThrow('1 to 10');
   for (const said of [null, 'x', {}, { redirect_uris: 'https://client.example/' }])
-    expect(() => clientMetadataOf(said)).toThrow();
+    expect(() => clientMetadataOf(said)).toThrow(/wanted|must be/);
 });
 
 test('a name is one line of what can be seen', () => {
