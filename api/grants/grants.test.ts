@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { assertion, type SignedInAs, testGateway } from '../testing/gateway.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { hashOf } from '../signIn/secret.ts';
+import { ofStrangersMax } from './records.ts';
+import { purgeGrants } from './store.ts';
 
 /** What people allow MCP clients, and how that shrinks and ends. */
 
@@ -163,10 +165,67 @@ test('what is used up twice ends the grant and everything under it; of many at o
   expect((await record('find', 'refresh', 'first refresh')).status).toBe(404);
 });
 
+const dayMs = 86_400_000;
+const keepClient = (name: string) =>
+  gateway.ask('/v1/oauth/records', {
+    kind: 'client',
+    hash: hashOf(name),
+    grantId: null,
+    payload: {},
+    expiresInSeconds: 86_400,
+  });
+const isKept = async (name: string) => (await record('find', 'client', name)).ok;
+
+test('a client that registered and was never let in is forgotten after a day, one that was is not', async () => {
+  await keepClient('client-1');
+  await keepClient('client-never-let-in');
+  await allow(owner);
+  const { database, clock } = api.api.services;
+  const purgeAfter = (ms: number) =>
+    database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs: clock.nowMs() + ms }));
+  await purgeAfter(dayMs / 2);
+  expect([await isKept('client-1'), await isKept('client-never-let-in')]).toEqual([true, true]);
+  await purgeAfter(dayMs + 1000);
+  expect([await isKept('client-1'), await isKept('client-never-let-in')]).toEqual([true, false]);
+});
+
+test('however many register, what they leave behind is bounded, and nobody who was let in pays for it', async () => {
+  await keepClient('client-1');
+  await allow(owner);
+  const { database, clock } = api.api.services;
+  const soonMs = clock.nowMs() + dayMs / 2;
+  await database.write(async ({ db }) => {
+    for (let at = 0; at < ofStrangersMax; at += 1000) {
+      const rows = Array.from({ length: 1000 }, (_, n) => ({
+        kind: 'client',
+        hash: `stranger ${at + n}`,
+        grantId: null,
+        payloadJson: '{}',
+        expiresMs: soonMs + at + n,
+        consumedMs: null,
+      }));
+      await db.insertInto('oauthRecords').values(rows).execute();
+    }
+  });
+  await keepClient('who came last');
+  await keepClient('who came at the very last');
+  const kept = await database.read
+    .selectFrom('oauthRecords')
+    .select('hash')
+    .where('kind', '=', 'client')
+    .where('expiresMs', '<=', clock.nowMs() + dayMs)
+    .orderBy('expiresMs')
+    .execute();
+  expect([kept.length, kept[0]!.hash]).toEqual([ofStrangersMax, 'stranger 2']);
+  for (const name of ['client-1', 'who came last', 'who came at the very last'])
+    expect(await isKept(name), name).toBe(true);
+});
+
 test('no secret stands in the database, only its hash', async () => {
   const { grant } = await allow(owner);
   await keep('access', 'a very secret token', grant.id);
   const rows = await api.api.services.database.read.selectFrom('oauthRecords').selectAll().execute();
   expect(rows.map(({ hash }) => hash)).toContain(hashOf('a very secret token'));
-  expect(rows.every(({ hash }) => /^[0-9a-f]{64}$/.test(hash))).toBe(true);
+  const ours = rows.filter(({ hash }) => !hash.startsWith('stranger '));
+  expect(ours.every(({ hash }) => /^[0-9a-f]{64}$/.test(hash))).toBe(true);
 });

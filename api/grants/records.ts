@@ -6,7 +6,10 @@ import type { Services } from '../services.ts';
 import { isGood } from './life.ts';
 import { endGrant } from './operations.ts';
 import type { FoundOauthRecord, OauthRecordName, SaveOauthRecord } from './schema.ts';
-import { findGrant } from './store.ts';
+import { findGrant, forgetOldest } from './store.ts';
+
+/** Registered clients that nobody allowed in, and open requests: of each, strangers leave behind no more than this. */
+export const ofStrangersMax = 5000;
 
 type Name = Static<typeof OauthRecordName>;
 
@@ -28,6 +31,7 @@ export async function saveRecord(
     .values({ kind, hash, grantId, consumedMs: null, ...change })
     .onConflict((conflict) => conflict.columns(['kind', 'hash']).doUpdateSet(change))
     .execute();
+  if (grantId === null) await forgetOldest(write, { kind, kept: ofStrangersMax, untilMs: change.expiresMs });
 }
 
 /** @throws Fault `not_found` */

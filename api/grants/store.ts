@@ -62,6 +62,27 @@ export async function endGrants(
   return ended;
 }
 
+/**
+ * Of the records that expire by `untilMs`, forgets the oldest beyond `kept`: whoever is in the middle of something began
+ * just now. A client that was allowed in expires later, and is not among them.
+ */
+export async function forgetOldest(
+  { db }: Write,
+  { kind, kept, untilMs }: { kind: string; kept: number; untilMs: number },
+): Promise<void> {
+  const beyond = await db
+    .selectFrom('oauthRecords')
+    .select('expiresMs')
+    .where('kind', '=', kind)
+    .where('expiresMs', '<=', untilMs)
+    .orderBy('expiresMs', 'desc')
+    .offset(kept)
+    .limit(1)
+    .executeTakeFirst();
+  if (beyond === undefined) return;
+  await db.deleteFrom('oauthRecords').where('kind', '=', kind).where('expiresMs', '<=', beyond.expiresMs).execute();
+}
+
 /** Forgets what ended long ago. */
 export async function purgeGrants(
   db: Write['db'],

@@ -25,6 +25,15 @@ beforeAll(async () => {
       if (pathname === '/large') return new Response('a'.repeat(5000));
       if (pathname === '/endless')
         return new Response(new ReadableStream({ pull: (it) => it.enqueue(new Uint8Array(600)) }));
+      if (pathname === '/drip')
+        return new Response(
+          new ReadableStream({
+            async pull(it) {
+              it.enqueue(new Uint8Array(1));
+              await new Promise((resolve) => setTimeout(resolve, 10));
+            },
+          }),
+        );
       if (pathname === '/slow') await new Promise(() => undefined);
       return Response.json({ host: request.headers.get('host') }, { headers: { 'cache-control': 'max-age=60' } });
     },
@@ -62,6 +71,7 @@ test.each<[string, string | RegExp, number?]>([
   ['/redirect', 'answered 302'],
   ['/large', 'too large'],
   ['/endless', 'too large'],
+  ['/drip', /abort|timed out|too long/i, 50],
   ['/slow', /abort|timed out|too long/i, 50],
 ])('%s is not followed to its end', async (path, said, limitMs = 5000) => {
   asked = [];
