@@ -132,6 +132,16 @@ test('who is told no goes away with that, and nobody else is sent anywhere', asy
   expect(await page.textContent('[role=alert]')).toContain('redirect_uri');
 });
 
+test('a document speaks for its own URL, and sends nobody where it does not say', async () => {
+  const refused = async (clientId: string, changes = {}) =>
+    (await new RawClient(service, clientId).begin(changes)).headers.get('location');
+  expect(await refused(document.url)).toContain('/gateway/authorization/');
+  expect(await refused(document.url.replace('client.json', 'other.json'))).toBe('/app/authorize/refused');
+  expect(await refused(document.url.replace('https:', 'http:'))).toBe('/app/authorize/refused');
+  for (const redirect_uri of ['https://evil.example/', `${redirectUri}/x`, 'http://localhost:39017/callback'])
+    expect(await refused(document.url, { redirect_uri }), redirect_uri).toBe('/app/authorize/refused');
+});
+
 test('the page that asks reads well: no violation of WCAG 2.2 AA, in both languages, both themes and 360 pixels', async () => {
   const provider = official({ name: `An agent with a name that is long ${'enough'.repeat(6)}` });
   await begin(provider);
@@ -145,11 +155,8 @@ test('the page that asks reads well: no violation of WCAG 2.2 AA, in both langua
     const viewport = { width, height: 800 };
     const each = await browser.newContext({ colorScheme, locale, viewport, storageState, bypassCSP: true });
     const tab = await each.newPage();
-    for (const path of [
-      address,
-      `${service.publicUrl}/app/authorize/refused`,
-      `${service.publicUrl}/app/settings/grants`,
-    ]) {
+    const others = [`${service.publicUrl}/app/authorize/refused`, `${service.publicUrl}/app/settings/grants`];
+    for (const path of [address, ...(width === 360 ? others : [])]) {
       await tab.goto(path);
       await tab.waitForSelector('h1');
       await tab.waitForSelector('.loading', { state: 'detached' });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { systemClock } from '@lebureau/kit/clock';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lanCertificate } from '../lanCertificate.ts';
@@ -10,14 +11,16 @@ import { isPublicAddress } from './publicAddress.ts';
 const home = mkdtempSync(join(tmpdir(), 'lb-guarded-'));
 let server: ReturnType<typeof Bun.serve>;
 let ca: string;
+let pair: { cert: string; key: string };
 let asked: string[] = [];
 beforeAll(async () => {
   const { certificate, key } = await lanCertificate(home, '127.0.0.1', systemClock.nowMs());
   ca = certificate;
+  pair = { cert: certificate, key };
   server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
-    tls: { cert: certificate, key },
+    tls: pair,
     async fetch(request) {
       const { pathname } = new URL(request.url);
       asked.push(pathname);
@@ -77,6 +80,26 @@ test.each<[string, string | RegExp, number?]>([
   asked = [];
   await expect(guardedFetch(at(path), guard({ limitMs }))).rejects.toThrow(said);
   expect(asked).toEqual([path]);
+});
+
+test.each<[string, string]>([
+  ['changes the protocol', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
+  ['says only to go on', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  ['stops in a header', 'HTTP/1.1 200 OK\r\nx'],
+  ['stops in the body', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc'],
+])('one that %s is given up, and its place is free', async (_name, said) => {
+  const odd = createServer(pair, (socket) => {
+    socket.on('error', () => undefined);
+    socket.write(said);
+  });
+  await new Promise<void>((resolve) => odd.listen(0, '127.0.0.1', resolve));
+  const { port } = odd.address() as { port: number };
+  // As many as may be under way at once.
+  const all = Array.from({ length: 20 }, () => guardedFetch(`https://localhost:${port}/`, guard({ limitMs: 120 })));
+  const results = await Promise.allSettled(all);
+  expect(results.map(({ status }) => status)).toEqual(results.map(() => 'rejected'));
+  odd.close();
+  expect((await guardedFetch(at('/client.json'), guard())).status).toBe(200);
 });
 
 test('a name that is not resolved in time is given up', async () => {

@@ -33,7 +33,8 @@ export async function guardedFetch(url: string, guard: Guard): Promise<Response>
     const limit = AbortSignal.timeout(guard.limitMs);
     const target = new URL(url);
     const address = await within(limit, addressOf(target, guard));
-    return await get(target, { address, limit, guard });
+    // Whatever the other side says or leaves out: with the limit it is over, and its place is free.
+    return await within(limit, get(target, { address, limit, guard }));
   } finally {
     atOnce -= 1;
   }
@@ -69,6 +70,10 @@ function get(url: URL, at: { address: string; limit: AbortSignal; guard: Guard }
       signal: at.limit,
     });
     outgoing.on('error', reject);
+    outgoing.on('upgrade', (_answer, socket) => {
+      socket.destroy();
+      reject(new Error('answered 101'));
+    });
     outgoing.on('response', (incoming) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
