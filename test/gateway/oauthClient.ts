@@ -3,6 +3,7 @@ import {
   Client,
   type OAuthClientMetadata,
   type OAuthClientProvider,
+  type OAuthDiscoveryState,
   StreamableHTTPClientTransport,
 } from '@modelcontextprotocol/client';
 import type { Service } from '../system/product.ts';
@@ -19,6 +20,7 @@ export class MemoryProvider implements OAuthClientProvider {
   authorizationUrl: URL | undefined;
   kept: { client?: never; tokens?: { access_token: string; refresh_token?: string } } = {};
   #verifier = '';
+  #found: OAuthDiscoveryState | undefined;
 
   constructor(options: { name?: string; clientMetadataUrl?: string; redirectUri?: string } = {}) {
     this.clientMetadata = { client_name: options.name ?? 'The official client', redirect_uris: [redirectUri] };
@@ -50,6 +52,12 @@ export class MemoryProvider implements OAuthClientProvider {
   }
   codeVerifier() {
     return this.#verifier;
+  }
+  saveDiscoveryState(found: OAuthDiscoveryState) {
+    this.#found = found;
+  }
+  discoveryState() {
+    return this.#found;
   }
   invalidateCredentials(what: string) {
     if (what === 'tokens' || what === 'all') delete this.kept.tokens;
