@@ -5,6 +5,7 @@ import { aboutRoutes } from './about/routes.ts';
 import { desktopRoutes } from './desktops/routes.ts';
 import { Usage } from './desktops/usage.ts';
 import { eventRoutes } from './events/routes.ts';
+import { grantRoutes } from './grants/routes.ts';
 import { Forwarder } from './guest/forward.ts';
 import { guestRoutes } from './guest/routes.ts';
 import { type Readiness, healthRoutes } from './health/routes.ts';
@@ -76,6 +77,7 @@ export function composeApps(
     ...userRoutes(services),
     ...sessionRoutes(services),
     ...signInRoutes(services),
+    ...grantRoutes(services),
     ...eventRoutes(services),
     ...aboutRoutes(services),
     ...healthRoutes(services, { metrics, readiness, startedMs: clock.nowMs() }),

@@ -7,6 +7,12 @@ import type { Capability } from './tool.ts';
 
 export interface KnownCaller extends Caller {
   capabilities: ReadonlySet<Capability>;
+  credential: Credential;
+}
+
+/** What the caller comes with now. The gateway speaks for an OAuth client with assertions that live for a minute. */
+interface Credential {
+  bearer: string;
 }
 
 interface Entry {
@@ -18,18 +24,20 @@ interface Entry {
 const lifetimeMs = 30_000;
 const entriesMax = 1000;
 
-/** The callers of the HTTP server: a client and the capabilities for each key, without a question to the API at every call. */
+/** The callers of the HTTP server: a client and the capabilities for each bearer, without a question to the API at every call. */
 export class Callers {
   readonly #baseUrl: string;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  /** By who it is, in the order of use: a session goes on with the newest assertion of its grant. */
+  readonly #credentials = new Map<string, Pick<KnownCaller, 'bureau' | 'credential'>>();
 
   constructor(baseUrl: string, clock: Clock) {
     this.#baseUrl = baseUrl;
     this.#clock = clock;
   }
 
-  /** @returns undefined for a key that the API does not take. @throws LeBureauError when the API cannot be asked. */
+  /** @returns undefined for a bearer that the API does not take. @throws LeBureauError when the API cannot be asked. */
   async find(apiKey: string): Promise<KnownCaller | undefined> {
     const id = callerOf(apiKey);
     const nowMs = this.#clock.nowMs();
@@ -41,23 +49,38 @@ export class Callers {
       entry.known.catch(() => this.#entries.delete(id));
       this.#trim();
     }
-    return await entry.known.catch((error: unknown) => {
+    const known = await entry.known.catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 401) return undefined;
       throw error;
     });
+    return known && this.#shared(known, apiKey);
+  }
+
+  #shared(known: KnownCaller, bearer: string): KnownCaller {
+    const { bureau, credential } = this.#credentials.get(known.id) ?? known;
+    credential.bearer = bearer;
+    this.#credentials.delete(known.id);
+    this.#credentials.set(known.id, { bureau, credential });
+    return { ...known, bureau, credential };
   }
 
   #trim(): void {
     for (const id of this.#entries.keys()) {
-      if (this.#entries.size <= entriesMax) return;
+      if (this.#entries.size <= entriesMax) break;
       this.#entries.delete(id);
+    }
+    for (const id of this.#credentials.keys()) {
+      if (this.#credentials.size <= entriesMax) return;
+      this.#credentials.delete(id);
     }
   }
 }
 
-/** Asks the API who the key is. @throws LeBureauError */
+/** Asks the API who it is. @throws LeBureauError */
 export async function introduce(baseUrl: string, apiKey: string): Promise<KnownCaller> {
-  const bureau = new LeBureau({ apiKey, baseUrl });
+  const credential = { bearer: apiKey };
+  const bureau = new LeBureau({ apiKey: () => credential.bearer, baseUrl });
   const me = await bureau.me({ timeoutMs: 10_000 });
-  return { bureau, id: callerOf(apiKey), capabilities: new Set(me.capabilities) };
+  const id = me.grant === null ? callerOf(apiKey) : `grant ${me.grant.id}`;
+  return { bureau, id, capabilities: new Set(me.capabilities), credential };
 }

@@ -17,10 +17,10 @@ import type { Tool, ToolCall } from './tool.ts';
 const callMaxMsDefault = 45_000;
 const progressEveryMs = 2500;
 
-/** Who asks: one API key. */
+/** Who asks: one API key, or one client that somebody allowed in. */
 export interface Caller {
   bureau: LeBureau;
-  /** A digest of the key. */
+  /** A digest of the key, or the grant of the client. */
   id: string;
 }
 

@@ -6,6 +6,8 @@ import { purgeEvents } from '../events/store.ts';
 import { keptMs } from '../http/idempotency.ts';
 import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
+import { idleMs as grantIdleMs, lifeMs as grantLifeMs } from '../grants/life.ts';
+import { purgeGrants } from '../grants/store.ts';
 import { forgetMetrics } from '../metrics/forget.ts';
 import { rollUpMetrics } from '../metrics/rollUp.ts';
 import { drainNodes } from '../nodes/drainLoop.ts';
@@ -74,6 +76,7 @@ export async function purge(services: Services, eventRetentionMs: number): Promi
     await purgeJoins(db, nowMs);
     await purgeLinks(db, nowMs);
     await purgeSessions(db, { createdMs: nowMs - lifeMs, usedMs: nowMs - idleMs });
+    await purgeGrants(db, { createdMs: nowMs - grantLifeMs, usedMs: nowMs - grantIdleMs, nowMs });
     await db
       .deleteFrom('idempotency')
       .where('createdMs', '<', nowMs - keptMs)

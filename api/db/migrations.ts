@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { createTable, index } from './createTable.ts';
 import type { Flavour } from './database.ts';
+import { grants } from './grantsMigration.ts';
 import { metrics } from './metricsMigration.ts';
 import type { Migration } from './migration.ts';
 import { people } from './peopleMigration.ts';
@@ -320,5 +321,6 @@ export const migrations: readonly Migration[] = [
   move,
   people,
   streams,
+  grants,
   formerNodes,
 ];

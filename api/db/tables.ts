@@ -24,6 +24,8 @@ export interface Tables {
   members: MemberRow;
   sessions: SessionRow;
   signInLinks: SignInLinkRow;
+  grants: GrantRow;
+  oauthRecords: OauthRecordRow;
   migrations: { name: string; appliedMs: number };
 }
 
@@ -292,6 +294,8 @@ export interface EventRow {
   desktopId: string | null;
   actorType: string;
   actorId: string | null;
+  /** What a client calls itself. */
+  actorName: string | null;
   requestId: string | null;
   dataJson: string;
   createdMs: number;
@@ -360,6 +364,35 @@ export interface SignInLinkRow {
   createdMs: number;
   expiresMs: number;
   usedMs: number | null;
+}
+
+/** What somebody allowed an MCP client. */
+export interface GrantRow {
+  id: string;
+  workspaceId: string;
+  userId: string;
+  /** As it registered, or the URL of its metadata. */
+  clientId: string;
+  clientName: string;
+  /** Where the browser was sent back to. */
+  redirectHost: string;
+  /** URL of what the tokens are for. */
+  resource: string;
+  capabilitiesJson: string;
+  createdMs: number;
+  lastUsedMs: number;
+  revokedMs: number | null;
+}
+
+/** A code, token, open request or registered client of the authorization server; what is in it is the gateway's matter. */
+export interface OauthRecordRow {
+  kind: string;
+  /** SHA-256 of what names it, hexadecimal. */
+  hash: string;
+  grantId: string | null;
+  payloadJson: string;
+  expiresMs: number;
+  consumedMs: number | null;
 }
 
 /** Metrics of several desktops as their node told them, until they are rolled up. */

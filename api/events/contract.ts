@@ -26,6 +26,8 @@ export const eventTypes = [
   'user.updated',
   'user.removed',
   'session.revoked',
+  'grant.created',
+  'grant.revoked',
   'sign_in_link.created',
   'node.joined',
   'node.updated',
@@ -44,7 +46,11 @@ export const Event = t.Object({
   type: t.Word(eventTypes),
   createdAt: t.String({ format: 'date-time' }),
   desktopId: t.Nullable(t.String()),
-  actor: t.Object({ type: t.Word(['key', 'user', 'gateway', 'node', 'system']), id: t.Nullable(t.String()) }),
+  actor: t.Object({
+    type: t.Word(['key', 'user', 'client', 'gateway', 'node', 'system']),
+    id: t.Nullable(t.String()),
+    name: t.Nullable(t.String(), { description: 'What an MCP client calls itself; null for everybody else.' }),
+  }),
   requestId: t.Nullable(t.String()),
   data: t.Record(t.String(), t.Unknown()),
 });

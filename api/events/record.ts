@@ -7,7 +7,7 @@ export interface Happening {
   type: (typeof eventTypes)[number];
   workspaceId: string;
   desktopId?: string;
-  actor: { type: 'key' | 'user' | 'gateway' | 'node' | 'system'; id?: string };
+  actor: { type: 'key' | 'user' | 'client' | 'gateway' | 'node' | 'system'; id?: string; name?: string };
   requestId?: string | null;
   data?: Record<string, unknown>;
 }
@@ -24,6 +24,7 @@ export async function record(write: Write, clock: Clock, happening: Happening): 
       desktopId: happening.desktopId ?? null,
       actorType: happening.actor.type,
       actorId: happening.actor.id ?? null,
+      actorName: happening.actor.name ?? null,
       requestId: happening.requestId ?? null,
       dataJson: JSON.stringify(happening.data ?? {}),
       createdMs: nowMs,

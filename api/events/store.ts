@@ -120,7 +120,7 @@ function toWire(row: EventRow): Static<typeof Event> {
     type: row.type as Static<typeof Event>['type'],
     createdAt: toRfc3339(row.createdMs),
     desktopId: row.desktopId,
-    actor: { type: row.actorType as 'key' | 'node' | 'system', id: row.actorId },
+    actor: { type: row.actorType as 'key' | 'node' | 'system', id: row.actorId, name: row.actorName },
     requestId: row.requestId,
     data: JSON.parse(row.dataJson) as Record<string, unknown>,
   };

@@ -3,8 +3,11 @@ import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import { isId } from '@lebureau/kit/id';
 
-/** Who the gateway says is asking: itself, or somebody with a session. */
-export type Asserted = { by: 'gateway' } | { by: 'session'; userId: string; sessionId: string };
+/** Who the gateway says is asking: itself, somebody with a session, or a client that somebody allowed in. */
+export type Asserted =
+  | { by: 'gateway' }
+  | { by: 'session'; userId: string; sessionId: string }
+  | { by: 'grant'; userId: string; grantId: string };
 
 const issuer = 'lebureau-gateway';
 const audience = 'lebureau-api';
@@ -44,10 +47,13 @@ export class Assertions {
     for (const key of this.#keys) {
       const verified = await jwtVerify(token, key, options).catch(() => undefined);
       if (verified === undefined) continue;
-      const { sub, sid } = verified.payload as { sub: string; sid?: string };
+      const { sub, sid, gid } = verified.payload as { sub: string; sid?: unknown; gid?: unknown };
       if (sub === 'gateway') return { by: 'gateway' };
-      if (isId('usr', sub) && typeof sid === 'string' && isId('ses', sid))
+      if (!isId('usr', sub)) continue;
+      if (typeof sid === 'string' && isId('ses', sid) && gid === undefined)
         return { by: 'session', userId: sub, sessionId: sid };
+      if (typeof gid === 'string' && isId('grt', gid) && sid === undefined)
+        return { by: 'grant', userId: sub, grantId: gid };
     }
     throw new Fault('unauthenticated', 'The assertion is not of our gateway, or it is too old.');
   }

@@ -2,11 +2,14 @@ import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import type { Static } from '../http/schema.ts';
 import type { Database } from '../db/database.ts';
+import { allowedBy } from '../grants/allowedBy.ts';
+import { isGood as isGoodGrant } from '../grants/life.ts';
+import { findGrant, type KnownGrant } from '../grants/store.ts';
 import { isGood } from '../sessions/life.ts';
 import { findSession, type KnownSession } from '../sessions/store.ts';
 import { capabilitiesOf, type Role } from '../users/roles.ts';
 import type { Member } from '../users/store.ts';
-import { type Assertions, isAssertion } from './assertion.ts';
+import { type Asserted, type Assertions, isAssertion } from './assertion.ts';
 import { cachedFor } from './cachedFor.ts';
 import type { Capability } from './capabilities.ts';
 import type { KeyRestriction } from './schema.ts';
@@ -15,13 +18,16 @@ import { type KnownKey, findKeyByHash } from './store.ts';
 
 /** Who calls, and what they may. */
 export interface Caller {
-  /** The key, or the person who signed in; its id stands in rows and events. */
-  actor: { type: 'key' | 'user' | 'gateway' | 'system'; id?: string };
+  /**
+   * The key, the person who signed in, or the grant of a client and what that calls itself; the id stands in rows and
+   * events.
+   */
+  actor: { type: 'key' | 'user' | 'client' | 'gateway' | 'system'; id?: string; name?: string };
   workspaceId: string;
   capabilities: ReadonlySet<Capability>;
   restriction: Static<typeof KeyRestriction> | null;
   session?: SignedIn;
-  /** Of a person's key: who made it, and what they are now. */
+  /** Of a person's key or grant: who made it, and what they are now. */
   maker?: { userId: string; role: Role };
 }
 
@@ -40,6 +46,7 @@ export class Authenticator {
   readonly #assertions: Assertions | undefined;
   readonly #keys;
   readonly #sessions;
+  readonly #grants;
   readonly #used = new Map<string, number>();
 
   constructor(database: Database, clock: Clock, assertions?: Assertions) {
@@ -47,6 +54,7 @@ export class Authenticator {
     this.#assertions = assertions;
     this.#keys = cachedFor<KnownKey | undefined>(clock, (hash) => findKeyByHash(database.read, hash));
     this.#sessions = cachedFor<KnownSession | undefined>(clock, (id) => findSession(database.read, id));
+    this.#grants = cachedFor<KnownGrant | undefined>(clock, (id) => findGrant(database.read, id));
   }
 
   /** @param authorization the header. @throws Fault `unauthenticated` */
@@ -54,7 +62,7 @@ export class Authenticator {
     const secret = authorization?.startsWith('Bearer ') ? authorization.slice(7) : undefined;
     if (secret === undefined) throw new Fault('unauthenticated', 'There is no API key in the request.');
     if (this.#assertions !== undefined && isAssertion(secret))
-      return this.#bySession(await this.#assertions.read(secret));
+      return this.#byAssertion(await this.#assertions.read(secret));
     if (!isSecret(secret)) throw new Fault('unauthenticated', 'That is no API key: it is mistyped or cut off.');
     const key = await this.#keys.get(hashSecret(secret));
     const nowMs = this.#clock.nowMs();
@@ -75,7 +83,12 @@ export class Authenticator {
     this.#sessions.forget((known) => known?.session.id === sessionId);
   }
 
+  forgetGrant(grantId: string): void {
+    this.#grants.forget((known) => known?.grant.id === grantId);
+  }
+
   forgetUser(userId: string): void {
+    this.#grants.forget((known) => known?.grant.userId === userId);
     this.#sessions.forget((known) => known?.session.userId === userId);
     this.#keys.forget((key) => key?.createdBy === userId);
   }
@@ -87,9 +100,27 @@ export class Authenticator {
     return used;
   }
 
-  async #bySession(asserted: Awaited<ReturnType<Assertions['read']>>): Promise<Caller> {
-    if (asserted.by === 'gateway') return gateway;
-    const { sessionId, userId } = asserted;
+  async #byAssertion(asserted: Asserted): Promise<Caller> {
+    switch (asserted.by) {
+      case 'gateway':
+        return gateway;
+      case 'session':
+        return this.#bySession(asserted);
+      case 'grant':
+        return this.#byGrant(asserted);
+    }
+  }
+
+  async #byGrant({ grantId, userId }: { grantId: string; userId: string }): Promise<Caller> {
+    const known = await this.#grants.get(grantId);
+    const caller = known && callerOfGrant(known, this.#clock.nowMs());
+    if (caller?.maker?.userId === userId) return caller;
+    throw new Fault('unauthenticated', 'What this client was allowed was taken back or has ended.', {
+      hint: 'Connect it anew.',
+    });
+  }
+
+  async #bySession({ sessionId, userId }: { sessionId: string; userId: string }): Promise<Caller> {
     const known = await this.#sessions.get(sessionId);
     if (known?.member?.id !== userId || !isGood(known.session, this.#clock.nowMs()))
       throw new Fault('unauthenticated', 'The session has ended.', { hint: 'Sign in again.' });
@@ -108,9 +139,21 @@ export function callerOfSession({ id: userId, workspaceId, role }: Member, sessi
   };
 }
 
+/** A client with what it was allowed and the person may still; undefined once that ended. */
+export function callerOfGrant({ grant, member }: KnownGrant, nowMs: number): Caller | undefined {
+  if (member === undefined || !isGoodGrant(grant, nowMs)) return undefined;
+  return {
+    actor: { type: 'client', id: grant.id, name: grant.clientName },
+    workspaceId: grant.workspaceId,
+    capabilities: new Set(allowedBy(grant, member.role)),
+    restriction: null,
+    maker: { userId: member.id, role: member.role },
+  };
+}
+
 /** @throws Fault `capability_missing` that names it */
 export function requireCapability(caller: Caller, capability: Capability): void {
   if (caller.capabilities.has(capability)) return;
-  const who = caller.session === undefined ? 'This key' : `Your role, ${caller.session.role},`;
+  const who = caller.session === undefined ? `This ${caller.actor.type}` : `Your role, ${caller.session.role},`;
   throw new Fault('capability_missing', `${who} lacks the capability ${capability}.`, { members: { capability } });
 }

@@ -7,7 +7,12 @@ const figures = { desktops: t.Integer(), vcpus: t.Integer(), memoryMiB: t.Intege
 
 export const Me = t.Object({
   workspace: t.Object({ id: t.String(), name: t.String() }),
-  key: t.Nullable(t.Pick(ApiKey, ['id', 'name', 'lastFour', 'expiresAt']), { description: 'Null for a session.' }),
+  key: t.Nullable(t.Pick(ApiKey, ['id', 'name', 'lastFour', 'expiresAt']), {
+    description: 'Null for a session and for a client.',
+  }),
+  grant: t.Nullable(t.Object({ id: t.String(), clientName: t.String() }), {
+    description: 'What an MCP client was allowed by; null for everybody else.',
+  }),
   capabilities: t.Array(CapabilityName),
   restriction: t.Nullable(KeyRestriction),
   user: t.Nullable(t.Object({ id: t.String(), name: t.String(), email: t.Nullable(t.String()) }), {

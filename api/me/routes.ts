@@ -12,8 +12,8 @@ export function meRoutes(services: Services): Route[] {
   return [
     route(getMe, async ({ caller }) => {
       const workspace = await findWorkspace(read, caller.workspaceId);
-      const row = caller.session ? undefined : await findKey(read, caller.workspaceId, caller.actor.id!);
-      const userId = caller.session?.userId ?? row?.createdBy ?? '';
+      const row = caller.actor.type !== 'key' ? undefined : await findKey(read, caller.workspaceId, caller.actor.id!);
+      const userId = caller.session?.userId ?? caller.maker?.userId ?? row?.createdBy ?? '';
       const member = await findMember(read, caller.workspaceId, userId);
       const limit = {
         desktops: workspace.desktopsMax,
@@ -30,6 +30,7 @@ export function meRoutes(services: Services): Route[] {
       const body = {
         workspace: { id: workspace.id, name: workspace.name },
         key: row === undefined ? null : keyOf(row),
+        grant: caller.actor.type === 'client' ? { id: caller.actor.id!, clientName: caller.actor.name! } : null,
         capabilities: [...caller.capabilities],
         restriction: caller.restriction,
         user: member === undefined ? null : { id: member.id, name: member.name, email: member.email },

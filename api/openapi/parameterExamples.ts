@@ -11,6 +11,7 @@ export const parameterExamples: Readonly<Record<string, Json>> = {
   keyId: 'key_01k9x3v6m8e9t2q4r6s8v0w2y4',
   nodeId: 'nod_01k9x3v6m8e9t2q4r6s8v0w2y4',
   userId: 'usr_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  grantId: 'grt_01k9x3v6m8e9t2q4r6s8v0w2y4',
   sessionId: 'ses_01k9x3v6m8e9t2q4r6s8v0w2y4',
   templateId: 'tpl_01k9x3v6m8e9t2q4r6s8v0w2y4',
   processId: 'prc_01k9x3v6m8e9t2q4r6s8v0w2y4',

@@ -15,6 +15,8 @@ import * as metrics from '../metrics/schema.ts';
 import * as joining from '../nodes/joinSchema.ts';
 import * as nodes from '../nodes/publicContract.ts';
 import { Hardware } from '../nodes/schema.ts';
+import { grantOperations } from '../grants/contract.ts';
+import * as grants from '../grants/schema.ts';
 import { sessionOperations } from '../sessions/contract.ts';
 import { PeoplesSession, Session, SessionList } from '../sessions/schema.ts';
 import { signInOperations } from '../signIn/contract.ts';
@@ -40,6 +42,7 @@ export const publicOperations: readonly Operation[] = [
   ...userOperations,
   ...sessionOperations,
   ...signInOperations,
+  ...grantOperations,
   ...events.eventOperations,
   ...about.aboutOperations,
   ...health.healthOperations,
@@ -58,6 +61,16 @@ const people = {
   SignInLink: signIn.SignInLink,
   SignedIn: signIn.SignedInAnswer,
   FoundSession: signIn.FoundSession,
+  Grant: grants.Grant,
+  GrantList: grants.GrantList,
+  GrantCapability: grants.GrantCapability,
+  CreateGrant: grants.CreateGrant,
+  FoundGrant: grants.FoundGrant,
+  GrantIds: grants.GrantIds,
+  OauthRecordName: grants.OauthRecordName,
+  SaveOauthRecord: grants.SaveOauthRecord,
+  FoundOauthRecord: grants.FoundOauthRecord,
+  ConsumedOauthRecord: grants.ConsumedOauthRecord,
 };
 
 export function publicContract(version: string): Contract {
@@ -118,6 +131,7 @@ export function publicContract(version: string): Contract {
       keys: 'API keys.',
       users: 'People.',
       sessions: 'Where you are signed in.',
+      grants: 'MCP clients that people allowed in.',
       signIn: 'For the gateway only.',
       events: 'What happened.',
       about: 'This service.',

@@ -92,7 +92,7 @@ const event = {
   type: 'desktop.ready',
   createdAt: at,
   desktopId: desktop.id,
-  actor: { type: 'node', id: node.id },
+  actor: { type: 'node', id: node.id, name: null },
   requestId: null,
   data: {},
 } satisfies Json;
@@ -104,6 +104,27 @@ const user = {
   createdAt: at,
   lastSignInAt: at,
 } satisfies Json;
+const grant = {
+  id: 'grt_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  clientId: 'https://client.example.org/mcp.json',
+  clientName: 'An agent',
+  redirectHost: '127.0.0.1',
+  capabilities: ['desktop:read', 'desktop:control'],
+  createdAt: at,
+  lastUsedAt: at,
+  expiresAt: at,
+} satisfies Json;
+const resource = 'https://office.example.org/mcp';
+const newGrant = {
+  userId: user.id,
+  sessionId: 'ses_01k9x3v6m8e9t2q4r6s8v0w2y4',
+  clientId: grant.clientId,
+  clientName: grant.clientName,
+  redirectHost: grant.redirectHost,
+  resource,
+  capabilities: grant.capabilities,
+} satisfies Json;
+const foundGrant = { grant, userId: user.id, resource } satisfies Json;
 const session = {
   id: 'ses_01k9x3v6m8e9t2q4r6s8v0w2y4',
   current: true,
@@ -181,6 +202,22 @@ export const publicExamples: Record<string, Example> = {
     response: { data: [{ ...session, user: { id: user.id, name: user.name, email: user.email } }], nextCursor: null },
   },
   endPersonsSession: {},
+  listGrants: { response: { data: [grant] } },
+  revokeGrant: {},
+  createGrant: { request: newGrant, response: foundGrant },
+  findGrant: { request: { grantId: grant.id }, response: foundGrant },
+  findGoodGrants: { request: { grantIds: [grant.id] }, response: { grantIds: [grant.id] } },
+  endGrant: { request: { grantId: grant.id } },
+  findAccess: { request: { kind: 'access', hash: '0'.repeat(64) }, response: foundGrant },
+  saveOauthRecord: {
+    request: { kind: 'code', hash: '0'.repeat(64), grantId: grant.id, payload: {}, expiresInSeconds: 60 },
+  },
+  findOauthRecord: {
+    request: { kind: 'code', hash: '0'.repeat(64) },
+    response: { payload: {}, consumed: false },
+  },
+  consumeOauthRecord: { request: { kind: 'code', hash: '0'.repeat(64) }, response: { first: true } },
+  deleteOauthRecord: { request: { kind: 'request', hash: '0'.repeat(64) } },
   createSignInLink: {
     request: { role: 'member', name: 'Ada', email: 'ada@example.org' },
     response: {
@@ -216,6 +253,7 @@ export const publicExamples: Record<string, Example> = {
     response: {
       workspace: { id: 'wsp_01k9x3v6m8e9t2q4r6s8v0w2y4', name: 'default' },
       key: { id: key.id, name: key.name, lastFour: key.lastFour, expiresAt: null },
+      grant: null,
       capabilities: key.capabilities,
       restriction: null,
       user: null,

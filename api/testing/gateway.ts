@@ -52,6 +52,7 @@ const somebody = {
 export interface AssertionWish {
   sub: string;
   sid?: string;
+  gid?: string;
   issuer?: string;
   audience?: string;
   seconds?: number;
@@ -59,9 +60,17 @@ export interface AssertionWish {
 }
 
 export function assertion(key: KeyObject, wish: AssertionWish): Promise<string> {
-  const { sub, sid, issuer = 'lebureau-gateway', audience = 'lebureau-api', seconds = 60, issuedAgoSeconds = 0 } = wish;
+  const {
+    sub,
+    sid,
+    gid,
+    issuer = 'lebureau-gateway',
+    audience = 'lebureau-api',
+    seconds = 60,
+    issuedAgoSeconds = 0,
+  } = wish;
   const issued = Math.floor(systemClock.nowMs() / 1000) - issuedAgoSeconds;
-  return new SignJWT(sid === undefined ? {} : { sid })
+  return new SignJWT({ ...(sid === undefined ? {} : { sid }), ...(gid === undefined ? {} : { gid }) })
     .setProtectedHeader({ alg: 'EdDSA' })
     .setSubject(sub)
     .setIssuer(issuer)

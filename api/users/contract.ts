@@ -35,7 +35,8 @@ export const removeUser = operation({
   path: '/v1/users/:userId',
   capability: 'users:write',
   summary: 'Remove somebody from the workspace',
-  description: 'Their sessions and the API keys that they created stop within a second. Desktops stay.',
+  description:
+    'Their sessions, the API keys that they created and the clients that they allowed in stop within a second. Desktops stay.',
   params: UserParams,
   responses: { 204: { about: 'Removed.' } },
   problems: ['not_found', 'wrong_state'],

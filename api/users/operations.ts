@@ -6,6 +6,7 @@ import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
 import { notFound } from '../http/problem.ts';
 import type { Static } from '../http/schema.ts';
 import type { Caller } from '../keys/auth.ts';
+import { endGrantsOf } from '../grants/operations.ts';
 import { revokeKeysOf } from '../keys/store.ts';
 import type { Services } from '../services.ts';
 import { revokeSessions } from '../sessions/store.ts';
@@ -70,7 +71,7 @@ export async function updateUser(
   return { ...member, ...body };
 }
 
-/** Ends all that they hold: membership, sessions, and the keys that they created. */
+/** Ends all that they hold: membership, sessions, the keys that they created, and what they allowed clients. */
 export async function removeUser(services: Services, write: Write, act: Act): Promise<void> {
   const member = await changeable(write, act, 'viewer');
   await keepAnOwner(write, member);
@@ -83,11 +84,12 @@ export async function removeUser(services: Services, write: Write, act: Act): Pr
   await tell(services, write, { ...act, type: 'user.removed', data: {} });
 }
 
-/** Ends the sessions of a person and the keys that they made. */
+/** Ends the sessions of a person, the keys that they made, and what they allowed clients. */
 export async function endAllOf(services: Services, write: Write, userId: string): Promise<void> {
   const nowMs = services.clock.nowMs();
   for (const sessionId of await revokeSessions(write, { userId }, nowMs)) write.wake(sessionTopic(sessionId));
   for (const keyId of await revokeKeysOf(write, userId, nowMs)) write.wake(keyTopic(keyId));
+  await endGrantsOf(services, write, userId);
   write.afterCommit(() => services.authenticator.forgetUser(userId));
 }
 

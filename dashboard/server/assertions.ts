@@ -3,15 +3,12 @@ import type { Clock } from '@lebureau/kit/clock';
 import { SignJWT } from 'jose';
 
 const lifeSeconds = 60;
-/** An assertion is signed anew before the API could find it old. */
-const reusedMs = 30_000;
+/** An assertion is signed anew before the API could find it old; one for a client goes through a call of a tool. */
+const reusedMs = { session: 30_000, grant: 10_000 };
 const rememberedMax = 10_000;
 
-/** Who asks the API through us: the gateway itself, or somebody with a session. */
-export interface Subject {
-  userId: string;
-  sessionId: string;
-}
+/** Who asks the API through us: somebody with a session, or a client that somebody allowed in. */
+export type Subject = { userId: string } & ({ sessionId: string } | { grantId: string });
 
 /** Signs for the API who somebody is. */
 export class Assertions {
@@ -26,13 +23,14 @@ export class Assertions {
   }
 
   async of(subject: Subject | 'gateway'): Promise<string> {
-    const name = subject === 'gateway' ? subject : subject.sessionId;
+    const name = nameOf(subject);
     const nowMs = this.#clock.monotonicMs();
     const known = this.#signed.get(name);
     if (known !== undefined && known.untilMs > nowMs) return known.text;
     const text = await this.#sign(subject);
     if (this.#signed.size >= rememberedMax) this.#signed.clear();
-    this.#signed.set(name, { text, untilMs: nowMs + reusedMs });
+    const kind = name.startsWith('grt_') ? 'grant' : 'session';
+    this.#signed.set(name, { text, untilMs: nowMs + reusedMs[kind] });
     return text;
   }
 
@@ -44,8 +42,8 @@ export class Assertions {
 
   #sign(subject: Subject | 'gateway'): Promise<string> {
     const seconds = Math.floor(this.#clock.nowMs() / 1000);
-    const [sub, claims] = subject === 'gateway' ? [subject, {}] : [subject.userId, { sid: subject.sessionId }];
-    return new SignJWT(claims)
+    const sub = subject === 'gateway' ? subject : subject.userId;
+    return new SignJWT(claimsOf(subject))
       .setProtectedHeader({ alg: 'EdDSA' })
       .setIssuer('lebureau-gateway')
       .setAudience('lebureau-api')
@@ -54,4 +52,14 @@ export class Assertions {
       .setExpirationTime(seconds + lifeSeconds)
       .sign(this.#key);
   }
+}
+
+function nameOf(subject: Subject | 'gateway'): string {
+  if (subject === 'gateway') return subject;
+  return 'grantId' in subject ? subject.grantId : subject.sessionId;
+}
+
+function claimsOf(subject: Subject | 'gateway'): { sid?: string; gid?: string } {
+  if (subject === 'gateway') return {};
+  return 'grantId' in subject ? { gid: subject.grantId } : { sid: subject.sessionId };
 }

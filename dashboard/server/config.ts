@@ -33,6 +33,8 @@ export interface GatewayConfig {
   /** Serve the local network, with a certificate of our own making. */
   lan: boolean;
   providers: readonly ProviderConfig[];
+  /** Metadata of OAuth clients is also fetched from this machine. */
+  clientMetadataLoopback: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -80,6 +82,11 @@ function schema(home: string) {
     LEBUREAU_OIDC_NAME: { about: 'what its button says', parse: (value: string) => value, fallback: 'Single sign-on' },
     LEBUREAU_OIDC_CLIENT_ID: text('client id at that issuer'),
     LEBUREAU_OIDC_CLIENT_SECRET: secret('its secret'),
+    LEBUREAU_CLIENT_METADATA_LOOPBACK: {
+      about: 'on: metadata of MCP clients may lie on this machine, for clients under test',
+      parse: oneOf(['on', 'off']),
+      fallback: 'off' as const,
+    },
     LEBUREAU_LOG_LEVEL: {
       about: 'how much is logged',
       parse: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
@@ -114,6 +121,7 @@ export async function readGatewayConfig(
     tls,
     lan: values.LEBUREAU_LAN === 'on',
     providers: providersOf(values),
+    clientMetadataLoopback: values.LEBUREAU_CLIENT_METADATA_LOOPBACK === 'on',
     logLevel: values.LEBUREAU_LOG_LEVEL,
   };
 }

@@ -5,6 +5,7 @@ import { assetResponse, type Asset } from './assets.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeign } from './guard.ts';
 import { problem } from './problem.ts';
+import { OauthDoor } from './oauth/oauthDoor.ts';
 import { passOn } from './proxy.ts';
 import { isSafePath } from './safePath.ts';
 import { secured } from './securityHeaders.ts';
@@ -20,11 +21,13 @@ export class Gateway {
   readonly #parts: GatewayParts;
   readonly #assets: Assets;
   readonly #streams: StreamDoor;
+  readonly #oauth: OauthDoor;
 
   constructor(parts: GatewayParts, assets: Assets) {
     this.#parts = parts;
     this.#assets = assets;
     this.#streams = new StreamDoor(parts);
+    this.#oauth = new OauthDoor(parts);
   }
 
   /** @returns undefined when the request became a socket */
@@ -71,6 +74,8 @@ export class Gateway {
     const [, way, id] = /^GET \/gateway\/(sign-in|callback)\/([a-z]{1,20})$/.exec(route) ?? [];
     if (way === 'sign-in') return startProvider(visit, this.#parts, id!);
     if (way === 'callback') return finishProvider(visit, this.#parts, id!);
+    const ofOauth = await this.#oauth.answer(visit);
+    if (ofOauth !== undefined) return ofOauth;
     const asset = this.#assetOf(pathname);
     if (asset === undefined) return problem(404, 'not_found', `There is no ${pathname}.`);
     return isRead
@@ -89,12 +94,12 @@ export class Gateway {
     const { request, url } = visit;
     const { config, sessions, assertions } = this.#parts;
     const target = url.pathname + url.search;
-    const toMcp = url.pathname === '/mcp';
-    const to = toMcp ? new URL(config.mcpUrl).origin : config.apiUrl;
+    if (url.pathname === '/mcp') return this.#oauth.mcp.pass(visit);
+    const to = config.apiUrl;
     const given = request.headers.get('authorization');
-    if (given !== null || toMcp) {
-      // An assertion is between us and the API; from outside only keys are.
-      if (given === null || !given.startsWith('Bearer lb_'))
+    if (given !== null) {
+      // An assertion is between us and the API; from outside only keys are, and access tokens are for MCP alone.
+      if (!given.startsWith('Bearer lb_'))
         return problem(401, 'unauthenticated', {
           detail: 'Send an API key.',
           headers: { 'WWW-Authenticate': 'Bearer realm="lebureau"' },

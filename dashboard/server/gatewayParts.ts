@@ -1,5 +1,6 @@
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
+import { type AskApi, askApi } from './askApi.ts';
 import { Assertions } from './assertions.ts';
 import { ClientAddress } from './clientAddress.ts';
 import type { GatewayConfig } from './config.ts';
@@ -22,6 +23,8 @@ export interface Notice {
 export interface GatewayParts {
   config: GatewayConfig;
   assertions: Assertions;
+  /** What only the gateway may ask. */
+  ask: AskApi;
   calls: SignInCalls;
   sessions: Sessions;
   providers: readonly Provider[];
@@ -39,7 +42,8 @@ const triesLimit = { burst: 10, everyMs: 6_000 };
 export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log }): GatewayParts {
   const { clock, log } = at;
   const assertions = new Assertions(config.privateKey, clock);
-  const calls = new SignInCalls(config.apiUrl, assertions);
+  const ask = askApi(config.apiUrl, assertions);
+  const calls = new SignInCalls(ask);
   const providers = config.providers.map((each) => {
     const redirectUri = `${config.publicOrigin}/gateway/callback/${each.id}`;
     return each.kind === 'github' ? githubProvider(each, redirectUri) : oidcProvider(each, redirectUri);
@@ -47,6 +51,7 @@ export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log
   return {
     config,
     assertions,
+    ask,
     calls,
     sessions: new Sessions(calls, clock),
     providers,

@@ -47,6 +47,8 @@ export interface Passing {
   /** Path and query there. */
   target: string;
   authorization: string;
+  /** Ends it from our side. Default: when the asker leaves. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -67,7 +69,7 @@ export async function passOn(request: Request, passing: Passing): Promise<Respon
       ...(hasBody ? { body: request.body, duplex: 'half' } : {}),
       redirect: 'manual',
       decompress: false,
-      signal: request.signal,
+      signal: passing.signal ?? request.signal,
     } as RequestInit);
     return cleaned(answer);
   } catch {

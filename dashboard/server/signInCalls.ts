@@ -1,5 +1,4 @@
-import { Fault } from '@lebureau/kit/fault';
-import type { Assertions } from './assertions.ts';
+import { type AskApi, orNone } from './askApi.ts';
 
 export interface User {
   id: string;
@@ -33,55 +32,26 @@ export interface Identity {
   emailVerified: boolean;
 }
 
-const limitMs = 15_000;
-
-/** What only the gateway asks of the API. */
+/** What only the gateway asks of the API about people. */
 export class SignInCalls {
-  readonly #apiUrl: string;
-  readonly #assertions: Assertions;
+  readonly #ask: AskApi;
 
-  constructor(apiUrl: string, assertions: Assertions) {
-    this.#apiUrl = apiUrl;
-    this.#assertions = assertions;
+  constructor(ask: AskApi) {
+    this.#ask = ask;
   }
 
   /** @throws Fault `sign_in_refused` with a sentence for people, `unavailable` */
   byLink(token: string, browser: Browser): Promise<Begun> {
-    return this.#post('/v1/sign-in/link', { token, ...browser });
+    return this.#ask('/v1/sign-in/link', { token, ...browser });
   }
 
   /** @throws Fault as `byLink` */
   byIdentity(identity: Identity, browser: Browser): Promise<Begun> {
-    return this.#post('/v1/sign-in/identity', { ...identity, ...browser });
+    return this.#ask('/v1/sign-in/identity', { ...identity, ...browser });
   }
 
   /** Whose session this is; undefined when it ended or never was. @throws Fault `unavailable` */
-  async find(hash: string): Promise<Found | undefined> {
-    try {
-      return await this.#post('/v1/sign-in/session', { hash });
-    } catch (error) {
-      if (error instanceof Fault && error.code === 'not_found') return undefined;
-      throw error;
-    }
-  }
-
-  async #post<Answer>(path: string, body: object): Promise<Answer> {
-    const authorization = `Bearer ${await this.#assertions.of('gateway')}`;
-    const response = await fetch(this.#apiUrl + path, {
-      method: 'POST',
-      headers: { authorization, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      redirect: 'error',
-      signal: AbortSignal.timeout(limitMs),
-    }).catch((cause: unknown) => {
-      throw new Fault('unavailable', 'The API cannot be reached.', { cause });
-    });
-    if (response.ok) return (await response.json()) as Answer;
-    const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; hint?: string };
-    if (response.status === 403 || response.status === 404)
-      throw new Fault(problem.code ?? 'not_found', problem.detail ?? '', { hint: problem.hint });
-    throw new Fault('unavailable', 'The API did not answer as it should.', {
-      cause: new Error(`${response.status} ${problem.code ?? ''}`),
-    });
+  find(hash: string): Promise<Found | undefined> {
+    return orNone(this.#ask('/v1/sign-in/session', { hash }));
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '@lebureau/kit/clock';
+import ipaddr from 'ipaddr.js';
 
 const addressesMax = 50_000;
 
@@ -38,5 +39,7 @@ export class Tries {
 
 /** Whoever has one IPv6 address has 2^64 of them. */
 function networkOf(address: string): string {
-  return address.includes(':') && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address;
+  if (!ipaddr.isValid(address)) return address;
+  const plain = ipaddr.process(address);
+  return plain instanceof ipaddr.IPv6 ? plain.parts.slice(0, 4).join(':') : plain.toString();
 }

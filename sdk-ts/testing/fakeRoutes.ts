@@ -83,6 +83,7 @@ function me(fake: Fake): unknown {
   return {
     workspace: { id: 'wsp_00000000000000000000000001', name: 'fake' },
     key: { id: 'key_00000000000000000000000001', name: 'fake', lastFour: 'fake', expiresAt: null },
+    grant: null,
     capabilities: [...fake.capabilities],
     restriction: null,
     user: null,

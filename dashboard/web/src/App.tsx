@@ -17,6 +17,7 @@ type Page = ComponentType<Record<string, string>>;
 /** What is opened by most people first is in the first load; everything else comes when it is opened. */
 const DesktopPage = lazy(() => import('./desktop/DesktopPage.tsx').then((it) => it.DesktopPage as Page));
 const AdminPage = lazy(() => import('./admin/AdminPage.tsx').then((it) => it.AdminPage as Page));
+const AuthorizePage = lazy(() => import('./authorize/AuthorizePage.tsx').then((it) => it.AuthorizePage));
 const SettingsPage = lazy(() => import('./settings/SettingsPage.tsx').then((it) => it.SettingsPage as Page));
 
 const pages: readonly [pattern: string, page: Page][] = [
@@ -33,14 +34,23 @@ export function App() {
   const who = useStore(session);
   const signedIn = who?.user != null;
   const isSignIn = path.startsWith('/sign-in');
+  const asked = match('/app/authorize/:uid', path)?.['uid'];
+  // Says why, and nothing else.
+  const isOpen = isSignIn || asked === 'refused';
   useEffect(() => {
-    if (signedIn) connect();
-  }, [signedIn]);
+    if (signedIn && asked === undefined) connect();
+  }, [signedIn, asked]);
   useEffect(() => {
-    if (!signedIn && !isSignIn) goTo(`/sign-in?returnTo=${encodeURIComponent(path)}`, { replace: true });
-  }, [signedIn, isSignIn, path]);
+    if (!signedIn && !isOpen) goTo(`/sign-in?returnTo=${encodeURIComponent(path)}`, { replace: true });
+  }, [signedIn, isOpen, path]);
   if (isSignIn) return <SignInPage />;
-  if (!signedIn) return null;
+  if (!signedIn && !isOpen) return null;
+  if (asked !== undefined)
+    return (
+      <Suspense fallback={<p class="loading">{say('loading')}</p>}>
+        <AuthorizePage uid={asked} />
+      </Suspense>
+    );
   const found = pages.map(([pattern, page]) => [match(pattern, path), page] as const).find(([params]) => params);
   if (found === undefined)
     return (

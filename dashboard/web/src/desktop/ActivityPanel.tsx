@@ -26,7 +26,9 @@ export function ActivityPanel({ desktop }: { desktop: DesktopData }) {
               <td>
                 <code>{event.type}</code>
               </td>
-              <td class="soft">{say('activity.by', { actor: event.actor.id ?? event.actor.type })}</td>
+              <td class="soft">
+                {say('activity.by', { actor: event.actor.name ?? event.actor.id ?? event.actor.type })}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -2,15 +2,13 @@ import { useStore } from '@nanostores/preact';
 import { say } from '../language.ts';
 import { session } from '../session.ts';
 import { Snippet } from '../ui/Snippet.tsx';
-import { mcpClients } from './mcpClients.ts';
+import { mcpClients, withKey } from './mcpClients.ts';
 
 export function McpPanel() {
   const url = `${useStore(session)?.publicUrl ?? location.origin}/mcp`;
   return (
     <>
-      <p class="soft page-head">
-        {say('mcp.about')} <a href="/app/settings/keys">{say('mcp.makeKey')}</a>
-      </p>
+      <p class="soft page-head">{say('mcp.about')}</p>
       <div class="panel">
         <h2>{say('mcp.address')}</h2>
         <Snippet code={url} what={say('mcp.address')} />
@@ -28,6 +26,15 @@ export function McpPanel() {
           <Snippet code={code(url)} what={name} />
         </section>
       ))}
+      <section class="panel">
+        <div>
+          <h2>{say('mcp.withKey')}</h2>
+          <p class="soft">
+            <a href="/app/settings/keys">{say('mcp.makeKey')}</a>
+          </p>
+        </div>
+        <Snippet code={withKey(url)} what={say('mcp.withKey')} />
+      </section>
     </>
   );
 }

@@ -2,6 +2,7 @@ import { say, type MessageName } from '../language.ts';
 import { NotFound } from '../ui/NotFound.tsx';
 import { Tabs } from '../ui/Tabs.tsx';
 import { usePageTitle } from '../ui/usePageTitle.ts';
+import { GrantsPanel } from './GrantsPanel.tsx';
 import { KeysPanel } from './KeysPanel.tsx';
 import { LookPanel } from './LookPanel.tsx';
 import { McpPanel } from './McpPanel.tsx';
@@ -10,6 +11,7 @@ import { SessionsPanel } from './SessionsPanel.tsx';
 const tabs = [
   { id: 'keys', name: 'settings.keys', panel: KeysPanel },
   { id: 'mcp', name: 'settings.mcp', panel: McpPanel },
+  { id: 'grants', name: 'settings.grants', panel: GrantsPanel },
   { id: 'sessions', name: 'settings.sessions', panel: SessionsPanel },
   { id: 'look', name: 'settings.look', panel: LookPanel },
 ] as const satisfies readonly { id: string; name: MessageName; panel: unknown }[];

@@ -6,51 +6,32 @@ export interface McpClient {
   code: (url: string) => string;
 }
 
-const key = 'YOUR_API_KEY';
 const json = (value: unknown) => JSON.stringify(value, null, 2);
 
+/** These find out by themselves how to ask for access. */
 export const mcpClients: readonly McpClient[] = [
-  {
-    name: 'Claude Code',
-    code: (url) => `claude mcp add --transport http lebureau ${url} --header "Authorization: Bearer ${key}"`,
-  },
+  { name: 'Claude Code', code: (url) => `claude mcp add --transport http lebureau ${url}` },
   {
     name: 'Claude Desktop',
     file: 'claude_desktop_config.json',
-    code: (url) =>
-      json({
-        mcpServers: {
-          lebureau: { command: 'npx', args: ['-y', 'mcp-remote', url, '--header', `Authorization: Bearer ${key}`] },
-        },
-      }),
+    code: (url) => json({ mcpServers: { lebureau: { command: 'npx', args: ['-y', 'mcp-remote', url] } } }),
   },
-  {
-    name: 'Cursor',
-    file: '~/.cursor/mcp.json',
-    code: (url) => json({ mcpServers: { lebureau: { url, headers: { Authorization: `Bearer ${key}` } } } }),
-  },
-  {
-    name: 'VS Code',
-    file: '.vscode/mcp.json',
-    code: (url) =>
-      json({
-        servers: { lebureau: { type: 'http', url, headers: { Authorization: 'Bearer ${input:lebureau-key}' } } },
-        inputs: [{ id: 'lebureau-key', type: 'promptString', description: 'Le Bureau API key', password: true }],
-      }),
-  },
-  {
-    name: 'Codex',
-    file: '~/.codex/config.toml',
-    code: (url) => `[mcp_servers.lebureau]\nurl = "${url}"\nbearer_token_env_var = "LEBUREAU_API_KEY"`,
-  },
+  { name: 'Cursor', file: '~/.cursor/mcp.json', code: (url) => json({ mcpServers: { lebureau: { url } } }) },
+  { name: 'VS Code', file: '.vscode/mcp.json', code: (url) => json({ servers: { lebureau: { type: 'http', url } } }) },
+  { name: 'Codex', file: '~/.codex/config.toml', code: (url) => `[mcp_servers.lebureau]\nurl = "${url}"` },
   {
     name: 'Gemini CLI',
     file: '~/.gemini/settings.json',
-    code: (url) => json({ mcpServers: { lebureau: { httpUrl: url, headers: { Authorization: `Bearer ${key}` } } } }),
+    code: (url) => json({ mcpServers: { lebureau: { httpUrl: url } } }),
   },
   {
     name: 'Windsurf',
     file: '~/.codeium/windsurf/mcp_config.json',
-    code: (url) => json({ mcpServers: { lebureau: { serverUrl: url, headers: { Authorization: `Bearer ${key}` } } } }),
+    code: (url) => json({ mcpServers: { lebureau: { serverUrl: url } } }),
   },
 ];
+
+/** For all that cannot open a browser. */
+export function withKey(url: string): string {
+  return json({ mcpServers: { lebureau: { url, headers: { Authorization: 'Bearer YOUR_API_KEY' } } } });
+}

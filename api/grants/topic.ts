@@ -1,0 +1,4 @@
+/** Woken when a grant ends. */
+export function grantTopic(grantId: string): string {
+  return `grant ${grantId}`;
+}

@@ -1,0 +1,144 @@
+import { Fault } from '@lebureau/kit/fault';
+import { errors, type InteractionResults } from 'oidc-provider';
+import { refuseForeign } from '../guard.ts';
+import { problem } from '../problem.ts';
+import type { SignedIn } from '../sessions.ts';
+import type { Visit } from '../visit.ts';
+import { hostOf, isLoopback } from './clientMetadata.ts';
+import { bridge } from './nodeBridge.ts';
+import type { GrantCapability } from './oauthCalls.ts';
+import type { OauthParts } from './oauthParts.ts';
+import { scopes, scopesOf } from './scopes.ts';
+
+/** An authorization request that waits for somebody to say yes or no. */
+interface Asked {
+  client: {
+    name: string;
+    /** Whose host vouches for the name; null: the client said it of itself. */
+    host: string | null;
+    id: string;
+  };
+  redirect: { host: string; origin: string; isThisMachine: boolean };
+  capabilities: GrantCapability[];
+}
+
+type Interaction = Awaited<ReturnType<OauthParts['provider']['interactionDetails']>>;
+
+const bodyBytesMax = 4096;
+
+/** What the page shows. It is asked for by a page of ours, in the browser that the request came in with. */
+export async function answerRequest(visit: Visit, parts: OauthParts, uid: string): Promise<Response> {
+  const who = await parts.gateway.sessions.of(visit.request);
+  if (who === undefined) return problem(401, 'unauthenticated', 'Sign in first.');
+  const refused = refuseForeign(visit.request, who, parts.gateway);
+  if (refused) return refused;
+  const found = await requestOf(visit, parts, uid);
+  if (found === undefined) return gone();
+  const mine = await capabilitiesOf(who, parts);
+  const capabilities = found.asked.capabilities.map((name) => ({ name, allowed: mine.includes(name) }));
+  return Response.json({ ...found.asked, capabilities }, { headers: { 'Cache-Control': 'no-store' } });
+}
+
+/** `allow`: what the person left ticked; nothing: they said no. */
+export async function decide(visit: Visit, parts: OauthParts, uid: string): Promise<Response> {
+  const { request } = visit;
+  const who = await parts.gateway.sessions.of(request);
+  if (who === undefined) return problem(401, 'unauthenticated', 'Sign in first.');
+  const refused = refuseForeign(request, who, parts.gateway);
+  if (refused) return refused;
+  const allow = await allowedIn(request);
+  if (allow === undefined) return problem(400, 'invalid_request', 'A JSON body with `allow` is wanted.');
+  const found = await requestOf(visit, parts, uid);
+  if (found === undefined) return gone();
+  const capabilities = found.asked.capabilities.filter((each) => allow.includes(each));
+  try {
+    const result =
+      capabilities.length === 0
+        ? { error: 'access_denied', error_description: 'the person said no' }
+        : await granted(parts, { who, asked: found.asked, capabilities });
+    const { incoming, outgoing } = bridged(visit, parts);
+    const continueTo = await parts.provider.interactionResult(incoming, outgoing, result, {
+      mergeWithLastSubmission: false,
+    });
+    return Response.json({ continueTo }, { headers: { 'Cache-Control': 'no-store' } });
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'capability_missing') return problem(403, error.code, error.message);
+    throw error;
+  }
+}
+
+/** What the person may themselves, as the API says. @throws Fault `unavailable` */
+async function capabilitiesOf(who: SignedIn, { gateway }: OauthParts): Promise<readonly string[]> {
+  const authorization = `Bearer ${await gateway.assertions.of({ userId: who.user.id, sessionId: who.session.id })}`;
+  const answer = await fetch(`${gateway.config.apiUrl}/v1/me`, {
+    headers: { authorization },
+    signal: AbortSignal.timeout(10_000),
+  }).catch(() => undefined);
+  if (!answer?.ok) throw new Fault('unavailable', 'The API did not answer as it should.');
+  return ((await answer.json()) as { capabilities: string[] }).capabilities;
+}
+
+async function granted(
+  { calls, resource }: OauthParts,
+  yes: { who: SignedIn; asked: Asked; capabilities: GrantCapability[] },
+): Promise<InteractionResults> {
+  const { who, asked, capabilities } = yes;
+  const { grant } = await calls.allow({
+    userId: who.user.id,
+    sessionId: who.session.id,
+    clientId: asked.client.id,
+    clientName: asked.client.name,
+    redirectHost: asked.redirect.host,
+    resource,
+    capabilities,
+  });
+  return { login: { accountId: who.user.id, remember: false }, consent: { grantId: grant.id } };
+}
+
+/** Undefined when this browser did not bring it, or too long ago. */
+async function requestOf(visit: Visit, parts: OauthParts, uid: string): Promise<{ asked: Asked } | undefined> {
+  const { incoming, outgoing } = bridged(visit, parts);
+  const interaction = await parts.provider.interactionDetails(incoming, outgoing).catch(noneIfNotFound);
+  if (interaction?.uid !== uid) return undefined;
+  const { client_id: clientId, redirect_uri: redirectUri, scope } = interaction.params as Record<string, string>;
+  const client = await parts.provider.Client.find(clientId!);
+  if (client === undefined) return undefined;
+  const redirect = new URL(redirectUri!);
+  const asked: Asked = {
+    client: {
+      id: clientId!,
+      name: client.clientName ?? hostOf(redirect),
+      host: clientId!.startsWith('https://') ? new URL(clientId!).host : null,
+    },
+    redirect: {
+      host: hostOf(redirect),
+      origin: redirect.origin === 'null' ? redirect.protocol : redirect.origin,
+      isThisMachine: isLoopback(redirect),
+    },
+    capabilities: scopesOf(scope ?? ''),
+  };
+  return { asked };
+}
+
+function noneIfNotFound(error: unknown): Interaction | undefined {
+  if (error instanceof errors.SessionNotFound) return undefined;
+  throw error;
+}
+
+/** Of the request only the cookies matter here. */
+function bridged({ request }: Visit, parts: OauthParts) {
+  const headers = { cookie: request.headers.get('cookie') ?? '' };
+  return bridge(parts.gateway.config.publicOrigin, { method: 'GET', target: '/', headers });
+}
+
+async function allowedIn(request: Request): Promise<readonly string[] | undefined> {
+  if (Number(request.headers.get('content-length') ?? bodyBytesMax + 1) > bodyBytesMax) return undefined;
+  const body = (await request.json().catch(() => undefined)) as { allow?: unknown } | undefined;
+  if (!Array.isArray(body?.allow)) return undefined;
+  const known: readonly unknown[] = scopes;
+  return body.allow.every((each) => known.includes(each)) ? (body.allow as string[]) : undefined;
+}
+
+function gone(): Response {
+  return problem(404, 'not_found', 'This request was not begun in this browser, or too long ago. Connect again.');
+}
