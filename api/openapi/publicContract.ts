@@ -89,6 +89,7 @@ export function publicContract(version: string): Contract {
       ...people,
       CreateStream: streams.CreateStream,
       StreamKind: streams.StreamKind,
+      EnteredPreview: streams.EnteredPreview,
       StreamTicket: streams.StreamTicket,
       Event: events.Event,
       Me: me.Me,

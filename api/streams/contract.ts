@@ -1,7 +1,7 @@
 import { DesktopParams, desktopParams } from '../desktops/schema.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
-import { CreateStream, StreamKind, StreamTicket } from './schema.ts';
+import { CreateStream, EnteredPreview, EnterPreview, StreamKind, StreamTicket } from './schema.ts';
 
 const base = { tag: 'streams' } as const;
 
@@ -45,4 +45,16 @@ export const connectStream = operation({
   problems: ['ticket_refused', 'origin_refused', 'wrong_state', 'node_unreachable', 'guest_unreachable', 'unsupported'],
 });
 
-export const streamOperations: readonly Operation[] = [createStream, connectStream];
+export const enterPreview = operation({
+  operationId: 'enterPreview',
+  method: 'POST',
+  path: '/v1/sign-in/preview',
+  tag: 'signIn',
+  capability: 'gateway',
+  summary: 'Whose ticket for a port of a desktop is this? It is used up',
+  body: EnterPreview,
+  responses: { 200: { about: 'Who is signed in there from now on.', body: EnteredPreview } },
+  problems: ['ticket_refused', 'not_found', 'wrong_state', 'not_ready'],
+});
+
+export const streamOperations: readonly Operation[] = [createStream, connectStream, enterPreview];

@@ -77,6 +77,22 @@ export async function admitTicket(
   return { caller, view, wish: spent.wish };
 }
 
+/**
+ * A person's ticket for a port as the way into its preview, which the gateway remembers. A key has no preview: whoever has
+ * one uses the stream itself.
+ * @throws Fault as `admitTicket`
+ */
+export async function enterPreview(
+  services: Services,
+  from: { ticket: string; desktopId: string; port: number },
+): Promise<{ userId: string; sessionId: string }> {
+  const { ticket, desktopId, port } = from;
+  const { caller, wish } = await admitTicket(services, { ticket, desktopId, kind: 'port' });
+  if (caller.session === undefined || wish.port !== port) throw refused('It is for something else.');
+  const { userId, sessionId } = caller.session;
+  return { userId, sessionId };
+}
+
 function refused(detail: string): Fault {
   return new Fault('ticket_refused', detail);
 }

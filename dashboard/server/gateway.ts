@@ -4,6 +4,7 @@ import type { ServerSocketData } from '@lebureau/kit/serverSocketEnd';
 import { assetResponse, type Asset } from './assets.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeign } from './guard.ts';
+import { PreviewDoor } from './preview/previewDoor.ts';
 import { problem } from './problem.ts';
 import { passOn } from './proxy.ts';
 import { isSafePath } from './safePath.ts';
@@ -20,11 +21,17 @@ export class Gateway {
   readonly #parts: GatewayParts;
   readonly #assets: Assets;
   readonly #streams: StreamDoor;
+  readonly #previews: PreviewDoor | undefined;
 
   constructor(parts: GatewayParts, assets: Assets) {
     this.#parts = parts;
     this.#assets = assets;
     this.#streams = new StreamDoor(parts);
+    this.#previews = parts.places && new PreviewDoor(parts, parts.places);
+  }
+
+  async close(): Promise<void> {
+    await this.#previews?.close();
   }
 
   /** @returns undefined when the request became a socket */
@@ -35,7 +42,9 @@ export class Gateway {
     const strictTransport = publicOrigin.startsWith('https:') && !lan;
     const isBehind = url.pathname.startsWith('/v1/') || url.pathname === '/mcp';
     const how = { kind: isBehind ? 'content' : 'page', strictTransport } as const;
+    const place = this.#parts.places?.at(request.headers.get('host'));
     try {
+      if (place) return await this.#previews!.answer(visit, place, server);
       const refused = this.#refuse(request, url);
       if (!refused && this.#streams.wants(visit)) {
         const answer = await this.#streams.take(visit, server);

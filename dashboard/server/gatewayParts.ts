@@ -4,6 +4,9 @@ import { Assertions } from './assertions.ts';
 import { ClientAddress } from './clientAddress.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Flow } from './flow.ts';
+import { Places } from './preview/place.ts';
+import { previewDomainOf } from './preview/previewDomain.ts';
+import type { Grant } from './preview/previewWays.ts';
 import { githubProvider } from './githubProvider.ts';
 import { oidcProvider } from './oidcProvider.ts';
 import type { Provider } from './provider.ts';
@@ -27,6 +30,10 @@ export interface GatewayParts {
   providers: readonly Provider[];
   flows: Sealed<Flow>;
   notices: Sealed<Notice>;
+  /** What cookies of previews say. */
+  grants: Sealed<Grant>;
+  /** Undefined where previews are off. */
+  places: Places | undefined;
   tries: Tries;
   addresses: ClientAddress;
   clock: Clock;
@@ -38,6 +45,7 @@ const triesLimit = { burst: 10, everyMs: 6_000 };
 
 export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log }): GatewayParts {
   const { clock, log } = at;
+  const previewDomain = previewDomainOf(config);
   const assertions = new Assertions(config.privateKey, clock);
   const calls = new SignInCalls(config.apiUrl, assertions);
   const providers = config.providers.map((each) => {
@@ -52,6 +60,8 @@ export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log
     providers,
     flows: new Sealed(assertions.derived('flow'), { clock, lifeSeconds: 600 }),
     notices: new Sealed(assertions.derived('notice'), { clock, lifeSeconds: 60 }),
+    grants: new Sealed(assertions.derived('preview'), { clock, lifeSeconds: 12 * 3600 }),
+    places: previewDomain === undefined ? undefined : new Places(previewDomain, config.publicOrigin),
     tries: new Tries(clock, triesLimit),
     addresses: new ClientAddress(config.trustedProxies),
     clock,

@@ -65,6 +65,15 @@ export class SignInCalls {
     }
   }
 
+  /** Uses a ticket up. @throws Fault with the API's code, `unavailable` */
+  enterPreview(from: {
+    ticket: string;
+    desktopId: string;
+    port: number;
+  }): Promise<{ userId: string; sessionId: string }> {
+    return this.#post('/v1/sign-in/preview', from);
+  }
+
   async #post<Answer>(path: string, body: object): Promise<Answer> {
     const authorization = `Bearer ${await this.#assertions.of('gateway')}`;
     const response = await fetch(this.#apiUrl + path, {
@@ -78,7 +87,7 @@ export class SignInCalls {
     });
     if (response.ok) return (await response.json()) as Answer;
     const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; hint?: string };
-    if (response.status === 403 || response.status === 404)
+    if (response.status === 403 || response.status === 404 || problem.code === 'ticket_refused')
       throw new Fault(problem.code ?? 'not_found', problem.detail ?? '', { hint: problem.hint });
     throw new Fault('unavailable', 'The API did not answer as it should.', {
       cause: new Error(`${response.status} ${problem.code ?? ''}`),

@@ -844,6 +844,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sign-in/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Whose ticket for a port of a desktop is this? It is used up
+         * @description Only for the gateway.
+         */
+        post: operations["enterPreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/templates": {
         parameters: {
             query?: never;
@@ -2126,6 +2146,10 @@ export interface components {
              * @enum {string}
              */
             unmoved?: "stop" | "leave";
+        };
+        EnteredPreview: {
+            userId: string;
+            sessionId: string;
         };
         /**
          * @description Closed list. A client takes its decisions by this.
@@ -12919,6 +12943,132 @@ export interface operations {
                 };
             };
             /** @description `node_unreachable` The node does not answer. `guest_unreachable` The desktop does not answer. `unavailable` The service is starting or stopping. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enterPreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ticket": "lbt_…",
+                 *       "desktopId": "dsk_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                 *       "port": 8080
+                 *     }
+                 */
+                "application/json": {
+                    ticket: string;
+                    desktopId: string;
+                    port: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Who is signed in there from now on. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "userId": "usr_01k9x3v6m8e9t2q4r6s8v0w2y4",
+                     *       "sessionId": "ses_01k9x3v6m8e9t2q4r6s8v0w2y4"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EnteredPreview"];
+                };
+            };
+            /** @description `invalid_request` The request is malformed. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ticket_refused` The ticket is not good. `unauthenticated` No valid API key. */
+            401: {
+                headers: {
+                    /** @description `Bearer`. */
+                    "WWW-Authenticate"?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` Not found. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong_state` Not possible in this status. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type` This media type is not understood. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` Something broke on our side. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_ready` The desktop is not ready. `unavailable` The service is starting or stopping. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

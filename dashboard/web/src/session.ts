@@ -9,6 +9,8 @@ export interface Session {
   providers: { id: string; name: string }[];
   /** As browsers know this service. */
   publicUrl: string;
+  /** What stands behind the name of each port of a desktop; null: browsers see none. */
+  previewHost: string | null;
   /** Why the last sign-in failed. */
   notice: { detail: string; hint: string | null } | null;
 }

@@ -38,6 +38,11 @@ const tabs: readonly { id: string; name: MessageName; panel: Panel }[] = [
     name: 'desktop.tab.metrics',
     panel: lazy(() => import('../metrics/MetricsPanel.tsx').then((it) => it.MetricsPanel)) as Panel,
   },
+  {
+    id: 'ports',
+    name: 'desktop.tab.ports',
+    panel: lazy(() => import('./PortsPanel.tsx').then((it) => it.PortsPanel)) as Panel,
+  },
   { id: 'activity', name: 'desktop.tab.activity', panel: ActivityPanel },
   { id: 'settings', name: 'desktop.tab.settings', panel: DesktopSettingsPanel },
 ];
