@@ -13,8 +13,8 @@ export const createStream = operation({
   bucket: 'control',
   summary: 'Get a ticket for a live stream',
   description:
-    'Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.',
-  capability: 'desktop:control',
+    'Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. A `vnc` stream to `view` wants `desktop:view`, every other one `desktop:control`. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.',
+  capability: 'desktop:view',
   params: DesktopParams,
   body: CreateStream,
   responses: { 201: { about: 'The ticket.', body: StreamTicket } },

@@ -173,7 +173,7 @@ export interface paths {
         };
         /**
          * Take a screenshot
-         * @description Needs the capability `desktop:control`.
+         * @description Needs the capability `desktop:view`.
          */
         get: operations["takeScreenshot"];
         put?: never;
@@ -811,9 +811,9 @@ export interface paths {
         put?: never;
         /**
          * Get a ticket for a live stream
-         * @description Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.
+         * @description Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. A `vnc` stream to `view` wants `desktop:view`, every other one `desktop:control`. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.
          *
-         *     Needs the capability `desktop:control`.
+         *     Needs the capability `desktop:view`.
          */
         post: operations["createStream"];
         delete?: never;
@@ -1801,7 +1801,7 @@ export interface components {
             outputMaxBytes?: number;
         };
         /** @enum {string} */
-        Capability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write" | "metrics:read" | "users:read" | "users:write";
+        Capability: "desktop:read" | "desktop:view" | "desktop:lifecycle" | "desktop:control" | "desktop:chat" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write" | "events:read" | "keys:write" | "nodes:read" | "nodes:write" | "metrics:read" | "users:read" | "users:write";
         ClickBody: {
             /** @description Horizontal, in the space that `coordinates` names. */
             x?: number;

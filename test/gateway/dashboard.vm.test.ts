@@ -8,6 +8,7 @@ import { call, createReady, type Service, startService, vmSkipReason } from '../
 import { asPage, signInByLink } from './browser.ts';
 import { openChromium } from './chromium.ts';
 import { testUploads } from './testUploads.ts';
+import { describeWatching } from './describeWatching.ts';
 import { slowBody, slowHead, type SlowVisitors, slowVisitors } from './slowVisitors.ts';
 
 /** The dashboard as people use it: a real browser, the whole service, a real VM. */
@@ -226,6 +227,8 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     expect(await tab.evaluate<string>(stolen)).toBe('refused');
     await tab.close();
   });
+
+  describeWatching(() => ({ service, browser, page, desktopId, pictures }));
 
   test('a key is shown once and works', async () => {
     await page.goto(`${service.publicUrl}/app/settings/keys`);

@@ -1,4 +1,4 @@
-import { atom } from 'nanostores';
+import { atom, computed } from 'nanostores';
 
 export type Role = 'owner' | 'admin' | 'member' | 'viewer';
 
@@ -17,6 +17,9 @@ export interface Session {
 
 /** Undefined until it was asked for. */
 export const session = atom<Session | undefined>(undefined);
+
+/** A viewer is shown what viewers may do; the API and hostd see to it. */
+export const onlyWatches = computed(session, (known) => known?.user?.role === 'viewer');
 
 export async function loadSession(): Promise<Session> {
   const response = await fetch('/gateway/session');
