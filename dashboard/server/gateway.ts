@@ -96,7 +96,7 @@ export class Gateway {
   /** With a key of its own, or as who is signed in. */
   async #pass(visit: Visit): Promise<Response> {
     const { request, url } = visit;
-    const { config, sessions, assertions } = this.#parts;
+    const { config, sessions, assertions, keys } = this.#parts;
     const target = url.pathname + url.search;
     const toMcp = url.pathname === '/mcp';
     const to = toMcp ? new URL(config.mcpUrl).origin : config.apiUrl;
@@ -108,7 +108,7 @@ export class Gateway {
           detail: 'Send an API key.',
           headers: { 'WWW-Authenticate': 'Bearer realm="lebureau"' },
         });
-      visit.mayBeSilent();
+      if (await keys.has(given)) visit.mayBeSilent();
       return passOn(request, { to, target, authorization: given });
     }
     const who = await sessions.of(request);

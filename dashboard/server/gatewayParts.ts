@@ -1,5 +1,6 @@
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
+import { AcceptedKeys } from './acceptedKeys.ts';
 import { Assertions } from './assertions.ts';
 import { ClientAddress } from './clientAddress.ts';
 import type { GatewayConfig } from './config.ts';
@@ -26,6 +27,7 @@ export interface GatewayParts {
   config: GatewayConfig;
   assertions: Assertions;
   calls: SignInCalls;
+  keys: AcceptedKeys;
   sessions: Sessions;
   providers: readonly Provider[];
   flows: Sealed<Flow>;
@@ -56,6 +58,7 @@ export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log
     config,
     assertions,
     calls,
+    keys: new AcceptedKeys({ apiUrl: config.apiUrl, clock }),
     sessions: new Sessions(calls, clock),
     providers,
     flows: new Sealed(assertions.derived('flow'), { clock, lifeSeconds: 600 }),

@@ -1,4 +1,5 @@
 import type { Clock } from '@lebureau/kit/clock';
+import { networkOf } from './networkOf.ts';
 
 const addressesMax = 50_000;
 
@@ -34,9 +35,4 @@ export class Tries {
     // An attack from so many networks at once: everybody begins anew.
     if (this.#spent.size >= addressesMax) this.#spent.clear();
   }
-}
-
-/** Whoever has one IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
-  return address.includes(':') && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address;
 }
