@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { activity } from './activityMigration.ts';
 import { createTable, index } from './createTable.ts';
 import type { Flavour } from './database.ts';
 import { metrics } from './metricsMigration.ts';
@@ -321,4 +322,5 @@ export const migrations: readonly Migration[] = [
   people,
   streams,
   formerNodes,
+  activity,
 ];

@@ -92,6 +92,7 @@ export function publicContract(version: string): Contract {
       EnteredPreview: streams.EnteredPreview,
       StreamTicket: streams.StreamTicket,
       Event: events.Event,
+      EventList: events.EventList,
       Me: me.Me,
       About: about.About,
       Health: health.Health,

@@ -215,6 +215,7 @@ export const publicExamples: Record<string, Example> = {
     request: { ticket: 'lbt_…', desktopId: desktop.id, port: 8080 },
     response: { userId: user.id, sessionId: session.id },
   },
+  listDesktopEvents: { response: { data: [event], nextCursor: null } },
   streamEvents: { response: `id: 41\nevent: desktop.ready\ndata: ${JSON.stringify(event)}\n\n` },
   getMe: {
     response: {

@@ -45,4 +45,23 @@ export function describeWatching(at: () => Watched): void {
     expect(refused).toEqual([]);
     await theirs.close();
   });
+
+  test('what happened before the page was opened is shown page by page, and what happens now at once', async () => {
+    const { service, page, desktopId } = at();
+    const id = await desktopId();
+    const change = (times: number) =>
+      call(service, 'PATCH', { path: `/v1/desktops/${id}`, body: { labels: { at: `${times}` } } });
+    for (let times = 0; times < 50; times++) await change(times);
+    await page.goto(`${service.publicUrl}/app/desktops/${id}/activity`);
+    const rows = page.locator('tbody tr');
+    await rows.first().waitFor();
+    expect(await rows.count()).toBe(50);
+    await change(50);
+    await expect.poll(() => rows.count()).toBe(51);
+    await page.click('text=Show earlier');
+    await page.waitForSelector('tbody >> text=desktop.created');
+    expect(await page.locator('text=Show earlier').count()).toBe(0);
+    expect((await rows.last().textContent())!).toContain('desktop.created');
+    await call(service, 'PATCH', { path: `/v1/desktops/${id}`, body: { labels: { team: 'lab' } } });
+  });
 }
