@@ -9,7 +9,15 @@ export interface DialWish {
   path: string;
   headers: Readonly<Record<string, string>>;
   limitMs: number;
+  /**
+   * Messages are handed on whole, binary ones too, up to this size: where what they say is somebody else's. Without it
+   * binary ones come in pieces, and texts are small.
+   */
+  messageMaxBytes?: number;
 }
+
+/** The other end, and the subprotocol that it chose. */
+export type DialedSocket = StreamEnd & { readonly protocol: string | undefined };
 
 /** The server answered, and did not switch protocols. */
 export class NotSwitched extends Error {
@@ -33,23 +41,29 @@ const closeLimitMs = 1_000;
  * more again, so this one speaks the protocol itself.
  * @throws NotSwitched with the answer; Error when none came in time
  */
-export async function dialSocketEnd(wish: DialWish): Promise<StreamEnd> {
+export async function dialSocketEnd(wish: DialWish): Promise<DialedSocket> {
   const socket = connect(wish.to);
+  const { host = 'node', ...headers } = wish.headers;
   const lines = [
     `GET ${wish.path} HTTP/1.1`,
-    'Host: node',
+    `Host: ${host}`,
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
     'Sec-WebSocket-Version: 13',
-    ...Object.entries(wish.headers).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  return new DialedEnd(socket, await switched(socket, wish.limitMs));
+  return new DialedEnd(socket, await switched(socket, wish.limitMs), wish.messageMaxBytes);
 }
 
-/** Resolves with what came behind the head. */
-function switched(socket: Socket, limitMs: number): Promise<Buffer> {
+/** The head, and what came behind it. */
+interface Switched {
+  head: string;
+  first: Buffer;
+}
+
+function switched(socket: Socket, limitMs: number): Promise<Switched> {
   return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
     const settle = (error?: Error) => {
@@ -72,7 +86,7 @@ function switched(socket: Socket, limitMs: number): Promise<Buffer> {
       }
       if (bytes.toString('latin1', 0, 13) === 'HTTP/1.1 101 ') {
         settle();
-        return resolve(bytes.subarray(end + 4));
+        return resolve({ head: bytes.toString('latin1', 0, end), first: bytes.subarray(end + 4) });
       }
       const refusal = refusalOf(bytes);
       if (refusal?.whole === true || bytes.length > bodyMaxBytes) settle(refusal ?? new Error('that is no HTTP'));
@@ -92,15 +106,19 @@ function refusalOf(bytes: Buffer): (NotSwitched & { whole?: boolean }) | undefin
   return Object.assign(new NotSwitched(Number(status), body.toString('utf8')), { whole });
 }
 
-class DialedEnd implements StreamEnd {
+class DialedEnd implements DialedSocket {
+  readonly protocol: string | undefined;
   readonly #socket: Socket;
   readonly #first: Buffer;
+  readonly #messageMaxBytes: number | undefined;
   #reader: FrameReader | undefined;
   #over = false;
 
-  constructor(socket: Socket, first: Buffer) {
+  constructor(socket: Socket, { head, first }: Switched, messageMaxBytes: number | undefined) {
+    this.protocol = /\r\nsec-websocket-protocol: *([!-~]+)/i.exec(head)?.[1];
     this.#socket = socket;
     this.#first = first;
+    this.#messageMaxBytes = messageMaxBytes;
     socket.on('error', () => socket.destroy());
   }
 
@@ -111,12 +129,17 @@ class DialedEnd implements StreamEnd {
       this.#socket.end();
       listener.closed(code, reason);
     };
-    this.#reader = new FrameReader({
-      bytes: (piece) => this.#over || listener.bytes(piece),
-      text: (text) => this.#over || listener.text(text),
+    const max = this.#messageMaxBytes;
+    const bytes = (piece: Uint8Array) => this.#over || listener.bytes(piece);
+    const handlers = {
+      text: (text: string) => this.#over || listener.text(text),
       closed: end,
-      ping: (payload) => this.#frame(opcodes.pong, payload),
-    });
+      ping: (payload: Buffer) => this.#frame(opcodes.pong, payload),
+    };
+    this.#reader = new FrameReader(
+      max === undefined ? { ...handlers, bytes } : { ...handlers, ...wholeMessages(bytes, max) },
+      max,
+    );
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, end));
     this.#socket.on('drain', () => listener.drained());
     this.#socket.on('close', () => end(closeCodes.unreachable, 'the connection broke'));
@@ -170,4 +193,22 @@ class DialedEnd implements StreamEnd {
       end(closeCodes.failed, 'the node sent no WebSocket');
     }
   }
+}
+
+/** Gathers the pieces of each binary message. */
+function wholeMessages(whole: (message: Uint8Array) => void, maxBytes: number) {
+  let pieces: Buffer[] = [];
+  let length = 0;
+  return {
+    bytes(piece: Buffer) {
+      length += piece.length;
+      if (length > maxBytes) throw new Error(`a message of more than ${maxBytes} bytes is refused`);
+      pieces.push(Buffer.from(piece));
+    },
+    messageEnded() {
+      const message = Buffer.concat(pieces);
+      [pieces, length] = [[], 0];
+      whole(message);
+    },
+  };
 }

@@ -4,6 +4,8 @@ export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9,
 export interface FrameHandlers {
   /** A piece of a binary message, as it came: where messages begin and end does not matter. */
   bytes(piece: Buffer): void;
+  /** The binary message whose pieces came is complete. */
+  messageEnded?(): void;
   /** A whole text message. */
   text(text: string): void;
   closed(code: number, reason: string): void;
@@ -12,13 +14,14 @@ export interface FrameHandlers {
 
 const headMaxBytes = 10;
 const controlMaxBytes = 125;
-const textMaxBytes = 65_536;
+const usualTextMaxBytes = 65_536;
 /** No length of a frame is ever allocated; this only refuses what nobody means. */
 const binaryMaxBytes = 2 ** 40;
 
 /** Frames of a server, which come unmasked. Binary payload is handed on piece by piece, so that nothing piles up here. */
 export class FrameReader {
   readonly #handlers: FrameHandlers;
+  readonly #textMaxBytes: number;
   #head: Buffer = Buffer.alloc(0);
   #left = 0;
   #opcode: number | undefined;
@@ -30,8 +33,9 @@ export class FrameReader {
   #controls: Buffer[] = [];
   #textBytes = 0;
 
-  constructor(handlers: FrameHandlers) {
+  constructor(handlers: FrameHandlers, textMaxBytes = usualTextMaxBytes) {
     this.#handlers = handlers;
+    this.#textMaxBytes = textMaxBytes;
   }
 
   /** @throws Error for what no server may send */
@@ -94,7 +98,8 @@ export class FrameReader {
     if (opcode === opcodes.binary) return this.#handlers.bytes(piece);
     if (opcode !== opcodes.text) return void this.#controls.push(Buffer.from(piece));
     this.#textBytes += piece.length;
-    if (this.#textBytes > textMaxBytes) throw new Error(`a text of more than ${textMaxBytes} bytes is refused`);
+    if (this.#textBytes > this.#textMaxBytes)
+      throw new Error(`a text of more than ${this.#textMaxBytes} bytes is refused`);
     this.#texts.push(Buffer.from(piece));
   }
 
@@ -105,7 +110,7 @@ export class FrameReader {
     if (!this.#final) return;
     const message = this.#message;
     this.#message = undefined;
-    if (message !== opcodes.text) return;
+    if (message !== opcodes.text) return this.#handlers.messageEnded?.();
     this.#textBytes = 0;
     this.#handlers.text(Buffer.concat(this.#texts.splice(0)).toString('utf8'));
   }

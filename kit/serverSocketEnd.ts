@@ -8,7 +8,7 @@ export interface ServerSocketData {
 type ServerSocket = Bun.ServerWebSocket<ServerSocketData>;
 
 /** A text message is a few words of JSON. */
-const textMaxBytes = 16_384;
+const usualTextMaxBytes = 16_384;
 /** One frame is held whole before it is handed on. */
 export const frameMaxBytes = 1_048_576;
 /** Sent and not taken yet; whoever listens to `send` stays far below. */
@@ -24,6 +24,11 @@ export class ServerSocketEnd implements StreamEnd {
   #ready: (() => void) | undefined;
   #onEnded: (() => void) | undefined;
   #isEnded = false;
+  readonly #textMaxBytes: number;
+
+  constructor(textMaxBytes = usualTextMaxBytes) {
+    this.#textMaxBytes = textMaxBytes;
+  }
 
   /** Called once, when the socket is open. */
   onOpen(ready: () => void): void {
@@ -44,7 +49,7 @@ export class ServerSocketEnd implements StreamEnd {
   took(message: string | Buffer): void {
     if (this.#listener === undefined) return this.close(closeCodes.malformed, 'too early');
     if (typeof message !== 'string') return this.#listener.bytes(message);
-    if (message.length > textMaxBytes) return this.close(closeCodes.malformed, 'text too long');
+    if (message.length > this.#textMaxBytes) return this.close(closeCodes.malformed, 'text too long');
     this.#listener.text(message);
   }
 

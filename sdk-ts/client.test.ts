@@ -129,7 +129,7 @@ test('a list is awaited by the page and iterated to its end', async () => {
   expect(names).toEqual(['d0', 'd1', 'd2', 'd3', 'd4', 'd5', 'd6']);
 });
 
-test('nodes and templates are iterated over all pages', async () => {
+test('nodes, templates and what happened are iterated over all pages', async () => {
   const asked: string[] = [];
   const fetch = (url: string) => {
     asked.push(new URL(url).pathname + new URL(url).search);
@@ -137,13 +137,15 @@ test('nodes and templates are iterated over all pages', async () => {
     return Promise.resolve(Response.json({ data: [{ id: last ? 'b' : 'a' }], nextCursor: last ? null : 'more' }));
   };
   const bureau = new LeBureau({ apiKey: 'x', fetch });
-  for (const list of [bureau.nodes.list({ limit: 1 }), bureau.templates.list({ limit: 1 })]) {
+  const events = bureau.events.list('dsk_1', { limit: 1 });
+  for (const list of [bureau.nodes.list({ limit: 1 }), bureau.templates.list({ limit: 1 }), events]) {
     const ids: string[] = [];
     for await (const { id } of list) ids.push(id);
     expect(ids).toEqual(['a', 'b']);
   }
   expect(asked).toContain('/v1/nodes?limit=1&cursor=more');
   expect(asked).toContain('/v1/templates?limit=1&cursor=more');
+  expect(asked).toContain('/v1/desktops/dsk_1/events?limit=1&cursor=more');
 });
 
 test('the response is at hand for those who want it', async () => {

@@ -1,5 +1,7 @@
-import type { Api } from './api.ts';
+import { type Api, answerOf } from './api.ts';
 import { type FollowOptions, followEvents } from './resumed.ts';
+import { PagePromise } from './page.ts';
+import type { CallOptions } from './transport.ts';
 import type { Event } from './types.ts';
 
 export class Events {
@@ -7,6 +9,15 @@ export class Events {
 
   constructor(api: Api) {
     this.#api = api;
+  }
+
+  /** What happened to a desktop, the newest first, as far back as it is kept. `type`: types by comma. */
+  list(desktopId: string, query: { limit?: number; type?: string } = {}, options?: CallOptions): PagePromise<Event> {
+    return new PagePromise((cursor) => {
+      const params = { path: { desktopId }, query: { ...query, ...(cursor === undefined ? {} : { cursor }) } };
+      const call = this.#api.client.GET('/v1/desktops/{desktopId}/events', { params, ...this.#api.with(options) });
+      return answerOf(call).withResponse();
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { activity } from './activityMigration.ts';
 import { createTable, index } from './createTable.ts';
 import type { Flavour } from './database.ts';
 import { grants } from './grantsMigration.ts';
@@ -323,4 +324,5 @@ export const migrations: readonly Migration[] = [
   streams,
   grants,
   formerNodes,
+  activity,
 ];

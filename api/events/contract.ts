@@ -1,6 +1,7 @@
 import { idPattern } from '@lebureau/kit/id';
-import { DesktopId } from '../desktops/schema.ts';
+import { DesktopId, DesktopParams } from '../desktops/schema.ts';
 import { type Operation, operation } from '../http/operation.ts';
+import { listOf, pageQuery } from '../http/page.ts';
 import { t } from '../http/schema.ts';
 
 export const eventTypes = [
@@ -55,6 +56,27 @@ export const Event = t.Object({
   data: t.Record(t.String(), t.Unknown()),
 });
 
+export const EventList = listOf(Event, 'The newest first.');
+
+const types = t.String({ maxLength: 200, pattern: '^[a-z._]+(,[a-z._]+)*$', description: 'Types by comma.' });
+export const ListEventsQuery = t.Object({ ...pageQuery, type: t.Optional(types) });
+
+export const listDesktopEvents = operation({
+  operationId: 'listDesktopEvents',
+  method: 'GET',
+  path: '/v1/desktops/:desktopId/events',
+  tag: 'events',
+  bucket: 'control',
+  summary: 'What happened to a desktop',
+  description:
+    'The newest first, as far back as events are kept (`LEBUREAU_EVENT_RETENTION_DAYS`). To miss nothing, follow `/v1/events` first, then read this, and leave out what was heard already, by its id.',
+  capability: 'events:read',
+  params: DesktopParams,
+  query: ListEventsQuery,
+  responses: { 200: { about: 'One page.', body: EventList } },
+  problems: ['not_found'],
+});
+
 export const streamEvents = operation({
   operationId: 'streamEvents',
   method: 'GET',
@@ -67,7 +89,7 @@ export const streamEvents = operation({
   capability: 'events:read',
   query: t.Object({
     desktopId: t.Optional(DesktopId),
-    type: t.Optional(t.String({ maxLength: 200, pattern: '^[a-z.]+(,[a-z.]+)*$', description: 'Types by comma.' })),
+    type: t.Optional(types),
     after: t.Optional(
       t.String({ maxLength: 64, description: 'The same as `Last-Event-ID`; `0` begins with the oldest kept.' }),
     ),
@@ -77,4 +99,4 @@ export const streamEvents = operation({
   problems: ['position_expired'],
 });
 
-export const eventOperations: readonly Operation[] = [streamEvents];
+export const eventOperations: readonly Operation[] = [streamEvents, listDesktopEvents];

@@ -110,6 +110,52 @@ test('a restricted key hears only of its desktops, and a revoked one nothing mor
   expect(end).toMatchObject({ done: true });
 });
 
+test('what happened to a desktop is read backwards, page by page, by whoever sees it', async () => {
+  const id = await create('told');
+  await follow({ until: 'desktop.ready', after: '0', query: `?desktopId=${id}` });
+  for (const name of ['a', 'b', 'c', 'd']) await api.ask('PATCH', `/v1/desktops/${id}`, { body: { name } });
+  const other = await create('not told');
+  await api.ask('DELETE', `/v1/desktops/${id}`);
+  await follow({ until: 'desktop.destroyed', after: '0', query: `?desktopId=${id}` });
+  interface Listed {
+    data: { id: string; type: string; desktopId: string }[];
+    nextCursor: string | null;
+  }
+  const read = (query: string, secret?: string) =>
+    api.expect<Listed>('listDesktopEvents', 200, { method: 'GET', path: `/v1/desktops/${id}/events${query}`, secret });
+  const all = await read('');
+  expect(all.data.map(({ type }) => type.replace('desktop.', ''))).toEqual([
+    'destroyed',
+    'destroying',
+    ...Array<string>(4).fill('updated'),
+    'ready',
+    'started',
+    'created',
+  ]);
+  expect(all.nextCursor).toBeNull();
+  const paged: Listed['data'] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page = await read(`?limit=2${cursor && `&cursor=${cursor}`}`);
+    expect(page.data.length).toBeLessThanOrEqual(2);
+    paged.push(...page.data);
+    cursor = page.nextCursor;
+  }
+  expect(paged).toEqual(all.data);
+  const some = await read('?limit=3&type=desktop.updated,desktop.created');
+  expect(some.data.map(({ type }) => type)).toEqual(Array<string>(3).fill('desktop.updated'));
+  // A cursor is of one list and one filter; who does not see the desktop is told of none.
+  const path = `/v1/desktops/${other}/events?limit=3`;
+  for (const query of [`&cursor=${some.nextCursor}`, '&cursor=x'])
+    await api.expect('listDesktopEvents', 400, { method: 'GET', path: path + query });
+  const { secret } = await api.expect<{ secret: string }>('createKey', 201, {
+    method: 'POST',
+    path: '/v1/keys',
+    body: { name: 'r', capabilities: ['events:read'], restriction: { desktopIds: [id] } },
+  });
+  expect((await read('', secret)).data).toHaveLength(9);
+  await api.expect('listDesktopEvents', 404, { method: 'GET', path, secret });
+});
+
 test('a position past retention is gone', async () => {
   const { database, clock } = api.api.services;
   const [first] = await follow({ until: 'desktop.created', after: '0' });

@@ -1,7 +1,7 @@
 import { toRfc3339 } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import { sql } from 'kysely';
-import type { Database, Write } from '../db/database.ts';
+import type { Database, Reader, Write } from '../db/database.ts';
 import type { EventRow } from '../db/tables.ts';
 import { invalid } from '../http/validate.ts';
 import type { Static } from '../http/schema.ts';
@@ -73,6 +73,26 @@ export async function readEvents(
   }));
 }
 
+/** The newest first. Positions are unique, and one that is handed out while this is read is above those on the page or told live. */
+export function listEventsOf(
+  db: Reader,
+  desktop: { workspaceId: string; desktopId: string },
+  page: { types: readonly string[] | undefined; before: number | undefined; limit: number },
+): Promise<EventRow[]> {
+  const { workspaceId, desktopId } = desktop;
+  const { types, before, limit } = page;
+  return db
+    .selectFrom('events')
+    .selectAll()
+    .where('workspaceId', '=', workspaceId)
+    .where('desktopId', '=', desktopId)
+    .$if(types !== undefined, (query) => query.where('type', 'in', types!))
+    .$if(before !== undefined, (query) => query.where('position', '<', before!))
+    .orderBy('position', 'desc')
+    .limit(limit)
+    .execute();
+}
+
 /** @throws Fault `position_expired` when events after this position were purged already */
 export async function checkRetention(database: Database, after: Position): Promise<void> {
   const purged = await database.read
@@ -114,7 +134,7 @@ export async function purgeEvents(write: Write, flavour: Database['flavour'], be
   return rows.length;
 }
 
-function toWire(row: EventRow): Static<typeof Event> {
+export function toWire(row: EventRow): Static<typeof Event> {
   return {
     id: row.id,
     type: row.type as Static<typeof Event>['type'],

@@ -37,7 +37,7 @@ const eyesAndHands: GuestOperation[] = [
     method: 'GET',
     path: '/screenshot',
     summary: 'Take a screenshot',
-    capability: 'desktop:control',
+    capability: 'desktop:view',
     bucket: 'screenshot',
     query: screenshotQuery,
     response: 'image',

@@ -8,7 +8,7 @@ export interface GuestOperation {
   /** Below `/v1/desktops/{id}` and `/guest/{assignmentId}`. */
   path: string;
   summary: string;
-  capability: 'desktop:control' | 'files:read' | 'files:write';
+  capability: 'desktop:view' | 'desktop:control' | 'files:read' | 'files:write';
   /** Rate-limit bucket. */
   bucket: 'input' | 'screenshot' | 'exec' | 'files' | 'control';
   params?: TSchema;

@@ -51,7 +51,7 @@ export function decodeCursor(cursor: string | undefined, filter: unknown): strin
   return lastId;
 }
 
-function strangeCursor(): Fault {
+export function strangeCursor(): Fault {
   return new Fault('invalid_request', 'The cursor is not one of this list with this filter.', {
     hint: 'Start again without `cursor`.',
     members: {

@@ -11,7 +11,7 @@ import { capabilitiesOf, type Role } from '../users/roles.ts';
 import type { Member } from '../users/store.ts';
 import { type Asserted, type Assertions, isAssertion } from './assertion.ts';
 import { cachedFor } from './cachedFor.ts';
-import type { Capability } from './capabilities.ts';
+import { allows, type Capability } from './capabilities.ts';
 import type { KeyRestriction } from './schema.ts';
 import { hashSecret, isSecret } from './secret.ts';
 import { type KnownKey, findKeyByHash } from './store.ts';
@@ -153,7 +153,7 @@ export function callerOfGrant({ grant, member }: KnownGrant, nowMs: number): Cal
 
 /** @throws Fault `capability_missing` that names it */
 export function requireCapability(caller: Caller, capability: Capability): void {
-  if (caller.capabilities.has(capability)) return;
+  if (allows(caller.capabilities, capability)) return;
   const who = caller.session === undefined ? `This ${caller.actor.type}` : `Your role, ${caller.session.role},`;
   throw new Fault('capability_missing', `${who} lacks the capability ${capability}.`, { members: { capability } });
 }

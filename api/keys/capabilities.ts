@@ -1,6 +1,7 @@
 /** Every capability of an API key and what it allows. `read` marks those a read-only key may have. */
 export const capabilities = {
   'desktop:read': 'List desktops, see one with its status; list templates',
+  'desktop:view': 'Watch the screen, live or as screenshots; part of desktop:control',
   'desktop:lifecycle': 'Start, stop and restart desktops; change their name and labels',
   'desktop:control': 'See the screen, use mouse, keyboard, clipboard, windows and shell',
   'desktop:chat': 'Talk to the agent on a desktop',
@@ -21,3 +22,8 @@ export type Capability = keyof typeof capabilities;
 export const allCapabilities = Object.keys(capabilities) as Capability[];
 /** What a key gets that is created without saying which. */
 export const defaultCapabilities: readonly Capability[] = ['desktop:read', 'desktop:chat'];
+
+/** Whether somebody with these may do what wants `wanted`: who may use a screen may watch it. */
+export function allows(held: ReadonlySet<Capability>, wanted: Capability): boolean {
+  return held.has(wanted) || (wanted === 'desktop:view' && held.has('desktop:control'));
+}

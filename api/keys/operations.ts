@@ -10,7 +10,7 @@ import type { Static } from '../http/schema.ts';
 import { invalid } from '../http/validate.ts';
 import type { Services } from '../services.ts';
 import type { Caller } from './auth.ts';
-import { type Capability, defaultCapabilities } from './capabilities.ts';
+import { allows, type Capability, defaultCapabilities } from './capabilities.ts';
 import type { ApiKey, CreateKey, ListKeysQuery } from './schema.ts';
 import { hashSecret, newSecret } from './secret.ts';
 import { keyTopic } from './topic.ts';
@@ -25,7 +25,7 @@ export async function createKey(
 ): Promise<{ row: ApiKeyRow; secret: string }> {
   const { caller, requestId, body } = from;
   const capabilities = body.capabilities ?? defaultCapabilities.filter((name) => caller.capabilities.has(name));
-  const lacking = capabilities.find((name) => !caller.capabilities.has(name));
+  const lacking = capabilities.find((name) => !allows(caller.capabilities, name));
   if (lacking)
     throw new Fault('capability_missing', `This key lacks ${lacking} itself and cannot give it.`, {
       members: { capability: lacking },

@@ -1,7 +1,7 @@
 import type { Clock } from '@lebureau/kit/clock';
 import type { Database } from '../db/database.ts';
 import type { Caller } from './auth.ts';
-import type { Capability } from './capabilities.ts';
+import { allows, type Capability } from './capabilities.ts';
 import { credentialOf, stillGood } from './stillGood.ts';
 
 const lookEveryMs = 900;
@@ -23,7 +23,7 @@ export function whileGood(
       await parts.clock.sleep(lookEveryMs, until.left);
       if (until.left.aborted) return;
       const now = await stillGood(parts.database, credential, parts.clock.nowMs()).catch(() => caller);
-      if (now?.capabilities.has(until.capability) === true) continue;
+      if (now !== undefined && allows(now.capabilities, until.capability)) continue;
       over.abort();
       return;
     }

@@ -134,6 +134,27 @@ test('what arrived all the same stays there, counted', async () => {
   expect((await nodeOf(two)).reserved).toEqual({ vcpus: 0, memoryMiB: 0, diskGiB: 8 });
 });
 
+test('what arrives where the node was decommissioned meanwhile is that of whoever is there now', async () => {
+  const one = await member('one', {
+    moves: false,
+    // On its way, as far as this node can tell: the move that was called off goes on.
+    distort: (seen) => (seen.movedTo === undefined ? { ...seen, moving: true } : seen),
+  });
+  const { id } = await create();
+  const two = await member('two');
+  await drain(one);
+  await round();
+  await two.stop();
+  await post(two, 'decommission', { body: { force: true } });
+  const { id: owner, moveNodeId } = await rowOf(id);
+  expect(moveNodeId).toBe(two.nodeId);
+  const again = await member('two');
+  cluster.machines.get(owner)!.home = 'two';
+  await expect.poll(async () => (await rowOf(id)).nodeId).not.toBe(one.nodeId);
+  expect((await rowOf(id)).nodeId).toBe(again.nodeId);
+  expect((await nodeOf(two)).reserved).toEqual(nothing);
+});
+
 test('a node in no cluster moves nothing and says so', async () => {
   const lone = await api.node({ name: 'lone' });
   const refused = await drain(lone, {}).catch((error: Error) => error.message);

@@ -248,6 +248,11 @@ export const publicExamples: Record<string, Example> = {
     response: { secret: 'lbs_…', session, user },
   },
   findSession: { request: { hash: '0'.repeat(64) }, response: { session, user } },
+  enterPreview: {
+    request: { ticket: 'lbt_…', desktopId: desktop.id, port: 8080 },
+    response: { userId: user.id, sessionId: session.id },
+  },
+  listDesktopEvents: { response: { data: [event], nextCursor: null } },
   streamEvents: { response: `id: 41\nevent: desktop.ready\ndata: ${JSON.stringify(event)}\n\n` },
   getMe: {
     response: {

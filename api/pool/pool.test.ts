@@ -1,7 +1,10 @@
+import { systemClock } from '@lebureau/kit/clock';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { NodeDouble, NodeDoubleOptions } from '@lebureau/test/doubles/node';
+import { type NodeDouble, type NodeDoubleOptions, templateId } from '@lebureau/test/doubles/node';
 import type { ApiConfig } from '../config.ts';
+import { placementNodes } from '../nodes/placementNodes.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
+import { claimReady } from './claim.ts';
 import { dropMember } from './giveBack.ts';
 import { keepPool } from './keeper.ts';
 
@@ -61,6 +64,26 @@ describe('the pool', () => {
     });
     const ofTwo = { vcpus: 2, memoryMiB: 2048, diskGiB: 16 };
     expect((await reserved(node.nodeId)).reserved).toEqual(ofTwo);
+  });
+
+  test('a create that looked before a node was cordoned gets nothing of it', async () => {
+    const node = await start();
+    await wait((await create()).id, 'ready');
+    await round();
+    await untilWaiting(1);
+    const [member] = await waiting();
+    const { database } = api.api.services;
+    const kind = { templateId, vcpus: 1, memoryMiB: 1024, diskGiB: 8, network: 'internet' } as const;
+    const owner = { desktopId: null, workspaceId: '', hostName: 'late', timeZone: 'Etc/UTC' };
+    const nodes = await placementNodes(database.read, systemClock.nowMs());
+    const claim = () =>
+      database.write(async (write) => (await claimReady(write, { kind, nodes, owner }))?.id).catch(String);
+    const duty = (action: string) =>
+      api.expect(`${action}Node`, 200, { method: 'POST', path: `/v1/nodes/${node.nodeId}/${action}` });
+    await duty('cordon');
+    expect(await claim()).toBeUndefined();
+    await duty('uncordon');
+    expect(await claim()).toBe(member!.id);
   });
 
   test('many creates at once get each machine once', async () => {

@@ -18,6 +18,7 @@ import {
   findUserByEmail,
   insertMember,
   insertUser,
+  lockUser,
   type Member,
 } from '../users/store.ts';
 import { firstWorkspace } from '../workspaces/store.ts';
@@ -40,19 +41,20 @@ export async function signInByLink(
   const member = known === undefined ? undefined : await findMembership(write.db, known);
   if (link.userId !== null && member === undefined)
     throw new Fault('sign_in_refused', 'Who this link was for is no member any more.');
-  if (link.userId === null && member !== undefined)
-    throw new Fault('sign_in_refused', 'Somebody with this address is a member already.', {
-      hint: 'Ask for a link that is made for you.',
-    });
+  if (link.userId === null && member !== undefined) throw memberAlready();
   const giver = await giverOf(write, link, nowMs);
   if (giver === undefined || !mayGive(giver, member?.role ?? (link.role as Role)))
     throw new Fault('sign_in_refused', 'Who made this link may not give it any more.');
   const { workspaceId, name, email } = link;
   const wish = { workspaceId, name, email, role: link.role as Role, userId: known, requestId };
-  return beginSession(services, write, {
-    member: member ?? (await welcome(services, write, wish)),
-    browser: body,
-    requestId,
+  const whom = member ?? (await welcome(services, write, wish));
+  if (whom === undefined) throw memberAlready();
+  return beginSession(services, write, { member: whom, browser: body, requestId });
+}
+
+function memberAlready(): Fault {
+  return new Fault('sign_in_refused', 'Somebody with this address is a member already.', {
+    hint: 'Ask for a link that is made for you.',
   });
 }
 
@@ -67,14 +69,15 @@ export async function signInByIdentity(
   return beginSession(services, write, { member, browser: body, requestId });
 }
 
+interface Comer {
+  requestId: string;
+  body: Static<typeof SignInByIdentity>;
+}
+
 /** By the identity; else by the verified address; else somebody new, where the domain may sign itself in. */
-async function whoIs(
-  services: Services,
-  write: Write,
-  { requestId, body }: { requestId: string; body: Static<typeof SignInByIdentity> },
-): Promise<Member> {
-  const { issuer, subject, name } = body;
-  const known = await findIdentity(write.db, issuer, subject);
+async function whoIs(services: Services, write: Write, comer: Comer): Promise<Member> {
+  const { body, requestId } = comer;
+  const known = await findIdentity(write.db, body.issuer, body.subject);
   if (known !== undefined) {
     const member = await findMembership(write.db, known.userId);
     if (member !== undefined) return member;
@@ -86,18 +89,36 @@ async function whoIs(
     });
   const email = body.email.toLowerCase();
   const user = await findUserByEmail(write.db, email);
-  const member = user && (await findMembership(write.db, user.id));
-  if (user !== undefined && member === undefined)
-    throw new Fault('sign_in_refused', 'You are no member of this workspace any more.', {
-      hint: 'Ask an admin for a link.',
-    });
-  if (member !== undefined) await demandSamePerson(services, write, { member, issuer });
-  const found = member ?? (await newcomer(services, write, { email, name, requestId }));
+  const found =
+    user === undefined
+      ? await newcomer(services, write, { email, name: body.name, requestId })
+      : await whoHas(services, write, { userId: user.id, comer });
+  // They came twice at the same moment, and the other has told who they are by now.
+  if (found === undefined) return whoIs(services, write, comer);
+  const { issuer, subject } = body;
   await write.db
     .insertInto('identities')
     .values({ issuer, subject, userId: found.id, createdMs: services.clock.nowMs() })
     .execute();
   return found;
+}
+
+/** The member with this account; undefined when the identity has become known meanwhile. */
+async function whoHas(
+  services: Services,
+  write: Write,
+  { userId, comer }: { userId: string; comer: Comer },
+): Promise<Member | undefined> {
+  const { issuer, subject } = comer.body;
+  await lockUser(write, userId);
+  if ((await findIdentity(write.db, issuer, subject)) !== undefined) return undefined;
+  const member = await findMembership(write.db, userId);
+  if (member === undefined)
+    throw new Fault('sign_in_refused', 'You are no member of this workspace any more.', {
+      hint: 'Ask an admin for a link.',
+    });
+  await demandSamePerson(services, write, { member, issuer });
+  return member;
 }
 
 /**
@@ -122,7 +143,7 @@ async function newcomer(
   services: Services,
   write: Write,
   who: { email: string; name: string; requestId: string },
-): Promise<Member> {
+): Promise<Member | undefined> {
   const domain = who.email.slice(who.email.lastIndexOf('@') + 1);
   if (!services.signInDomains.includes(domain))
     throw new Fault('sign_in_refused', `Nobody has invited ${who.email}.`, {
@@ -132,6 +153,7 @@ async function newcomer(
   return welcome(services, write, { ...who, userId: undefined, workspaceId: workspace.id, role: 'member' });
 }
 
+/** @returns undefined when somebody came with the same address at the same moment */
 async function welcome(
   services: Services,
   write: Write,
@@ -144,12 +166,12 @@ async function welcome(
     userId: string | undefined;
     requestId: string;
   },
-): Promise<Member> {
+): Promise<Member | undefined> {
   const createdMs = services.clock.nowMs();
   const { workspaceId, name, email, role, requestId } = who;
   const user = { id: who.userId ?? newId('usr', createdMs), name, email, createdMs, lastSignInMs: null };
-  if (who.userId === undefined) await insertUser(write, user);
-  await insertMember(write, { workspaceId, userId: user.id, role, createdMs });
+  if (who.userId === undefined && !(await insertUser(write, user))) return undefined;
+  if (!(await insertMember(write, { workspaceId, userId: user.id, role, createdMs }))) return undefined;
   await record(write, services.clock, {
     type: 'user.joined',
     workspaceId,

@@ -150,6 +150,28 @@ test('of two that come with one link one is let in', async () => {
   await expect(gateway.byLink(`lbl_${'A'.repeat(43)}`)).rejects.toThrow('sign_in_refused');
 });
 
+test('a person who comes several times at the same moment, for the first time, is one person and let in each time', async () => {
+  const times = <T>(come: (at: number) => Promise<T>) => Promise.all(Array.from({ length: 4 }, (_, at) => come(at)));
+  const fresh = await times(() => gateway.byIdentity({ subject: '60', email: 'twin@example.org' }));
+  expect(new Set(fresh.map(({ user }) => user.id)).size).toBe(1);
+  // By several providers; and as somebody who was invited, where an older session ends, but none of these.
+  const many = await times((at) =>
+    gateway.byIdentity({ issuer: `https://${at}.example.net`, subject: '61', email: 'many@example.org' }),
+  );
+  expect(new Set(many.map(({ user }) => user.id)).size).toBe(1);
+  const invited = await gateway.byLink(await invite({ role: 'admin', email: 'twin@example.net' }));
+  const again = await times(() => gateway.byIdentity({ subject: '62', email: 'twin@example.net' }));
+  expect(new Set(again.map(({ user }) => user.id))).toEqual(new Set([invited.user.id]));
+  expect((await get('/v1/me', invited.assertion)).status).toBe(401);
+  for (const { assertion: each } of [...fresh, ...many, ...again]) expect((await get('/v1/me', each)).status).toBe(200);
+  // Of links for one new address one makes the account; the others are refused as they would be a moment later.
+  const links = await times(() => invite({ role: 'member', email: 'linked@example.net' }));
+  const used = await Promise.allSettled(links.map((token) => gateway.byLink(token)));
+  const refused = used.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
+  expect(refused).toHaveLength(3);
+  for (const each of refused) expect(each).toContain('member already');
+});
+
 test('a provider brings in who was invited or whose domain is allowed, by verified address only', async () => {
   const ada = await gateway.byIdentity({ email: 'Ada@Example.org' });
   expect(ada.user).toMatchObject({ role: 'member', email: 'ada@example.org' });

@@ -1,7 +1,7 @@
 import { DesktopParams, desktopParams } from '../desktops/schema.ts';
 import { type Operation, operation } from '../http/operation.ts';
 import { t } from '../http/schema.ts';
-import { CreateStream, StreamKind, StreamTicket } from './schema.ts';
+import { CreateStream, EnteredPreview, EnterPreview, StreamKind, StreamTicket } from './schema.ts';
 
 const base = { tag: 'streams' } as const;
 
@@ -13,8 +13,8 @@ export const createStream = operation({
   bucket: 'control',
   summary: 'Get a ticket for a live stream',
   description:
-    'Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.',
-  capability: 'desktop:control',
+    'Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. A `vnc` stream to `view` wants `desktop:view`, every other one `desktop:control`. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.',
+  capability: 'desktop:view',
   params: DesktopParams,
   body: CreateStream,
   responses: { 201: { about: 'The ticket.', body: StreamTicket } },
@@ -45,4 +45,16 @@ export const connectStream = operation({
   problems: ['ticket_refused', 'origin_refused', 'wrong_state', 'node_unreachable', 'guest_unreachable', 'unsupported'],
 });
 
-export const streamOperations: readonly Operation[] = [createStream, connectStream];
+export const enterPreview = operation({
+  operationId: 'enterPreview',
+  method: 'POST',
+  path: '/v1/sign-in/preview',
+  tag: 'signIn',
+  capability: 'gateway',
+  summary: 'Whose ticket for a port of a desktop is this? It is used up',
+  body: EnterPreview,
+  responses: { 200: { about: 'Who is signed in there from now on.', body: EnteredPreview } },
+  problems: ['ticket_refused', 'not_found', 'wrong_state', 'not_ready'],
+});
+
+export const streamOperations: readonly Operation[] = [createStream, connectStream, enterPreview];

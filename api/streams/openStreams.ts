@@ -4,10 +4,13 @@ import type { Log } from '@lebureau/kit/log';
 import { closeCodes } from '@lebureau/kit/streamEnd';
 import { listViewsById } from '../desktops/store.ts';
 import type { Database } from '../db/database.ts';
+import { allows, type Capability } from '../keys/capabilities.ts';
 import { type Credential, stillGood } from '../keys/stillGood.ts';
 
 export interface OpenStream {
   credential: Credential;
+  /** Without it the stream ends. */
+  capability: Capability;
   desktopId: string;
   assignmentId: string;
   /** Where it leads to. */
@@ -89,17 +92,18 @@ export class OpenStreams {
   async #lookAt(streams: readonly OpenStream[]): Promise<void> {
     const { database, clock } = this.#parts;
     const caller = await stillGood(database, streams[0]!.credential, clock.nowMs());
-    if (caller === undefined || !caller.capabilities.has('desktop:control')) {
-      for (const stream of streams) stream.close(closeCodes.revoked, 'the key or session is revoked');
-      return;
-    }
-    const ids = [...new Set(streams.map((stream) => stream.desktopId))];
+    const may = (stream: OpenStream) => caller !== undefined && allows(caller.capabilities, stream.capability);
+    for (const stream of streams)
+      if (!may(stream)) stream.close(closeCodes.revoked, 'the key or session is revoked, or may no more');
+    const left = streams.filter(may);
+    if (caller === undefined || left.length === 0) return;
+    const ids = [...new Set(left.map((stream) => stream.desktopId))];
     const there = new Map<string, string>();
     for (let at = 0; at < ids.length; at += idsAtOnce) {
       for (const view of await listViewsById(database, caller, ids.slice(at, at + idsAtOnce)))
         if (view.desired === 'running') there.set(`${view.id} ${view.assignmentId}`, view.nodeId);
     }
-    for (const stream of streams) {
+    for (const stream of left) {
       this.#doubted.delete(stream);
       const nodeId = there.get(`${stream.desktopId} ${stream.assignmentId}`);
       if (nodeId === undefined) stream.close(closeCodes.gone, 'the desktop is gone');

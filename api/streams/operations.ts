@@ -11,6 +11,7 @@ import { type Caller, requireCapability } from '../keys/auth.ts';
 import { credentialOf, stillGood } from '../keys/stillGood.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
+import { capabilityFor } from './capabilityFor.ts';
 import { issueTicket, spendTicket, type StreamWish } from './tickets.ts';
 
 const dialLimitMs = 20_000;
@@ -24,6 +25,7 @@ export async function createTicket(
 ): Promise<{ ticket: string; expiresMs: number; wish: StreamWish }> {
   const { caller, desktopId } = from;
   const wish = completed(from.wish);
+  requireCapability(caller, capabilityFor(wish));
   const nowMs = services.clock.nowMs();
   const view = await getDesktop(services, caller, desktopId);
   demandReady(view, nowMs);
@@ -71,10 +73,26 @@ export async function admitTicket(
   if (spent === undefined) throw refused('It is unknown, used, expired, or for something else.');
   const caller = await stillGood(database, spent.credential, clock.nowMs());
   if (caller === undefined) throw refused('Its key or session is revoked or expired.');
-  requireCapability(caller, 'desktop:control');
+  requireCapability(caller, capabilityFor(spent.wish));
   const view = await getDesktop(services, caller, spent.desktopId);
   demandReady(view, clock.nowMs());
   return { caller, view, wish: spent.wish };
+}
+
+/**
+ * A person's ticket for a port as the way into its preview, which the gateway remembers. A key has no preview: whoever has
+ * one uses the stream itself.
+ * @throws Fault as `admitTicket`
+ */
+export async function enterPreview(
+  services: Services,
+  from: { ticket: string; desktopId: string; port: number },
+): Promise<{ userId: string; sessionId: string }> {
+  const { ticket, desktopId, port } = from;
+  const { caller, wish } = await admitTicket(services, { ticket, desktopId, kind: 'port' });
+  if (caller.session === undefined || wish.port !== port) throw refused('It is for something else.');
+  const { userId, sessionId } = caller.session;
+  return { userId, sessionId };
 }
 
 function refused(detail: string): Fault {

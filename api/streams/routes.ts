@@ -4,7 +4,7 @@ import { type Route, route } from '../http/route.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
 import * as contract from './contract.ts';
-import { createTicket } from './operations.ts';
+import { createTicket, enterPreview } from './operations.ts';
 
 export function streamRoutes(services: Services, ways: Ways): Route[] {
   return [
@@ -20,6 +20,7 @@ export function streamRoutes(services: Services, ways: Ways): Route[] {
       };
       return { status: 201, body: { ...answer, ticket }, replayBody: answer };
     }),
+    route(contract.enterPreview, async ({ body }) => ({ status: 200, body: await enterPreview(services, body) })),
     // A WebSocket is taken before it comes here.
     route(contract.connectStream, () =>
       Promise.reject(

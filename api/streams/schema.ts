@@ -1,3 +1,6 @@
+import { DesktopId } from '../desktops/schema.ts';
+import { SessionId } from '../sessions/schema.ts';
+import { UserId } from '../users/schema.ts';
 import { TerminalName } from '../guest/terminalSchema.ts';
 import { t } from '../http/schema.ts';
 
@@ -24,6 +27,14 @@ export const streamWish = {
 };
 
 export const CreateStream = t.Object({ kind: StreamKind, ...streamWish });
+
+export const EnterPreview = t.Object({
+  ticket: t.String({ maxLength: 100 }),
+  desktopId: DesktopId,
+  port: t.Integer({ minimum: 1, maximum: 65_535 }),
+});
+
+export const EnteredPreview = t.Object({ userId: UserId, sessionId: SessionId });
 
 export const StreamTicket = t.Object({
   kind: StreamKind,

@@ -9,6 +9,7 @@ import type { Caller } from '../keys/auth.ts';
 import { credentialOf } from '../keys/stillGood.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
+import { capabilityFor } from './capabilityFor.ts';
 import { OpenStreams } from './openStreams.ts';
 import { type Admitted, admitTicket, dialNode } from './operations.ts';
 
@@ -95,9 +96,10 @@ export class StreamDoor {
   ): Response | undefined {
     const { node } = to;
     const viewer = new ServerSocketEnd();
-    const { caller, view } = to.admitted;
+    const { caller, view, wish } = to.admitted;
     const stream = {
       credential: credentialOf(caller),
+      capability: capabilityFor(wish),
       desktopId: view.id,
       assignmentId: view.assignmentId,
       nodeId: view.nodeId,

@@ -221,6 +221,55 @@ test('who may not, or does not see it, gets no ticket; nor does a desktop that i
   expect((await api.ask('POST', `/v1/desktops/${id}/streams`, { body: { kind: 'vnc' } })).status).toBe(409);
 });
 
+test('who may only watch gets the screen to view and nothing else, and keeps it no longer than that right', async () => {
+  const key = await keyWith(['desktop:view']);
+  const path = `/v1/desktops/${desktopId}`;
+  const ask = (body: object) => api.ask('POST', `${path}/streams`, { secret: key.secret, body });
+  for (const body of [{ kind: 'vnc', mode: 'control' }, { kind: 'terminal' }, { kind: 'port', port: 8080 }])
+    expect((await ask(body)).status, JSON.stringify(body)).toBe(403);
+  for (const [method, below, body] of [
+    ['POST', '/control', { kind: 'human' }],
+    ['POST', '/click', { x: 1, y: 1 }],
+    ['GET', '/clipboard', undefined],
+    ['POST', '/exec', { command: 'id' }],
+  ] as const)
+    expect((await api.ask(method, path + below, { secret: key.secret, body })).status, below).toBe(403);
+  const made = await ticketFor({ kind: 'vnc' }, { secret: key.secret });
+  const socket = await socketFor(made);
+  expect(node.guest.streams.at(-1)!.url.searchParams.get('mode') ?? 'view').toBe('view');
+  // The ticket says what it is for: asked for as something else it is spent.
+  const second = await ticketFor({ kind: 'vnc', mode: 'view' }, { secret: key.secret });
+  expect(await connect(`${second.path}?mode=control&x=`, second.ticket)).toMatchObject({ code: 'ticket_refused' });
+  const end = closed(socket);
+  const { database } = api.api.services;
+  await database.write(({ db }) =>
+    db.updateTable('apiKeys').set({ capabilitiesJson: '["desktop:read"]' }).where('id', '=', key.id).execute(),
+  );
+  expect(await end).toBe(4403);
+});
+
+test('a person of the role viewer watches and reads, and neither controls nor changes anything', async () => {
+  const made = { method: 'POST', path: '/v1/sign-in-links', body: { role: 'viewer' } };
+  const { token } = await api.expect<{ token: string }>('createSignInLink', 201, made);
+  const { assertion } = await testGateway(api).byLink(token);
+  const ask = (method: string, below: string, body?: object) =>
+    api.ask(method, `/v1/desktops/${desktopId}${below}`, { secret: assertion, body });
+  for (const [method, below, body] of [
+    ['POST', '/streams', { kind: 'vnc', mode: 'control' }],
+    ['POST', '/streams', { kind: 'terminal' }],
+    ['POST', '/streams', { kind: 'port', port: 8080 }],
+    ['POST', '/control', { kind: 'human' }],
+    ['PUT', '/files/content?path=~/a', {}],
+    ['PATCH', '', { name: 'mine' }],
+    ['POST', '/stop', undefined],
+  ] as const)
+    expect((await ask(method, below, body)).status, JSON.stringify([below, body])).toBe(403);
+  expect((await ask('GET', '/screenshot')).status).toBe(200);
+  const speaking = { authorization: `Bearer ${assertion}` };
+  await socketFor(await ticketFor({ kind: 'vnc', mode: 'view' }, { secret: assertion }), speaking);
+  await expect.poll(() => node.guest.streams.length).toBe(1);
+});
+
 test('a replay of the ticket request gives no second ticket', async () => {
   const headers = { 'idempotency-key': 'once' };
   const first = await ticketFor({ kind: 'terminal' }, { headers });

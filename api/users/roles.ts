@@ -4,7 +4,7 @@ import { allCapabilities, type Capability } from '../keys/capabilities.ts';
 export const roles = ['owner', 'admin', 'member', 'viewer'] as const;
 export type Role = (typeof roles)[number];
 
-const ofViewer: readonly Capability[] = ['desktop:read', 'files:read', 'events:read', 'metrics:read'];
+const ofViewer: readonly Capability[] = ['desktop:read', 'desktop:view', 'files:read', 'events:read', 'metrics:read'];
 const ofAdminOnly: readonly Capability[] = ['keys:write', 'nodes:read', 'nodes:write', 'users:read', 'users:write'];
 
 /** What somebody who signed in may do; an API key says it itself. */

@@ -65,13 +65,30 @@ export function findUserByEmail(db: Reader, email: string): Promise<UserRow | un
   return db.selectFrom('users').selectAll().where('email', '=', email).executeTakeFirst();
 }
 
-export async function insertUser({ db }: Write, row: UserRow): Promise<void> {
-  await db.insertInto('users').values(row).execute();
+/** @returns false when somebody else has this address, also one who came at the same moment */
+export async function insertUser({ db }: Write, row: UserRow): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('users')
+    .values(row)
+    .onConflict((conflict) => conflict.column('email').doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
 }
 
+/** Locked on Postgres until the end: of two who come as one person the second sees what the first did. */
+export async function lockUser({ db }: Write, userId: string): Promise<void> {
+  await db.updateTable('users').set({ id: userId }).where('id', '=', userId).execute();
+}
+
+/** @returns false when they are one already */
 export async function insertMember(
   { db }: Write,
   member: { workspaceId: string; userId: string; role: Role; createdMs: number },
-): Promise<void> {
-  await db.insertInto('members').values(member).execute();
+): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('members')
+    .values(member)
+    .onConflict((conflict) => conflict.columns(['workspaceId', 'userId']).doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 1n;
 }

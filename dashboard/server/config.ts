@@ -23,6 +23,8 @@ export interface GatewayConfig {
   listen: { hostname: string; port: number };
   /** As browsers know us: scheme, host and port. */
   publicOrigin: string;
+  /** Ports of desktops are origins of their own below it; undefined: browsers see none. */
+  previewDomain: string | undefined;
   apiUrl: string;
   mcpUrl: string;
   /** Signs the assertions; Ed25519, PKCS #8 in PEM. */
@@ -52,6 +54,11 @@ function schema(home: string) {
     LEBUREAU_PUBLIC_URL: {
       about: 'how browsers reach the dashboard: https://host',
       parse: origin,
+      fallback: undefined,
+    },
+    LEBUREAU_PREVIEW_DOMAIN: {
+      about: 'domain whose names *.DOMAIN lead to the dashboard, for ports of desktops',
+      parse: domainName,
       fallback: undefined,
     },
     LEBUREAU_BASE_URL: {
@@ -114,6 +121,7 @@ export async function readGatewayConfig(
     home: values.LEBUREAU_HOME,
     listen,
     publicOrigin: values.LEBUREAU_PUBLIC_URL ?? `${tls ? 'https' : 'http'}://localhost:${listen.port}`,
+    previewDomain: values.LEBUREAU_PREVIEW_DOMAIN,
     apiUrl: values.LEBUREAU_BASE_URL,
     mcpUrl: values.LEBUREAU_MCP_URL,
     privateKey: values.LEBUREAU_GATEWAY_KEY ?? (await readPrivateKey(values.LEBUREAU_HOME, clock)),
@@ -183,6 +191,13 @@ function address(value: string): { hostname: string; port: number } {
   const hostname = bracketed ?? plain;
   if (hostname === undefined || Number(port) > 65_535) throw new Error('wants address:port');
   return { hostname, port: Number(port) };
+}
+
+function domainName(value: string): string | undefined {
+  const name = value.toLowerCase().replace(/^\*\./, '');
+  if (name.length > 200 || !/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$/.test(name))
+    throw new Error('wants a domain name of two labels or more');
+  return name;
 }
 
 function httpUrl(value: string): string {

@@ -3,6 +3,8 @@ export const sessionCookie = '__Host-lb_session';
 export const flowCookie = '__Host-lb_flow';
 /** Why signing in failed, until the page has shown it. */
 export const noticeCookie = '__Host-lb_notice';
+/** Of one port of one desktop, on its own origin. */
+export const previewCookie = '__Host-lb_preview';
 
 const attributes = 'Path=/; HttpOnly; Secure; SameSite=Lax';
 

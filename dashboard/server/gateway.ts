@@ -4,6 +4,7 @@ import type { ServerSocketData } from '@lebureau/kit/serverSocketEnd';
 import { assetResponse, type Asset } from './assets.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeign } from './guard.ts';
+import { PreviewDoor } from './preview/previewDoor.ts';
 import { problem } from './problem.ts';
 import { OauthDoor } from './oauth/oauthDoor.ts';
 import { passOn } from './proxy.ts';
@@ -22,12 +23,18 @@ export class Gateway {
   readonly #assets: Assets;
   readonly #streams: StreamDoor;
   readonly #oauth: OauthDoor;
+  readonly #previews: PreviewDoor | undefined;
 
   constructor(parts: GatewayParts, assets: Assets) {
     this.#parts = parts;
     this.#assets = assets;
     this.#streams = new StreamDoor(parts);
     this.#oauth = new OauthDoor(parts);
+    this.#previews = parts.places && new PreviewDoor(parts, parts.places);
+  }
+
+  async close(): Promise<void> {
+    await this.#previews?.close();
   }
 
   /** @returns undefined when the request became a socket */
@@ -38,7 +45,9 @@ export class Gateway {
     const strictTransport = publicOrigin.startsWith('https:') && !lan;
     const isBehind = url.pathname.startsWith('/v1/') || url.pathname === '/mcp';
     const how = { kind: isBehind ? 'content' : 'page', strictTransport } as const;
+    const place = this.#parts.places?.at(request.headers.get('host'));
     try {
+      if (place) return await this.#previews!.answer(visit, place, server);
       const refused = this.#refuse(request, url);
       if (!refused && this.#streams.wants(visit)) {
         const answer = await this.#streams.take(visit, server);
@@ -92,7 +101,7 @@ export class Gateway {
   /** With a key of its own, or as who is signed in. */
   async #pass(visit: Visit): Promise<Response> {
     const { request, url } = visit;
-    const { config, sessions, assertions } = this.#parts;
+    const { config, sessions, assertions, keys } = this.#parts;
     const target = url.pathname + url.search;
     if (url.pathname === '/mcp') return this.#oauth.mcp.pass(visit);
     const to = config.apiUrl;
@@ -104,7 +113,7 @@ export class Gateway {
           detail: 'Send an API key.',
           headers: { 'WWW-Authenticate': 'Bearer realm="lebureau"' },
         });
-      visit.mayBeSilent();
+      if (await keys.has(given)) visit.mayBeSilent();
       return passOn(request, { to, target, authorization: given });
     }
     const who = await sessions.of(request);

@@ -1,10 +1,14 @@
 import type { Clock } from '@lebureau/kit/clock';
 import type { Log } from '@lebureau/kit/log';
+import { AcceptedKeys } from './acceptedKeys.ts';
 import { type AskApi, askApi } from './askApi.ts';
 import { Assertions } from './assertions.ts';
 import { ClientAddress } from './clientAddress.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Flow } from './flow.ts';
+import { Places } from './preview/place.ts';
+import { previewDomainOf } from './preview/previewDomain.ts';
+import type { Grant } from './preview/previewWays.ts';
 import { githubProvider } from './githubProvider.ts';
 import { oidcProvider } from './oidcProvider.ts';
 import type { Provider } from './provider.ts';
@@ -26,10 +30,15 @@ export interface GatewayParts {
   /** What only the gateway may ask. */
   ask: AskApi;
   calls: SignInCalls;
+  keys: AcceptedKeys;
   sessions: Sessions;
   providers: readonly Provider[];
   flows: Sealed<Flow>;
   notices: Sealed<Notice>;
+  /** What cookies of previews say. */
+  grants: Sealed<Grant>;
+  /** Undefined where previews are off. */
+  places: Places | undefined;
   tries: Tries;
   addresses: ClientAddress;
   clock: Clock;
@@ -41,6 +50,7 @@ const triesLimit = { burst: 10, everyMs: 6_000 };
 
 export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log }): GatewayParts {
   const { clock, log } = at;
+  const previewDomain = previewDomainOf(config);
   const assertions = new Assertions(config.privateKey, clock);
   const ask = askApi(config.apiUrl, assertions);
   const calls = new SignInCalls(ask);
@@ -53,10 +63,13 @@ export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log
     assertions,
     ask,
     calls,
+    keys: new AcceptedKeys({ apiUrl: config.apiUrl, clock }),
     sessions: new Sessions(calls, clock),
     providers,
     flows: new Sealed(assertions.derived('flow'), { clock, lifeSeconds: 600 }),
     notices: new Sealed(assertions.derived('notice'), { clock, lifeSeconds: 60 }),
+    grants: new Sealed(assertions.derived('preview'), { clock, lifeSeconds: 12 * 3600 }),
+    places: previewDomain === undefined ? undefined : new Places(previewDomain, config.publicOrigin),
     tries: new Tries(clock, triesLimit),
     addresses: new ClientAddress(config.trustedProxies),
     clock,

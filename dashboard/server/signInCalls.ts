@@ -54,4 +54,13 @@ export class SignInCalls {
   find(hash: string): Promise<Found | undefined> {
     return orNone(this.#ask('/v1/sign-in/session', { hash }));
   }
+
+  /** Uses a ticket up. @throws Fault with the API's code, `unavailable` */
+  enterPreview(from: {
+    ticket: string;
+    desktopId: string;
+    port: number;
+  }): Promise<{ userId: string; sessionId: string }> {
+    return this.#ask('/v1/sign-in/preview', from);
+  }
 }

@@ -23,6 +23,7 @@ export async function answerSession(visit: Visit, parts: GatewayParts): Promise<
     csrfToken: who?.csrfToken ?? null,
     providers: parts.providers.map(({ id, name }) => ({ id, name })),
     publicUrl: parts.config.publicOrigin,
+    previewHost: parts.places?.host ?? null,
     notice: (await parts.notices.open(noticed)) ?? null,
   };
   const headers = new Headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });

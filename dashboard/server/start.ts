@@ -36,11 +36,11 @@ export function startGateway(config: GatewayConfig, at: { clock: Clock; log: Log
         request,
         url: new URL(request.url),
         ipAddress: parts.addresses.of(peer, request.headers),
-        mayBeSilent: () => self.timeout(request, 0),
+        mayBeSilent: (seconds = 0) => self.timeout(request, seconds),
       };
       return gateway.answer(visit, self);
     },
   });
   at.log.info('gateway started', { address: config.publicOrigin, listen: `${hostname}:${server.port}` });
-  return { port: server.port!, stop: () => server.stop(true) };
+  return { port: server.port!, stop: () => gateway.close().then(() => server.stop(true)) };
 }

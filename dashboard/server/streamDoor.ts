@@ -1,6 +1,7 @@
 import { dialSocketEnd, NotSwitched } from '@lebureau/kit/dialSocketEnd';
 import { joinEnds } from '@lebureau/kit/joinEnds';
 import { ServerSocketEnd, type ServerSocketData } from '@lebureau/kit/serverSocketEnd';
+import { apiAddress } from './apiAddress.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeignOrigin } from './guard.ts';
 import { problem } from './problem.ts';
@@ -37,8 +38,7 @@ export class StreamDoor {
     if (this.#open >= streamsMax) return problem(503, 'unavailable', 'Too many streams are open.');
     this.#open += 1;
     try {
-      const { hostname, port } = new URL(this.#parts.config.apiUrl);
-      const to = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) };
+      const to = apiAddress(this.#parts.config.apiUrl);
       const path = url.pathname + url.search;
       const headers = await this.#speakFor(request);
       const api = await dialSocketEnd({ to, path, headers, limitMs: dialLimitMs });

@@ -1,5 +1,5 @@
 import type { Clock } from '@lebureau/kit/clock';
-import ipaddr from 'ipaddr.js';
+import { networkOf } from './networkOf.ts';
 
 const addressesMax = 50_000;
 
@@ -35,11 +35,4 @@ export class Tries {
     // An attack from so many networks at once: everybody begins anew.
     if (this.#spent.size >= addressesMax) this.#spent.clear();
   }
-}
-
-/** Whoever has one IPv6 address has 2^64 of them. */
-function networkOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const plain = ipaddr.process(address);
-  return plain instanceof ipaddr.IPv6 ? plain.parts.slice(0, 4).join(':') : plain.toString();
 }

@@ -157,22 +157,40 @@ test('a restart before the orders are known, and one of a former version, take i
   expect(open(3).holds(asg, leaseToken)).toBe(true);
 });
 
-test('a desktop that leaves takes control from whoever had it, and says so, also with a full disk', () => {
+/** On a disk that can be full. */
+function openOnDisk() {
   const record = leaseRecordOf(home);
-  let isFull = false;
+  const disk = { isFull: false };
   const write: typeof record.write = (leases) => {
-    if (isFull) throw new Error('ENOSPC');
+    if (disk.isFull) throw new Error('ENOSPC');
     record.write(leases);
   };
   const parts = { clock, versionOf: () => 0, onChange: (id: string) => changes.push(id) };
-  const leases = new ControlLeases({ ...parts, record: { ...record, write } });
+  return { disk, leases: new ControlLeases({ ...parts, record: { ...record, write } }) };
+}
+
+test('a lease lapses on a full disk, too: by itself, and for whoever asks', async () => {
+  const { disk, leases } = openOnDisk();
+  leases.take(asg, { ...human, ttlSeconds: 60 });
+  let told = 0;
+  leases.watch(asg, () => (told += 1));
+  disk.isFull = true;
+  // Nothing that was not caught may come out of this: hostd would stop.
+  await pass(61_000);
+  expect([told, changes.length]).toEqual([1, 2]);
+  expect(codeOf(() => leases.demandWriter(asg, undefined))).toBe('done');
+  expect(leases.of(asg).holder).toBeNull();
+});
+
+test('a desktop that leaves takes control from whoever had it, and says so, also with a full disk', () => {
+  const { disk, leases } = openOnDisk();
   const { leaseToken } = leases.take(asg, human);
   let told = 0;
   leases.watch(asg, () => (told += 1));
-  isFull = true;
+  disk.isFull = true;
   leases.end(asg);
   expect([told, leases.holds(asg, leaseToken), leases.of(asg).holder]).toEqual([1, false, null]);
-  isFull = false;
+  disk.isFull = false;
   leases.end(asg);
   expect(told).toBe(1);
 });

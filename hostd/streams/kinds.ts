@@ -5,6 +5,7 @@ import type { components } from '@lebureau/openapi/node';
 import type { GuestConnection } from '../guest/server/connection.ts';
 import { wholeNumber } from '../guest/server/operation.ts';
 import type { ControlLeases } from './controlLeases.ts';
+import { openPort } from './openPort.ts';
 import { openScreen } from './openScreen.ts';
 import { openTerminal } from './openTerminal.ts';
 import type { Recordings } from './recordings.ts';
@@ -36,7 +37,7 @@ export function streamKinds(parts: { leases: ControlLeases; recordings: Recordin
     },
     port: async ({ guest, query }) => {
       const port = wholeNumber(query, 'port') ?? 0;
-      return new DuplexEnd(await guest.parts.driver.openPort(guest.parts.vmRef, port));
+      return new DuplexEnd(await openPort(guest, port));
     },
   };
 }

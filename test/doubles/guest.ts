@@ -1,4 +1,5 @@
 import { unlinkSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import nodeDocument from '@lebureau/openapi/node.json' with { type: 'json' };
 
 /** hostd's guest contract without guests: each operation answers with its example in node.json, files keep what was written. */
@@ -12,6 +13,8 @@ export interface GuestDouble {
   abortedUploads: number;
   /** The streams that are open: each gives back what it gets. */
   readonly streams: { url: URL; caller: string | null; close(code?: number): void }[];
+  /** Which port of this machine stands for a port of the guest: streams to it lead there. */
+  readonly ports: Map<number, number>;
   /** Answers the next requests in the place of the examples. */
   answer: ((request: Request) => Promise<Response | undefined> | Response | undefined) | undefined;
   stop(): Promise<void>;
@@ -34,21 +37,28 @@ export function serveGuestDouble(socketPath: string): GuestDouble {
     uploadedBytes: 0,
     abortedUploads: 0,
     streams: [],
+    ports: new Map(),
     answer: undefined,
     stop: () => server.stop(true),
   };
-  const server = Bun.serve<{ url: URL; caller: string | null }>({
+  const server = Bun.serve<{ url: URL; caller: string | null; port?: Socket }>({
     unix: socketPath,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     websocket: {
-      open: (socket) =>
-        void double.streams.push(Object.assign(socket.data, { close: (code?: number) => socket.close(code) })),
-      message: (socket, message) => void socket.send(message),
-      close: (socket) =>
-        void double.streams.splice(
+      open: (socket) => {
+        double.streams.push(Object.assign(socket.data, { close: (code?: number) => socket.close(code) }));
+        const { port } = socket.data;
+        port?.on('data', (piece) => void socket.sendBinary(piece)).on('close', () => socket.close(1000));
+        port?.on('error', () => port.destroy());
+      },
+      message: (socket, message) => void (socket.data.port?.write(message) ?? socket.send(message)),
+      close: (socket) => {
+        socket.data.port?.destroy();
+        double.streams.splice(
           double.streams.findIndex((one) => one === socket.data),
           1,
-        ),
+        );
+      },
     },
     async fetch(request, it) {
       const { pathname, searchParams } = new URL(request.url);
@@ -56,7 +66,11 @@ export function serveGuestDouble(socketPath: string): GuestDouble {
       double.seen.push(`${request.method} ${path}`);
       const special = await double.answer?.(request);
       if (special) return special;
-      const data = { url: new URL(request.url), caller: request.headers.get('x-caller') };
+      const data = {
+        url: new URL(request.url),
+        caller: request.headers.get('x-caller'),
+        ...portOf(double, path, searchParams),
+      };
       if (path.startsWith('/streams/') && it.upgrade(request, { data })) return undefined;
       if (path === '/screenshot' && searchParams.get('as') !== 'json')
         return new Response(pixel, { headers: { 'content-type': 'image/png', frame: '{}' } });
@@ -67,6 +81,11 @@ export function serveGuestDouble(socketPath: string): GuestDouble {
     },
   });
   return double;
+}
+
+function portOf({ ports }: GuestDouble, path: string, query: URLSearchParams): { port?: Socket } {
+  const port = path === '/streams/port' ? ports.get(Number(query.get('port'))) : undefined;
+  return port === undefined ? {} : { port: connect(port, '127.0.0.1') };
 }
 
 async function receive(request: Request, double: GuestDouble): Promise<void> {

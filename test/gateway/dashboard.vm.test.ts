@@ -8,6 +8,7 @@ import { call, createReady, type Service, startService, vmSkipReason } from '../
 import { asPage, signInByLink } from './browser.ts';
 import { openChromium } from './chromium.ts';
 import { testUploads } from './testUploads.ts';
+import { describeWatching } from './describeWatching.ts';
 import { slowBody, slowHead, type SlowVisitors, slowVisitors } from './slowVisitors.ts';
 
 /** The dashboard as people use it: a real browser, the whole service, a real VM. */
@@ -27,7 +28,10 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
 
   beforeAll(async () => {
     mkdirSync(pictures, { recursive: true });
-    service = await startService({ programs: ['api', 'hostd', 'gateway'] });
+    service = await startService({
+      programs: ['api', 'hostd', 'gateway'],
+      gateway: () => ({ LEBUREAU_PREVIEW_DOMAIN: 'preview.localhost' }),
+    });
     browser = await openChromium();
     context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
     page = await context.newPage();
@@ -203,6 +207,29 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     }
   });
 
+  test('a port of the desktop opens in a tab of its own, with its sockets, and sees nothing of the dashboard', async () => {
+    const id = await desktopId();
+    const path = `/v1/desktops/${id}/exec`;
+    const run = (command: string) => call(service, 'POST', { path, body: { command } });
+    const server = readFileSync(join(import.meta.dirname, 'guestServer.py'), 'utf8');
+    await run(`cat > ~/serve.py <<'END'\n${server}END\nsetsid python3 ~/serve.py > ~/serve.log 2>&1 < /dev/null &`);
+    await expect.poll(async () => (await run('ss -ltn | grep -c :8080')).body.stdout).toBe('1\n');
+    await page.goto(`${service.publicUrl}/app/desktops/${id}/ports`);
+    const [tab] = await Promise.all([context.waitForEvent('page'), page.click('text=Open port')]);
+    await tab.waitForSelector('text=from the socket: hello', { timeout: 20_000 });
+    expect(new URL(tab.url()).host).toBe(`8080-${id.slice(4)}.preview.localhost:${new URL(service.publicUrl).port}`);
+    expect(tab.url()).not.toContain('ticket');
+    const seen = await tab.textContent('#cookies');
+    expect(seen).toBe('guest=1');
+    expect(await tab.evaluate('window.opener')).toBe(null);
+    // Nothing of the dashboard is in reach of the guest's page.
+    const stolen = `fetch('${service.publicUrl}/gateway/session', { credentials: 'include' }).then((it) => it.text(), () => 'refused')`;
+    expect(await tab.evaluate<string>(stolen)).toBe('refused');
+    await tab.close();
+  });
+
+  describeWatching(() => ({ service, browser, page, desktopId, pictures }));
+
   test('a key is shown once and works', async () => {
     await page.goto(`${service.publicUrl}/app/settings/keys`);
     await page.click('text=New key');
@@ -243,6 +270,7 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
       `/app/desktops/${id}/terminal`,
       `/app/desktops/${id}/files`,
       `/app/desktops/${id}/metrics`,
+      `/app/desktops/${id}/ports`,
       `/app/desktops/${id}/activity`,
       `/app/desktops/${id}/settings`,
       ...['keys', 'mcp', 'sessions', 'look'].map((tab) => `/app/settings/${tab}`),

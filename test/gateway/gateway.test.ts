@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call, type Service, startService } from '../system/product.ts';
 import { asPage, cookieOf, postLink, signInAsOwner, signInByLink, type Visitor, visitorOf } from './browser.ts';
+import { describePreviews } from './describePreviews.ts';
 import { rawHttp } from './rawHttp.ts';
 
 /** The door under attack: what comes from outside reaches the API only as whom it is. */
@@ -11,7 +12,10 @@ let service: Service;
 let owner: Visitor;
 let port: number;
 beforeAll(async () => {
-  service = await startService({ programs: ['api', 'mcp', 'gateway'] });
+  service = await startService({
+    programs: ['api', 'mcp', 'gateway'],
+    gateway: () => ({ LEBUREAU_PREVIEW_DOMAIN: 'preview.localhost' }),
+  });
   owner = await signInAsOwner(service);
   port = Number(new URL(service.publicUrl).port);
 });
@@ -169,6 +173,8 @@ test('a request has one length, small headers and an end', async () => {
   expect(tricked.status).toBe(200);
   expect(tricked.text).toContain(owner.userId);
 });
+
+describePreviews(() => ({ service, owner }));
 
 test('tries to sign in are counted: of ten thousand a few are looked at', async () => {
   const statuses = new Map<number, number>();

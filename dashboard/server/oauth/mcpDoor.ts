@@ -24,9 +24,14 @@ export class McpDoor {
     const given = visit.request.headers.get('authorization');
     const bearer = /^Bearer (\S+)$/i.exec(given ?? '')?.[1];
     if (bearer === undefined) return this.#refused('Connect by OAuth, or send an API key.');
-    if (bearer.startsWith('lb_')) return this.#answered(await this.#send(visit, `Bearer ${bearer}`));
+    if (bearer.startsWith('lb_')) {
+      const authorization = `Bearer ${bearer}`;
+      if (await this.#parts.gateway.keys.has(authorization)) visit.mayBeSilent();
+      return this.#answered(await this.#send(visit, authorization));
+    }
     const found = await this.#tokens.find(bearer);
     if (found === undefined) return this.#refused('The access token is unknown, over, or for something else.', true);
+    visit.mayBeSilent();
     const { userId, grant } = found;
     const assertion = await this.#parts.gateway.assertions.of({ userId, grantId: grant.id });
     const { signal, left } = this.#open.enter(grant.id);
@@ -41,7 +46,6 @@ export class McpDoor {
 
   #send(visit: Visit, authorization: string, signal?: AbortSignal): Promise<Response> {
     const { request, url } = visit;
-    visit.mayBeSilent();
     const to = new URL(this.#parts.gateway.config.mcpUrl).origin;
     return passOn(request, { to, target: url.pathname + url.search, authorization, signal });
   }

@@ -1,4 +1,4 @@
-import { atom } from 'nanostores';
+import { atom, computed } from 'nanostores';
 
 export type Role = 'owner' | 'admin' | 'member' | 'viewer';
 
@@ -9,12 +9,17 @@ export interface Session {
   providers: { id: string; name: string }[];
   /** As browsers know this service. */
   publicUrl: string;
+  /** What stands behind the name of each port of a desktop; null: browsers see none. */
+  previewHost: string | null;
   /** Why the last sign-in failed. */
   notice: { detail: string; hint: string | null } | null;
 }
 
 /** Undefined until it was asked for. */
 export const session = atom<Session | undefined>(undefined);
+
+/** A viewer is shown what viewers may do; the API and hostd see to it. */
+export const onlyWatches = computed(session, (known) => known?.user?.role === 'viewer');
 
 export async function loadSession(): Promise<Session> {
   const response = await fetch('/gateway/session');

@@ -25,6 +25,7 @@ export interface ConnectionParts {
 const openLimitMs = 10_000;
 const connectLimitMs = 10_000;
 const terminalsMax = 20;
+const portsMax = 100;
 const x11Socket = '/tmp/.X11-unix/X0';
 
 type EndStream = (why: 'gone' | 'moved') => void;
@@ -37,6 +38,7 @@ export class GuestConnection {
   private opening: Promise<InitClient> | undefined;
   private channels: Promise<{ ssh: SshConnection; files: FileChannels }> | undefined;
   private terminalSsh: Promise<SshConnection> | undefined;
+  private portSsh: Promise<SshConnection> | undefined;
   private readonly streams = new Set<EndStream>();
   private used = false;
   private closed = false;
@@ -101,13 +103,21 @@ export class GuestConnection {
     return this.terminalSsh;
   }
 
+  /** The connection by which ports of the guest's loopback are reached. */
+  async ports(): Promise<SshConnection> {
+    if (this.closed) throw gone();
+    this.portSsh ??= this.openSsh({ channelsMax: portsMax });
+    return this.portSsh;
+  }
+
   close(why: 'gone' | 'moved' = 'gone'): void {
     this.closed = true;
     for (const end of this.streams) end(why);
-    this.terminalSsh?.then(
-      (ssh) => ssh.close(),
-      () => {},
-    );
+    for (const opening of [this.terminalSsh, this.portSsh])
+      opening?.then(
+        (ssh) => ssh.close(),
+        () => {},
+      );
     this.eyes.close();
     this.display.close();
     this.opening?.then(

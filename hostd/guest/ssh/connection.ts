@@ -41,6 +41,8 @@ const defaultLimits: SshLimits = {
 };
 
 const warmTries = 8;
+/** RFC 4254 §5.1, SSH_OPEN_CONNECT_FAILED. */
+const connectFailed = 2;
 
 type ChannelAsk = (client: Client, take: (error: Error | undefined, channel: ClientChannel) => void) => void;
 
@@ -93,6 +95,14 @@ export class SshConnection {
   openTerminal(command: string, size: { columns: number; rows: number }): Promise<ClientChannel> {
     const pty = { term: 'xterm-256color', cols: size.columns, rows: size.rows };
     return this.openChannel((client, take) => client.exec(command, { pty }, take));
+  }
+
+  /**
+   * A TCP connection that the guest itself makes. The caller ends it.
+   * @throws Fault guest_unreachable
+   */
+  openTcp(host: string, port: number): Promise<Duplex> {
+    return this.openChannel((client, take) => client.forwardOut('127.0.0.1', 0, host, port, take));
   }
 
   private async openChannel(ask: ChannelAsk): Promise<ClientChannel> {
@@ -215,8 +225,8 @@ export class SshConnection {
       return await this.within(promise, this.limits.channelTimeoutMs);
     } catch (error) {
       late = true;
-      // A guest that accepted the login and opens no channel is not worth keeping.
-      client.destroy();
+      // A guest that accepted the login and opens no channel is not worth keeping; that nobody listens there is an answer.
+      if ((error as { reason?: unknown }).reason !== connectFailed) client.destroy();
       throw unreachable('The desktop opened no SSH channel.', error);
     } finally {
       client.off('close', gone);

@@ -8,6 +8,7 @@ import { desktops, refreshDesktop } from '../desktops/desktopStore.ts';
 import { Progress } from '../desktops/Progress.tsx';
 import { StatusBadge } from '../desktops/StatusBadge.tsx';
 import { say, type MessageName } from '../language.ts';
+import { onlyWatches } from '../session.ts';
 import { NotFound } from '../ui/NotFound.tsx';
 import { Tabs } from '../ui/Tabs.tsx';
 import { failed } from '../ui/Toasts.tsx';
@@ -17,7 +18,8 @@ import { DesktopSettingsPanel } from './DesktopSettingsPanel.tsx';
 
 type Panel = ComponentType<{ desktop: DesktopData }>;
 
-const tabs: readonly { id: string; name: MessageName; panel: Panel }[] = [
+/** Those with `changes` are of no use to who only watches. */
+const allTabs: readonly { id: string; name: MessageName; panel: Panel; changes?: true }[] = [
   {
     id: 'screen',
     name: 'desktop.tab.screen',
@@ -26,6 +28,7 @@ const tabs: readonly { id: string; name: MessageName; panel: Panel }[] = [
   {
     id: 'terminal',
     name: 'desktop.tab.terminal',
+    changes: true,
     panel: lazy(() => import('./TerminalPanel.tsx').then((it) => it.TerminalPanel)) as Panel,
   },
   {
@@ -38,6 +41,12 @@ const tabs: readonly { id: string; name: MessageName; panel: Panel }[] = [
     name: 'desktop.tab.metrics',
     panel: lazy(() => import('../metrics/MetricsPanel.tsx').then((it) => it.MetricsPanel)) as Panel,
   },
+  {
+    id: 'ports',
+    name: 'desktop.tab.ports',
+    changes: true,
+    panel: lazy(() => import('./PortsPanel.tsx').then((it) => it.PortsPanel)) as Panel,
+  },
   { id: 'activity', name: 'desktop.tab.activity', panel: ActivityPanel },
   { id: 'settings', name: 'desktop.tab.settings', panel: DesktopSettingsPanel },
 ];
@@ -46,6 +55,8 @@ export function DesktopPage({ desktopId, tab = 'screen' }: { desktopId: string; 
   const desktop = useStore(desktops)[desktopId];
   usePageTitle(desktop?.name ?? say('nav.desktops'));
   useEffect(() => void refreshDesktop(desktopId).catch(failed), [desktopId]);
+  const watches = useStore(onlyWatches);
+  const tabs = allTabs.filter(({ changes }) => !(watches && changes));
   const found = tabs.find(({ id }) => id === tab);
   if (desktop === undefined || found === undefined) return <NotFound />;
   const Panel = found.panel;
@@ -56,7 +67,7 @@ export function DesktopPage({ desktopId, tab = 'screen' }: { desktopId: string; 
           <h1>{desktop.name}</h1>
           <StatusBadge desktop={desktop} />
         </div>
-        <DesktopMenu desktop={desktop} />
+        {!watches && <DesktopMenu desktop={desktop} />}
       </div>
       {desktop.error && <p class="alert">{desktop.error.message}</p>}
       <Progress desktop={desktop} />

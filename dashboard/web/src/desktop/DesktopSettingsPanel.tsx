@@ -1,47 +1,19 @@
 import type { DesktopData } from '@lebureau/sdk/types';
+import { useStore } from '@nanostores/preact';
 import { client, dataOf } from '../client.ts';
 import { keepDesktop } from '../desktops/desktopStore.ts';
 import { readLabels } from '../desktops/readLabels.ts';
 import { say, sayTime } from '../language.ts';
+import { onlyWatches } from '../session.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { done, failed } from '../ui/Toasts.tsx';
 
 export function DesktopSettingsPanel({ desktop }: { desktop: DesktopData }) {
-  const { id, name, labels, hardware } = desktop;
-  const submit = async (form: FormData) => {
-    const body = { name: String(form.get('name')).trim(), labels: readLabels(String(form.get('labels') ?? '')) };
-    keepDesktop(await dataOf(client.PATCH('/v1/desktops/{desktopId}', { params: { path: { desktopId: id } }, body })));
-    done(say('desktop.saved'));
-  };
+  const { id, hardware } = desktop;
+  const watches = useStore(onlyWatches);
   return (
     <>
-      <form
-        class="panel"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit(new FormData(event.currentTarget)).catch(failed);
-        }}
-      >
-        <label class="field">
-          <span>{say('name')}</span>
-          <input type="text" name="name" required maxLength={100} defaultValue={name} />
-        </label>
-        <label class="field">
-          <span>{say('labels')}</span>
-          <input
-            type="text"
-            name="labels"
-            defaultValue={Object.entries(labels)
-              .map(([label, value]) => `${label}: ${value}`)
-              .join(', ')}
-          />
-        </label>
-        <div>
-          <button type="submit" class="button primary">
-            {say('desktop.save')}
-          </button>
-        </div>
-      </form>
+      {!watches && <NameForm desktop={desktop} />}
       <section class="panel">
         <h2>{say('desktop.facts')}</h2>
         <dl class="facts">
@@ -73,5 +45,43 @@ export function DesktopSettingsPanel({ desktop }: { desktop: DesktopData }) {
         </dl>
       </section>
     </>
+  );
+}
+
+function NameForm({ desktop }: { desktop: DesktopData }) {
+  const { id, name, labels } = desktop;
+  const submit = async (form: FormData) => {
+    const body = { name: String(form.get('name')).trim(), labels: readLabels(String(form.get('labels') ?? '')) };
+    keepDesktop(await dataOf(client.PATCH('/v1/desktops/{desktopId}', { params: { path: { desktopId: id } }, body })));
+    done(say('desktop.saved'));
+  };
+  return (
+    <form
+      class="panel"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit(new FormData(event.currentTarget)).catch(failed);
+      }}
+    >
+      <label class="field">
+        <span>{say('name')}</span>
+        <input type="text" name="name" required maxLength={100} defaultValue={name} />
+      </label>
+      <label class="field">
+        <span>{say('labels')}</span>
+        <input
+          type="text"
+          name="labels"
+          defaultValue={Object.entries(labels)
+            .map(([label, value]) => `${label}: ${value}`)
+            .join(', ')}
+        />
+      </label>
+      <div>
+        <button type="submit" class="button primary">
+          {say('desktop.save')}
+        </button>
+      </div>
+    </form>
   );
 }

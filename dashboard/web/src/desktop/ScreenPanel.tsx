@@ -2,7 +2,7 @@ import type { DesktopData } from '@lebureau/sdk/types';
 import { useStore } from '@nanostores/preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { say } from '../language.ts';
-import { session } from '../session.ts';
+import { onlyWatches, session } from '../session.ts';
 import type { ControlNews } from '../streams/screenChannel.ts';
 import { type ScreenState, ScreenSession } from '../streams/screenSession.ts';
 import { Icon } from '../ui/Icon.tsx';
@@ -61,7 +61,7 @@ function ControlBar(of: { live: ScreenSession | undefined; control: ControlNews;
   const name = useStore(session)?.user?.name ?? '';
   const { live, control } = of;
   const { holder, isYours } = control;
-  const mayNot = useStore(session)?.user?.role === 'viewer';
+  const watches = useStore(onlyWatches);
   const isOtherPerson = !isYours && holder?.kind === 'human';
   const who = isYours
     ? say('control.yours')
@@ -70,7 +70,7 @@ function ControlBar(of: { live: ScreenSession | undefined; control: ControlNews;
       : say('control.held', { name: holder.name });
   return (
     <div class="row">
-      {isYours ? (
+      {watches ? null : isYours ? (
         <button type="button" class="button" onClick={() => void live?.handBack().catch(failed)}>
           <Icon name="hand" />
           {say('control.handBack')}
@@ -79,7 +79,7 @@ function ControlBar(of: { live: ScreenSession | undefined; control: ControlNews;
         <button
           type="button"
           class="button primary"
-          disabled={live === undefined || mayNot}
+          disabled={live === undefined}
           onClick={() => void live?.take(name, isOtherPerson).catch(failed)}
         >
           <Icon name="hand" />

@@ -1,6 +1,8 @@
 import type { DesktopData } from '@lebureau/sdk/types';
+import { useStore } from '@nanostores/preact';
 import { useState } from 'preact/hooks';
 import { say } from '../language.ts';
+import { onlyWatches } from '../session.ts';
 import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
 import { Icon, type IconName } from '../ui/Icon.tsx';
 import { Menu, MenuItem } from '../ui/Menu.tsx';
@@ -14,6 +16,7 @@ const icons: Record<Action, IconName> = { start: 'play', stop: 'stop', restart: 
 
 export function DesktopCard({ desktop }: { desktop: DesktopData }) {
   const { id, name, hardware, labels, error } = desktop;
+  const watches = useStore(onlyWatches);
   return (
     <article class="card">
       <a class="card-link" href={`/app/desktops/${id}`} aria-label={name}>
@@ -24,7 +27,7 @@ export function DesktopCard({ desktop }: { desktop: DesktopData }) {
           <h2>
             <a href={`/app/desktops/${id}`}>{name}</a>
           </h2>
-          <DesktopMenu desktop={desktop} />
+          {!watches && <DesktopMenu desktop={desktop} />}
         </div>
         <div class="row">
           <StatusBadge desktop={desktop} />

@@ -2,7 +2,7 @@ import type { DesktopData } from '@lebureau/sdk/types';
 import { useStore } from '@nanostores/preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { say } from '../language.ts';
-import { session } from '../session.ts';
+import { onlyWatches } from '../session.ts';
 import { Icon } from '../ui/Icon.tsx';
 import { failed } from '../ui/Toasts.tsx';
 import { usePageTitle } from '../ui/usePageTitle.ts';
@@ -15,7 +15,7 @@ export function DesktopsPage() {
   usePageTitle(say('nav.desktops'));
   const all = useStore(desktops);
   const isLoaded = useStore(desktopsLoaded);
-  const mayCreate = useStore(session)?.user?.role !== 'viewer';
+  const mayCreate = !useStore(onlyWatches);
   const [wanted, setWanted] = useState('');
   const [creating, setCreating] = useState(false);
   useEffect(() => void loadDesktops().catch(failed), []);

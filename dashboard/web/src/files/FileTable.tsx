@@ -1,5 +1,7 @@
+import { useStore } from '@nanostores/preact';
 import { useState } from 'preact/hooks';
 import { say, sayTime } from '../language.ts';
+import { onlyWatches } from '../session.ts';
 import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
 import { Icon } from '../ui/Icon.tsx';
 import { Menu, MenuItem } from '../ui/Menu.tsx';
@@ -55,6 +57,7 @@ export function FileTable({ entries, files, onOpen, onChange }: Of) {
 }
 
 function FileMenu({ entry, files, onChange }: { entry: FileEntry; files: FilesClient; onChange: () => void }) {
+  const watches = useStore(onlyWatches);
   const [naming, setNaming] = useState(false);
   const [asking, setAsking] = useState(false);
   const remove = async () => {
@@ -71,11 +74,13 @@ function FileMenu({ entry, files, onChange }: { entry: FileEntry; files: FilesCl
             {say('files.download')}
           </MenuItem>
         )}
-        <MenuItem onChoose={() => setNaming(true)}>{say('files.rename')}</MenuItem>
-        <MenuItem danger onChoose={() => (hasTrash(entry.path) ? void remove().catch(failed) : setAsking(true))}>
-          <Icon name="trash" />
-          {say('action.delete')}
-        </MenuItem>
+        {!watches && <MenuItem onChoose={() => setNaming(true)}>{say('files.rename')}</MenuItem>}
+        {!watches && (
+          <MenuItem danger onChoose={() => (hasTrash(entry.path) ? void remove().catch(failed) : setAsking(true))}>
+            <Icon name="trash" />
+            {say('action.delete')}
+          </MenuItem>
+        )}
       </Menu>
       {naming && (
         <NameDialog

@@ -1,6 +1,8 @@
 import type { DesktopData } from '@lebureau/sdk/types';
+import { useStore } from '@nanostores/preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { say } from '../language.ts';
+import { onlyWatches } from '../session.ts';
 import { Icon } from '../ui/Icon.tsx';
 import { failed } from '../ui/Toasts.tsx';
 import { FileTable } from './FileTable.tsx';
@@ -26,8 +28,10 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
   useEffect(() => {
     if (desktop.ready) reload();
   }, [reload, desktop.ready]);
+  const watches = useStore(onlyWatches);
   if (!desktop.ready) return <p class="empty">{say('files.notReady')}</p>;
   const upload = (list: FileList | null | undefined) => {
+    if (watches) return;
     for (const file of list ?? [])
       startUpload({ desktopId: desktop.id, path: joinPath(path, file.name), file, onDone: reload });
   };
@@ -37,7 +41,7 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
       class={dropping ? 'files dropping' : 'files'}
       onDragOver={(event) => {
         event.preventDefault();
-        setDropping(true);
+        setDropping(!watches);
       }}
       onDragLeave={() => setDropping(false)}
       onDrop={(event) => {
@@ -48,7 +52,7 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
     >
       <div class="row between page-head">
         <Steps path={path} onChoose={setPath} />
-        <Toolbar onNewFolder={() => setNaming(true)} onFiles={upload} />
+        {!watches && <Toolbar onNewFolder={() => setNaming(true)} onFiles={upload} />}
       </div>
       <UploadList desktopId={desktop.id} />
       {entries === undefined ? (
@@ -62,7 +66,7 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
         />
       )}
       <div class="row between drop-hint">
-        <p class="soft">{say('files.dropHint')}</p>
+        {!watches && <p class="soft">{say('files.dropHint')}</p>}
         <label class="row soft">
           <input type="checkbox" checked={showHidden} onChange={() => setShowHidden(!showHidden)} />
           {say('files.hidden')}

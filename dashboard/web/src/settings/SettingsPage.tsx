@@ -1,4 +1,6 @@
+import { useStore } from '@nanostores/preact';
 import { say, type MessageName } from '../language.ts';
+import { onlyWatches } from '../session.ts';
 import { NotFound } from '../ui/NotFound.tsx';
 import { Tabs } from '../ui/Tabs.tsx';
 import { usePageTitle } from '../ui/usePageTitle.ts';
@@ -8,7 +10,7 @@ import { LookPanel } from './LookPanel.tsx';
 import { McpPanel } from './McpPanel.tsx';
 import { SessionsPanel } from './SessionsPanel.tsx';
 
-const tabs = [
+const allTabs = [
   { id: 'keys', name: 'settings.keys', panel: KeysPanel },
   { id: 'mcp', name: 'settings.mcp', panel: McpPanel },
   { id: 'grants', name: 'settings.grants', panel: GrantsPanel },
@@ -18,6 +20,8 @@ const tabs = [
 
 export function SettingsPage({ tab }: { tab: string }) {
   usePageTitle(say('nav.settings'));
+  // Who only watches makes no keys.
+  const tabs = useStore(onlyWatches) ? allTabs.filter(({ id }) => id !== 'keys' && id !== 'mcp') : allTabs;
   const found = tabs.find(({ id }) => id === tab);
   if (found === undefined) return <NotFound />;
   const Panel = found.panel;

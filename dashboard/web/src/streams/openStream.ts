@@ -1,7 +1,7 @@
 import { client, dataOf } from '../client.ts';
 
 type Wish =
-  | { kind: 'vnc'; mode: 'control' }
+  | { kind: 'vnc'; mode: 'view' | 'control' }
   | { kind: 'terminal'; terminalName: string; columns: number; rows: number };
 
 /** Gets a ticket and opens the socket with it, at once: it is good for half a minute. @throws ApiProblem */

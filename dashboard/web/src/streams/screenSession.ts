@@ -1,5 +1,6 @@
 import RFB from '@novnc/novnc';
 import { client, dataOf } from '../client.ts';
+import { onlyWatches } from '../session.ts';
 import { openStream } from './openStream.ts';
 import { type ControlNews, ScreenChannel } from './screenChannel.ts';
 
@@ -81,7 +82,7 @@ export class ScreenSession {
   async #connect(): Promise<void> {
     this.#listener.onState('connecting');
     try {
-      const socket = await openStream(this.#desktopId, { kind: 'vnc', mode: 'control' });
+      const socket = await openStream(this.#desktopId, { kind: 'vnc', mode: onlyWatches.get() ? 'view' : 'control' });
       if (this.#ended) return socket.close();
       this.#channel = new ScreenChannel(socket, (news) => this.#onControl(news));
       const rfb = new RFB(this.#target, this.#channel, { shared: true });

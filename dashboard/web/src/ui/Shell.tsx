@@ -3,21 +3,31 @@ import type { ComponentChildren } from 'preact';
 import { say, type MessageName } from '../language.ts';
 import { connection } from '../live.ts';
 import { place } from '../router.ts';
-import { session, signOut } from '../session.ts';
+import { onlyWatches, session, signOut } from '../session.ts';
 import { Icon, type IconName } from './Icon.tsx';
 import { Menu, MenuItem } from './Menu.tsx';
 import { failed } from './Toasts.tsx';
 
-const links: readonly { path: string; name: MessageName; icon: IconName; forAdmins?: boolean }[] = [
+interface Link {
+  path: string;
+  /** Where it leads who only watches; default: there, too. */
+  watchersPath?: string;
+  name: MessageName;
+  icon: IconName;
+  forAdmins?: boolean;
+}
+
+const links: readonly Link[] = [
   { path: '/app', name: 'nav.desktops', icon: 'desktop' },
   { path: '/app/admin/nodes', name: 'nav.admin', icon: 'nodes', forAdmins: true },
-  { path: '/app/settings/keys', name: 'nav.settings', icon: 'settings' },
+  { path: '/app/settings/keys', watchersPath: '/app/settings/sessions', name: 'nav.settings', icon: 'settings' },
 ];
 
 /** What stands around every page. */
 export function Shell({ children }: { children: ComponentChildren }) {
   const user = useStore(session)?.user;
   const path = useStore(place);
+  const watches = useStore(onlyWatches);
   const isAdmin = user?.role === 'owner' || user?.role === 'admin';
   const isHere = (link: string) =>
     link === '/app' ? !/^\/app\/(admin|settings)/.test(path) : path.startsWith(link.replace(/\/\w+$/, ''));
@@ -35,7 +45,11 @@ export function Shell({ children }: { children: ComponentChildren }) {
           {links
             .filter((link) => isAdmin || !link.forAdmins)
             .map((link) => (
-              <a key={link.path} href={link.path} aria-current={isHere(link.path) ? 'page' : undefined}>
+              <a
+                key={link.path}
+                href={(watches && link.watchersPath) || link.path}
+                aria-current={isHere(link.path) ? 'page' : undefined}
+              >
                 <Icon name={link.icon} />
                 <span>{say(link.name)}</span>
               </a>

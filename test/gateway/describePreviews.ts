@@ -1,0 +1,325 @@
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
+import { call, type Service, waitFor } from '../system/product.ts';
+import { asPage, signInByLink, type Visitor } from './browser.ts';
+import { type GuestPage, startGuestPage } from './guestPage.ts';
+
+/** Ports of desktops in a browser, under attack from both sides: pages elsewhere, and the guest itself. */
+export function describePreviews(at: () => { service: Service; owner: Visitor }): void {
+  describe('previews', () => {
+    let node: NodeDouble;
+    let page: GuestPage;
+    let rude: Server;
+    let desktop: string;
+    let other: string;
+    let cookie: string;
+
+    beforeAll(async () => {
+      const { home } = at().service;
+      const apiSocket = join(home, 'run', 'api-node.sock');
+      node = await startNodeDouble({ apiSocket, guestSocket: join(home, 'run', 'double.sock') });
+      page = startGuestPage();
+      rude = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.write('HTTP/1.1 200 OK\r\n');
+        const timer = setInterval(() => socket.write(`X-More: ${'a'.repeat(60_000)}\r\n`), 1);
+        socket.on('close', () => clearInterval(timer));
+      });
+      await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
+      node.guest.ports.set(8080, page.port);
+      node.guest.ports.set(3000, page.port);
+      node.guest.ports.set(666, (rude.address() as { port: number }).port);
+      [desktop, other] = [await ready(), await ready()];
+      cookie = await enter(desktop, 8080);
+    });
+    afterAll(async () => {
+      // The service would wait for them in vain once the node is gone.
+      for (const id of [desktop, other]) await call(at().service, 'DELETE', `/v1/desktops/${id}`);
+      await waitFor(
+        async () => (await call(at().service, 'GET', '/v1/desktops')).body.data.length === 0,
+        () => 'desktops were not deleted',
+      );
+      await node?.stop();
+      await page?.stop();
+      rude?.close();
+    });
+
+    async function ready(): Promise<string> {
+      const made = await call(at().service, 'POST', { path: '/v1/desktops', body: { network: 'none' } });
+      await call(at().service, 'GET', `/v1/desktops/${made.body.id}?waitFor=ready&timeoutSeconds=20`);
+      return made.body.id as string;
+    }
+
+    const hostOf = (id: string, port: number) =>
+      `${port}-${id.slice(4)}.preview.localhost:${new URL(at().service.publicUrl).port}`;
+    const originOf = (id: string, port: number) => `http://${hostOf(id, port)}`;
+    /** As a browser asks that origin, with what it keeps for it. */
+    const ask = (
+      path: string,
+      more: Omit<RequestInit, 'headers'> & { host?: string; headers?: Record<string, string> } = {},
+    ) => {
+      const { host = hostOf(desktop, 8080), headers, ...rest } = more;
+      return fetch(`http://127.0.0.1:${new URL(at().service.publicUrl).port}${path}`, {
+        redirect: 'manual',
+        ...rest,
+        headers: { cookie, ...headers, host },
+      });
+    };
+    async function ticketFor(id: string, port: number, visitor = at().owner): Promise<string> {
+      const path = `/v1/desktops/${id}/streams`;
+      const made = await asPage(at().service, visitor, { method: 'POST', path, body: { kind: 'port', port } });
+      return ((await made.json()) as { ticket: string }).ticket;
+    }
+    const open = (ticket: string, at: { id: string; port: number }, headers: Record<string, string> = {}) =>
+      ask(`/.lebureau/open?ticket=${ticket}`, { host: hostOf(at.id, at.port), headers: { cookie: '', ...headers } });
+    async function enter(id: string, port: number, visitor = at().owner): Promise<string> {
+      const set = (await open(await ticketFor(id, port, visitor), { id, port })).headers.getSetCookie()[0] ?? '';
+      return set.split(';')[0]!;
+    }
+    const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
+
+    test('a ticket of the desktop’s page becomes a cookie of that origin, once', async () => {
+      const ticket = await ticketFor(desktop, 8080);
+      const entered = await open(ticket, { id: desktop, port: 8080 });
+      expect([entered.status, entered.headers.get('location')]).toEqual([303, '/']);
+      const [set = ''] = entered.headers.getSetCookie();
+      for (const part of ['__Host-lb_preview=', 'HttpOnly', 'Secure', 'SameSite=Lax', 'Path=/', 'Max-Age=43200'])
+        expect(set).toContain(part);
+      expect(set).not.toContain('Domain');
+      expect((await open(ticket, { id: desktop, port: 8080 })).status).toBe(401);
+      const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' };
+      const again = await open(ticket, { id: desktop, port: 8080 }, navigation);
+      expect(again.headers.get('location')).toBe(`${at().service.publicUrl}/app/desktops/${desktop}/ports?port=8080`);
+      expect(await (await ask('/where?q=1')).text()).toBe('/where?q=1');
+    });
+
+    test('a ticket leads to its own port of its own desktop, and a key’s leads nowhere', async () => {
+      for (const [id, port] of [
+        [desktop, 3000],
+        [other, 8080],
+      ] as const)
+        expect((await open(await ticketFor(desktop, 8080), { id, port })).status).toBe(401);
+      const path = `/v1/desktops/${desktop}/streams`;
+      const byKey = await call(at().service, 'POST', { path, body: { kind: 'port', port: 8080 } });
+      expect((await open(byKey.body.ticket, { id: desktop, port: 8080 })).status).toBe(401);
+      const terminal = await call(at().service, 'POST', { path, body: { kind: 'terminal' } });
+      expect((await open(terminal.body.ticket, { id: desktop, port: 8080 })).status).toBe(401);
+      // A script, or a frame, is no person who goes there; and does not use the ticket up.
+      const ticket = await ticketFor(desktop, 8080);
+      expect((await open(ticket, { id: desktop, port: 8080 }, { 'sec-fetch-dest': 'iframe' })).status).toBe(400);
+      expect((await open(ticket, { id: desktop, port: 8080 })).status).toBe(303);
+    });
+
+    test('a cookie opens nothing but its own origin', async () => {
+      const { service, owner } = at();
+      for (const host of [hostOf(desktop, 3000), hostOf(other, 8080)])
+        expect((await ask('/', { host })).status).toBe(401);
+      const seen = page.seen.length;
+      for (const wrong of ['', 'x=1', `${cookie.slice(0, -2)}AA`, owner.cookie, `${cookie}; ${cookie}`])
+        expect((await ask('/', { headers: { cookie: wrong } })).status, wrong).toBe(401);
+      expect(page.seen.length).toBe(seen);
+      // Neither opens it the dashboard, nor does the origin serve any of it.
+      expect((await fetch(`${service.publicUrl}/v1/me`, { headers: { cookie } })).status).toBe(401);
+      for (const path of ['/v1/me', '/gateway/session', '/app', '/healthz'])
+        expect(await (await ask(path, { headers: { cookie: `${cookie}; ${owner.cookie}` } })).text(), path).toBe(path);
+      expect((await ask('/.lebureau/x')).status).toBe(404);
+    });
+
+    test('names that are no port of a desktop lead nowhere', async () => {
+      const body = desktop.slice(4);
+      const rest = hostOf(desktop, 8080).split('.').slice(1).join('.');
+      for (const label of [
+        `0-${body}`,
+        `65536-${body}`,
+        `08080-${body}`,
+        `8080-${body}x`,
+        `8080-dsk_${body}`,
+        `a.8080-${body}`,
+      ])
+        expect((await ask('/', { host: `${label}.${rest}` })).status, label).toBe(421);
+      expect((await ask('/', { host: rest })).status).toBe(421);
+      const longer = hostOf(desktop, 8080).replace('localhost', 'localhost.evil.example');
+      expect((await ask('/', { host: longer })).status).toBe(421);
+      expect((await ask('/x', { host: hostOf(desktop, 8080).toUpperCase() })).status).toBe(200);
+    });
+
+    test('the guest sees a browser of its own, and nothing of the gateway', async () => {
+      await ask('/seen', {
+        headers: {
+          cookie: `a=1; ${cookie}; ${at().owner.cookie}; b=2`,
+          authorization: `Bearer ${at().service.apiKey}`,
+          'x-forwarded-for': '10.0.0.1',
+          forwarded: 'for=10.0.0.1',
+          connection: 'close, x-secret',
+          'x-secret': 'hop',
+          origin: originOf(desktop, 8080),
+          referer: `${originOf(desktop, 8080)}/from`,
+          'x-own': 'stays',
+        },
+      });
+      const headers = page.seen.at(-1)!;
+      expect(headers).toMatchObject({
+        host: 'localhost:8080',
+        cookie: 'a=1; b=2',
+        origin: 'http://localhost:8080',
+        referer: 'http://localhost:8080/from',
+        'x-own': 'stays',
+      });
+      expect(JSON.stringify(headers)).not.toMatch(/lb_|10\.0\.0\.1|hop|preview/);
+      await ask('/seen', { headers: { authorization: 'Basic YTpi' } });
+      expect(page.seen.at(-1)).toMatchObject({ authorization: 'Basic YTpi' });
+    });
+
+    test('the guest reaches no further than its own origin', async () => {
+      const { headers } = await ask('/hostile');
+      expect(headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2; Secure', 'c=3']);
+      for (const name of [
+        'clear-site-data',
+        'strict-transport-security',
+        'alt-svc',
+        'nel',
+        'report-to',
+        'x-hop',
+        'keep-alive',
+      ])
+        expect(headers.get(name), name).toBe(null);
+      expect(headers.get('location')).toBe(`${originOf(desktop, 3000)}/there?x#y`);
+      expect(headers.get('access-control-allow-origin')).toBe(originOf(desktop, 3000));
+      expect(headers.get('cache-control')).toBe('private, max-age=60');
+      expect(headers.get('origin-agent-cluster')).toBe('?1');
+      expect(headers.get('content-security-policy')).toBe('default-src *');
+      expect((await ask('/')).headers.get('cache-control')).toBe('private');
+    });
+
+    test('pages elsewhere ask for nothing in the name of who is signed in here', async () => {
+      const from = (headers: Record<string, string>, method = 'GET') => ask('/target', { method, headers });
+      const foreign: Record<string, string>[] = [
+        { origin: 'https://evil.example' },
+        { origin: 'null' },
+        { origin: originOf(other, 8080), 'sec-fetch-site': 'same-site' },
+        { origin: at().service.publicUrl },
+        { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+        { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', referer: `${originOf(other, 8080)}/` },
+        { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' },
+        { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
+      ];
+      for (const headers of foreign)
+        expect(await codeOf(await from(headers)), JSON.stringify(headers)).toBe('foreign_origin');
+      const navigation = { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+      expect((await from(navigation, 'POST')).status).toBe(403);
+      const own: Record<string, string>[] = [
+        navigation,
+        { 'sec-fetch-site': 'same-origin', origin: 'null' },
+        { 'sec-fetch-site': 'none' },
+        { origin: originOf(desktop, 3000), 'sec-fetch-site': 'same-site' },
+        { 'sec-fetch-site': 'same-site', 'sec-fetch-dest': 'image', referer: `${originOf(desktop, 3000)}/` },
+      ];
+      for (const headers of own) expect((await from(headers)).status, JSON.stringify(headers)).toBe(200);
+    });
+
+    test('bodies stream both ways, and what HTTP can is kept', async () => {
+      const pieces = new ReadableStream<Uint8Array>({
+        async start(controller) {
+          for (let at = 0; at < 8; at++) {
+            controller.enqueue(new Uint8Array(500_000));
+            await Bun.sleep(1);
+          }
+          controller.close();
+        },
+      });
+      const sent = await ask('/length', { method: 'POST', body: pieces, duplex: 'half' } as object);
+      expect(await sent.text()).toBe('4000000');
+      const ranged = await ask('/range', { headers: { range: 'bytes=2-4' } });
+      expect([ranged.status, ranged.headers.get('content-range'), await ranged.text()]).toEqual([
+        206,
+        'bytes 2-4/10',
+        '234',
+      ]);
+      const head = await ask('/length', { method: 'HEAD' });
+      expect([head.status, await head.text()]).toEqual([200, '']);
+      expect((await ask('/nothing-here', { method: 'DELETE' })).status).toBe(404);
+      const events = (await ask('/events')).body!.getReader();
+      await events.read();
+      page.tell('one');
+      expect(new TextDecoder().decode((await events.read()).value)).toContain('data: one');
+      page.tell('two');
+      expect(new TextDecoder().decode((await events.read()).value)).toContain('data: two');
+      await events.cancel();
+    });
+
+    test('a port on which nothing answers, or no HTTP, is said', async () => {
+      node.guest.answer = (request) =>
+        request.url.includes('/streams/port')
+          ? Response.json({ code: 'guest_unreachable', detail: 'Refused.' }, { status: 503 })
+          : undefined;
+      const headers = { cookie: await enter(desktop, 81) };
+      const refused = await ask('/', { host: hostOf(desktop, 81), headers });
+      node.guest.answer = undefined;
+      expect([refused.status, await codeOf(refused)]).toEqual([502, 'guest_unreachable']);
+      const large = await ask('/', { host: hostOf(desktop, 666), headers: { cookie: await enter(desktop, 666) } });
+      expect([large.status, await codeOf(large)]).toEqual([502, 'guest_unreachable']);
+    });
+
+    const socket = (headers: Record<string, string>, protocols: string[] = []) => {
+      const port = new URL(at().service.publicUrl).port;
+      const wish = { headers: { cookie, host: hostOf(desktop, 8080), ...headers }, protocols };
+      const made = new WebSocket(`ws://127.0.0.1:${port}/socket`, wish as never);
+      made.binaryType = 'arraybuffer';
+      return made;
+    };
+    const opened = (made: WebSocket) =>
+      new Promise<boolean>((resolve) => {
+        made.addEventListener('open', () => resolve(true));
+        made.addEventListener('error', () => resolve(false));
+      });
+
+    test('a WebSocket passes message by message, from pages of this desktop only', async () => {
+      const made = socket({ origin: originOf(desktop, 8080) }, ['chat', 'other']);
+      const got: (string | ArrayBuffer)[] = [];
+      made.addEventListener('message', ({ data }) => got.push(data as string));
+      expect(await opened(made)).toBe(true);
+      expect(made.protocol).toBe('other');
+      const messages = ['short', 'é'.repeat(100_000), Buffer.alloc(300_000, 7), Buffer.alloc(0), Buffer.from('x')];
+      for (const message of messages) made.send(message);
+      await expect.poll(() => got.length).toBe(messages.length);
+      expect(got.map((each) => (typeof each === 'string' ? each : Buffer.from(each)))).toEqual(messages);
+      const over = new Promise<number>((resolve) => made.addEventListener('close', ({ code }) => resolve(code)));
+      made.send('bye');
+      expect(await over).toBe(4001);
+      for (const origin of ['https://evil.example', originOf(other, 8080), at().service.publicUrl])
+        expect(await opened(socket({ origin })), origin).toBe(false);
+      expect(await opened(socket({ cookie: '', origin: originOf(desktop, 8080) }))).toBe(false);
+    });
+
+    test('what is open ends within two seconds after the session, and nothing opens any more', async () => {
+      const { service, owner } = at();
+      const invited = await asPage(service, owner, {
+        method: 'POST',
+        path: '/v1/sign-in-links',
+        body: { role: 'member' },
+      });
+      const visitor = await signInByLink(service, ((await invited.json()) as { token: string }).token);
+      const theirs = { cookie: await enter(desktop, 8080, visitor) };
+      const events = (await ask('/events', { headers: theirs })).body!.getReader();
+      const made = socket({ ...theirs, origin: originOf(desktop, 8080) });
+      expect(await opened(made)).toBe(true);
+      const closed = new Promise((resolve) => made.addEventListener('close', resolve));
+      const beganMs = performance.now();
+      await asPage(service, visitor, { method: 'POST', path: '/gateway/sign-out' });
+      await Promise.all([closed, events.read().catch(() => undefined)]);
+      expect(performance.now() - beganMs).toBeLessThan(2000);
+      expect((await ask('/', { headers: theirs })).status).toBe(401);
+      expect((await ask('/')).status).toBe(200);
+    });
+
+    test('a desktop that is gone, is gone here too', async () => {
+      const theirs = { cookie: await enter(other, 8080) };
+      const host = hostOf(other, 8080);
+      expect((await ask('/', { host, headers: theirs })).status).toBe(200);
+      await call(at().service, 'DELETE', `/v1/desktops/${other}`);
+      await expect.poll(async () => (await ask('/', { host, headers: theirs })).status).not.toBe(200);
+    });
+  });
+}
