@@ -28,6 +28,8 @@ export function wayOf({ language, code }: CodeBlock, apiKey: string): Way {
   const address = /https?:\/\/[^"\s]+\/mcp/.exec(filled)?.[0];
   // A command line, or a program of somebody else that is given one.
   if (header !== undefined && address !== undefined) return { url: address, authorization: header };
+  // Without a key a client gets a token by itself, which oauth.vm.test.ts does; here its address is tried.
+  if (address !== undefined && !/bearer|_KEY/i.test(code)) return { url: address, authorization: `Bearer ${apiKey}` };
   const config = (language === 'toml' ? Bun.TOML.parse(filled) : JSON.parse(filled)) as Config;
   const [server] = Object.values(config.mcpServers ?? config.servers ?? config.mcp_servers ?? {});
   if (server?.command !== undefined) return { command: server.command, args: server.args ?? [], env: server.env ?? {} };

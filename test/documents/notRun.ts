@@ -42,7 +42,12 @@ export const notRun: readonly { document: string; begins: string; because: strin
   { document: 'docs/template.md', begins: 'bun hostd/template/main.ts', because: 'a form, not a command' },
   {
     document: 'docs/mcp.md',
-    begins: 'claude mcp add',
+    begins: 'claude mcp add --transport',
+    because: 'Claude Code is not here; its address is tried with the official client',
+  },
+  {
+    document: 'docs/mcp.md',
+    begins: 'claude mcp add lebureau',
     because: 'Claude Code is not here; its address and header are tried with the official client',
   },
   {
