@@ -152,6 +152,7 @@ async function runHostd(config: HostdConfig, log: Log) {
     clock: systemClock,
     log,
     find: (assignmentId) => hostd?.find(assignmentId),
+    knowsOrders: () => hostd?.knowsOrders ?? false,
     keysOf: (assignmentId) => {
       const { sshHostKey, sshClientKey } = identities(assignmentId);
       return { hostKey: sshHostKey.publicKey, privateKey: sshClientKey.privateKey };

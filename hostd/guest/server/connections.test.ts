@@ -14,6 +14,7 @@ test('a desktop that moved takes control from its holder first, and then ends it
     clock,
     log: silentLog,
     find: () => ({ order: firstOrder, vm, identified: true }),
+    knowsOrders: () => true,
     keysOf: () => ({ hostKey: '', privateKey: '' }),
     onInitLost: () => {},
     onDeleted: () => told.push('deleted'),
@@ -27,4 +28,23 @@ test('a desktop that moved takes control from its holder first, and then ends it
   hold();
   connections.close({ ...firstOrder, desired: 'deleted' });
   expect(told.slice(2)).toEqual(['gone', 'deleted']);
+});
+
+test('before its orders came a node does not say that a desktop is not there', () => {
+  const clock = new VirtualClock();
+  let knowsOrders = false;
+  const connections = new GuestConnections({
+    driver: new FakeHypervisor({ clock }).driver(),
+    clock,
+    log: silentLog,
+    find: () => undefined,
+    knowsOrders: () => knowsOrders,
+    keysOf: () => ({ hostKey: '', privateKey: '' }),
+    onInitLost: () => {},
+    isBusy: () => false,
+  });
+  const code = (expected: string) => expect.objectContaining({ code: expected });
+  expect(() => connections.of(firstOrder.assignmentId)).toThrow(code('not_ready'));
+  knowsOrders = true;
+  expect(() => connections.of(firstOrder.assignmentId)).toThrow(code('not_found'));
 });

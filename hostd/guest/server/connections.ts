@@ -21,6 +21,8 @@ export interface ConnectionsParts {
   clock: Clock;
   log: Log;
   find: (assignmentId: string) => KnownGuest | undefined;
+  /** False at first: then what `find` does not know may well be there. */
+  knowsOrders: () => boolean;
   keysOf: (assignmentId: string) => { hostKey: string; privateKey: string };
   onInitLost: (assignmentId: string) => void;
   /** A desktop goes for good: nothing that was kept of it is needed. */
@@ -52,6 +54,8 @@ export class GuestConnections implements GuestDoor {
   /** The connection of a guest that may be used. @throws Fault `not_found`, `not_ready` */
   of(assignmentId: string): GuestConnection {
     const known = this.parts.find(assignmentId);
+    if (known === undefined && !this.parts.knowsOrders())
+      throw new Fault('not_ready', 'The node does not know its desktops yet.', { retryAfterSeconds: 1 });
     if (known === undefined) throw new Fault('not_found', 'This node has no such desktop.');
     if (known.vm?.power !== 'running' || !known.identified) {
       throw new Fault('not_ready', 'The desktop is not running.', { retryAfterSeconds: 1 });
