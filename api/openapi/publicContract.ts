@@ -73,6 +73,23 @@ const people = {
   ConsumedOauthRecord: grants.ConsumedOauthRecord,
 };
 
+const tags = {
+  me: 'The calling key.',
+  desktops: 'Desktops and their life.',
+  ...guestTags,
+  streams: 'Live sockets: screen, terminal, ports.',
+  templates: 'What desktops are cloned from.',
+  nodes: 'Machines that run desktops.',
+  keys: 'API keys.',
+  users: 'People.',
+  sessions: 'Where you are signed in.',
+  grants: 'MCP clients that people allowed in.',
+  signIn: 'For the gateway only.',
+  events: 'What happened.',
+  about: 'This service.',
+  health: 'For those who run it.',
+};
+
 export function publicContract(version: string): Contract {
   return {
     title: 'Le Bureau API',
@@ -123,22 +140,7 @@ export function publicContract(version: string): Contract {
       NodeAuthority: authority.NodeAuthority,
       RotateNodeAuthority: authority.RotateNodeAuthority,
     },
-    tags: {
-      me: 'The calling key.',
-      desktops: 'Desktops and their life.',
-      ...guestTags,
-      streams: 'Live sockets: screen, terminal, ports.',
-      templates: 'What desktops are cloned from.',
-      nodes: 'Machines that run desktops.',
-      keys: 'API keys.',
-      users: 'People.',
-      sessions: 'Where you are signed in.',
-      grants: 'MCP clients that people allowed in.',
-      signIn: 'For the gateway only.',
-      events: 'What happened.',
-      about: 'This service.',
-      health: 'For those who run it.',
-    },
+    tags,
     security: { name: 'apiKey', scheme: { type: 'http', scheme: 'bearer', description: 'An API key, `lb_live_…`.' } },
     problem: Problem,
     examples: publicExamples,
