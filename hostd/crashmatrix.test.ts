@@ -1,21 +1,13 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { campaign } from './crashmatrix/campaign.ts';
+import { sameChances } from './crashmatrix/sameChances.ts';
 import { play, type Mishap, type Plan } from './crashmatrix/world.ts';
 
 /**
  * Every point where hostd touches the world, times everything that can go wrong there. Time and chance are virtual, so a
  * run that fails once fails always.
  */
-beforeEach(() => {
-  let state = 1;
-  vi.spyOn(Math, 'random').mockImplementation(() => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+sameChances();
 
 const life: Plan = { mishaps: new Map(), wishes: ['claimed', 'stopped', 'running', 'restart'] };
 const short: Plan = { mishaps: new Map(), wishes: [] };

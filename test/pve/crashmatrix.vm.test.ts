@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { campaign } from '@lebureau/hostd/crashmatrix/campaign';
+import { sameChances } from '@lebureau/hostd/crashmatrix/sameChances';
 import { play, type Mishap, type Plan } from '@lebureau/hostd/crashmatrix/world';
 import { findReference } from './api/reference.ts';
 import { pveGround } from './pveGround.ts';
@@ -14,16 +15,7 @@ const versions = [
 ] as const;
 
 describe.skipIf(findReference() === undefined).each(versions)('the crash matrix on Proxmox VE %s', (version, every) => {
-  beforeEach(() => {
-    let state = 1;
-    vi.spyOn(Math, 'random').mockImplementation(() => {
-      state = (state * 48_271) % 2_147_483_647;
-      return state / 2_147_483_647;
-    });
-  });
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
+  sameChances();
   const { single } = campaign(pveGround(version));
   const { double } = campaign(pveGround(version), every);
 
