@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiProcess } from '../../api/testing/apiProcess.ts';
 import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
+import { type GatewayProcess, startGatewayProcess } from './gatewayProcess.ts';
 import { openStreamGuests, type StreamGuests } from './streamGuests.ts';
 
-/** The API and hostd's half of streams as processes of their own, and websockify in front of the same servers. */
+/** Gateway, API and hostd's half of streams as processes of their own, and websockify in front of the same servers. */
 export interface StreamBench {
   api: ApiProcess;
   node: ChildProcess;
+  gateway: GatewayProcess;
   /** Of the guest contract of that hostd. */
   socket: string;
   orders: NodeDouble;
@@ -42,14 +44,17 @@ export async function openStreamBench(program: string): Promise<StreamBench> {
     await api.ask('GET', `/v1/desktops/${made.id}?waitFor=ready&timeoutSeconds=20`);
     desktopIds.push(made.id);
   }
+  const gateway = await startGatewayProcess({ home: api.home, url: api.url });
   return {
     api,
     node,
+    gateway,
     socket,
     orders,
     guests,
     desktopIds,
     async close() {
+      gateway.child.kill('SIGKILL');
       await orders.stop();
       node.kill('SIGKILL');
       guests.close();

@@ -4,7 +4,7 @@ import { type Figure, figure, quantile, summary } from '../bench/figure.ts';
 import { residentMiB } from '../bench/processes.ts';
 import { desktopsCount, type StreamBench } from './streamBench.ts';
 import { offsets, type StreamGuests } from './streamGuests.ts';
-import { direct, hostdAlone, masked, ours, theirs, type Way } from './streamWays.ts';
+import { direct, hostdAlone, masked, nginxAndHostd, ours, theirs, type Way } from './streamWays.ts';
 
 const secondsEach = 2;
 const MiB = 1_048_576;
@@ -43,11 +43,19 @@ async function up(way: Way, guests: StreamGuests): Promise<number> {
 /** So many times in turn, so that what else the machine does befalls all alike. */
 const rounds = 5;
 
-/** The relay, down and up, beside websockify in front of the same servers: hostd's hop by itself, and both of ours. */
+type Readings = Record<string, number[]>;
+
+/** The relay, down and up, beside websockify and nginx in front of the same servers: hostd's hop by itself, and all of ours. */
 export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
-  const other = await theirs(bench);
-  const ways = { hostd: hostdAlone(bench), both: ours(bench), ...(other ? { websockify: other } : {}) };
-  const readings: Record<string, number[]> = {};
+  const [websockify, nginx] = [await theirs(bench), nginxAndHostd(bench)];
+  const ways = {
+    hostd: hostdAlone(bench),
+    api: ours(bench),
+    gateway: ours(bench, 'gateway'),
+    ...(websockify ? { websockify } : {}),
+    ...(nginx ? { nginx } : {}),
+  };
+  const readings: Readings = {};
   const loads: number[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
@@ -55,24 +63,53 @@ export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
         (readings[`${name} down`] ??= []).push(await down(way));
         (readings[`${name} up`] ??= []).push(await up(way, bench.guests));
       }
-      loads.push(loadavg()[0]!);
+      loads.push(Math.round(loadavg()[0]! * 10) / 10);
     }
   } finally {
-    other?.close();
+    websockify?.close();
+    nginx?.close();
   }
-  const beside = (way: 'down' | 'up', of: 'hostd' | 'both', { what, reach }: { what: string; reach: number }) => {
-    const [rate, reference] = [readings[`${of} ${way}`]!, readings[`websockify ${way}`] ?? []];
-    const rounded = { ours: rate.map(Math.round), websockify: reference.map(Math.round), unit: 'MiB/s' };
-    const detail = { ...rounded, loads: loads.map((load) => Math.round(load * 10) / 10) };
-    const value = quantile(rate, 0.5);
-    if (reference.length === 0)
-      return figure(`${what}: websockify is not installed`, 'MiB/s', { value, at: '>=', reach: 0, detail });
-    return figure(what, 'ratio', { value: value / quantile(reference, 0.5), at: '>=', reach, detail });
-  };
   return (['down', 'up'] as const).flatMap((way) => [
-    beside(way, 'hostd', { what: `stream ${way}, hostd's relay beside websockify, one hop each`, reach: 1.1 }),
-    beside(way, 'both', { what: `stream ${way}, API and hostd (two hops) beside websockify (one hop)`, reach: 1 }),
+    beside(readings, loads, { way, of: 'hostd', reference: 'websockify', reach: 1.1 }),
+    beside(readings, loads, { way, of: 'api', reference: 'nginx', reach: 0 }),
+    beside(readings, loads, { way, of: 'api', reference: 'websockify', reach: 0 }),
+    beside(readings, loads, { way, of: 'gateway', reference: 'websockify', reach: 0 }),
   ]);
+}
+
+const named = {
+  hostd: 'hostd (one hop)',
+  api: 'API and hostd (two hops)',
+  gateway: 'gateway, API and hostd (three hops)',
+  websockify: 'websockify (one hop)',
+  nginx: 'nginx and hostd (two hops)',
+} as const;
+
+interface Comparison {
+  way: 'down' | 'up';
+  of: keyof typeof named;
+  reference: keyof typeof named;
+  /** 0: reported, without a figure to reach. */
+  reach: number;
+}
+
+function beside(readings: Readings, loads: readonly number[], { way, of, reference, reach }: Comparison): Figure {
+  const [rate, other] = [readings[`${of} ${way}`]!, readings[`${reference} ${way}`]];
+  const detail = { [of]: rate.map(Math.round), [reference]: other?.map(Math.round), unit: 'MiB/s', loads };
+  const value = quantile(rate, 0.5);
+  if (other === undefined)
+    return figure(`stream ${way}, ${named[of]}; ${reference} is not installed`, 'MiB/s', {
+      value,
+      at: '>=',
+      reach: 0,
+      detail,
+    });
+  return figure(`stream ${way}, ${named[of]} beside ${named[reference]}`, 'ratio', {
+    value: value / quantile(other, 0.5),
+    at: '>=',
+    reach,
+    detail,
+  });
 }
 
 const keyDown = Buffer.from([4, 1, 0, 0, 0, 0, 0, 97]);
@@ -113,7 +150,7 @@ export async function latencyFigures(bench: StreamBench): Promise<Figure[]> {
       body: { kind: 'human' },
     });
     const { leaseToken } = (await answer.json()) as { leaseToken: string };
-    const [plain, mine] = [await bells(direct(bench), undefined), await bells(ours(bench), leaseToken)];
+    const [plain, mine] = [await bells(direct(bench), undefined), await bells(ours(bench, 'gateway'), leaseToken)];
     const reference = other && (await bells(other, undefined));
     const added = quantile(mine, 0.5) - quantile(plain, 0.5);
     const detail = {
@@ -134,12 +171,16 @@ export async function latencyFigures(bench: StreamBench): Promise<Figure[]> {
   }
 }
 
-const residentOf = (bench: StreamBench) => ({ api: residentMiB(bench.api.pid), hostd: residentMiB(bench.node.pid!) });
-const sum = ({ api, hostd }: { api: number; hostd: number }) => api + hostd;
+const residentOf = ({ api, node, gateway }: StreamBench) => ({
+  gateway: residentMiB(gateway.child.pid!),
+  api: residentMiB(api.pid),
+  hostd: residentMiB(node.pid!),
+});
+const sum = ({ gateway, api, hostd }: ReturnType<typeof residentOf>) => gateway + api + hostd;
 
-/** Memory of both processes while viewers take nothing of what an endless source gives. */
+/** Memory of all processes while viewers take nothing of what an endless source gives. */
 export async function stallFigures(bench: StreamBench): Promise<Figure[]> {
-  const way = ours(bench);
+  const way = ours(bench, 'gateway');
   for (let round = 0; round < 2; round++) await down(way);
   await Bun.sleep(1000);
   const before = residentOf(bench);
@@ -153,7 +194,7 @@ export async function stallFigures(bench: StreamBench): Promise<Figure[]> {
   for (const socket of sockets) socket.destroy();
   const value = (sum(most) - sum(before)) / sockets.length;
   return [
-    figure('memory of a viewer that stalls, API and hostd together, of 4', 'MiB', {
+    figure('memory of a viewer that stalls, gateway, API and hostd together, of 4', 'MiB', {
       value,
       at: '<=',
       reach: 16,
@@ -164,9 +205,9 @@ export async function stallFigures(bench: StreamBench): Promise<Figure[]> {
 
 const idleCount = 500;
 
-/** Memory of both processes for streams that are open and say nothing. */
+/** Memory of all processes for streams that are open and say nothing. */
 export async function idleFigures(bench: StreamBench): Promise<Figure[]> {
-  const way = ours(bench);
+  const way = ours(bench, 'gateway');
   const opened: Socket[] = [];
   const open = async (count: number) => {
     for (let at = 0; at < count; at += 20)
@@ -187,7 +228,7 @@ export async function idleFigures(bench: StreamBench): Promise<Figure[]> {
   const value = ((sum(after) - sum(before)) * 1024) / (idleCount - 100);
   return [
     figure('open at once', 'streams', { value: alive, at: '>=', reach: idleCount }),
-    figure('memory of an idle stream, API and hostd together, of 400', 'KiB', {
+    figure('memory of an idle stream, gateway, API and hostd together, of 400', 'KiB', {
       value,
       at: '<=',
       reach: 32,

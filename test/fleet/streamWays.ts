@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { freePort } from '../freePort.ts';
+import { nginxInFront } from './nginxInFront.ts';
 import type { StreamBench } from './streamBench.ts';
 import { offsets, type StreamGuests } from './streamGuests.ts';
 
 type Target = 'source' | 'sink' | 'echo' | 'display';
 
-/** What stands between the client and a server: nothing, websockify, hostd alone, or API and hostd. */
+/** What stands between the client and a server: nothing, websockify, hostd alone, nginx and hostd, API and hostd, or all of ours. */
 export interface Way {
   open(target: Target): Promise<Socket>;
   /** Whether bytes travel in frames. */
@@ -19,32 +20,40 @@ export function direct({ guests }: StreamBench): Way {
   return { open, framed: false, close: () => {} };
 }
 
-export function ours(bench: StreamBench): Way {
+/** By a ticket, at the API itself as a program comes, or through the gateway as a browser does. */
+export function ours(bench: StreamBench, door: 'api' | 'gateway' = 'api'): Way {
   let count = 0;
+  const { api, gateway, desktopIds } = bench;
+  const port = door === 'api' ? Number(new URL(api.url).port) : gateway.port;
   return {
     framed: true,
     open: async (target) => {
-      const id = bench.desktopIds[count++ % bench.desktopIds.length]!;
+      const id = desktopIds[count++ % desktopIds.length]!;
       const wish = target === 'display' ? { kind: 'vnc', mode: 'control' } : { kind: 'port', port: offsets[target] };
-      const answer = await bench.api.ask('POST', `/v1/desktops/${id}/streams`, { body: wish });
+      const answer = await api.ask('POST', `/v1/desktops/${id}/streams`, { body: wish });
       const { path, ticket } = (await answer.json()) as { path: string; ticket: string };
-      return upgrade(tcp(Number(new URL(bench.api.url).port)), `${path}?ticket=${ticket}`);
+      return upgrade(tcp(port), { path: `${path}?ticket=${ticket}`, host: `localhost:${port}` });
     },
     close: () => {},
   };
 }
 
 /** As the API dials it; its Unix socket is the one hop. */
-export function hostdAlone(bench: StreamBench): Way {
+export function hostdAlone({ socket }: Pick<StreamBench, 'socket'>): Way {
   const assignmentId = `asg_${'0'.repeat(26)}`;
   return {
     framed: true,
     open: (target) => {
       const kind = target === 'display' ? 'vnc?mode=control' : `port?port=${offsets[target]}`;
-      return upgrade({ path: bench.socket }, `/guest/${assignmentId}/streams/${kind}`);
+      return upgrade({ path: socket }, { path: `/guest/${assignmentId}/streams/${kind}` });
     },
     close: () => {},
   };
+}
+
+export function nginxAndHostd({ socket }: StreamBench): Way | undefined {
+  const nginx = nginxInFront(socket);
+  return nginx && { ...hostdAlone(nginx), close: nginx.close };
 }
 
 /** One websockify for each target. */
@@ -67,7 +76,7 @@ export async function theirs({ guests }: StreamBench): Promise<Way | undefined> 
   }
   return {
     framed: true,
-    open: (target) => upgrade(tcp(ports[target]!), '/', 'binary'),
+    open: (target) => upgrade(tcp(ports[target]!), { path: '/', protocol: 'binary' }),
     close: () => {
       for (const child of children) child.kill('SIGKILL');
     },
@@ -90,11 +99,14 @@ function dial(to: NetConnectOpts): Promise<Socket> {
 }
 
 /** A WebSocket, whose frames are left to whoever reads. */
-async function upgrade(to: NetConnectOpts, path: string, protocol?: string): Promise<Socket> {
+async function upgrade(
+  to: NetConnectOpts,
+  { path, host = '127.0.0.1', protocol }: { path: string; host?: string; protocol?: string },
+): Promise<Socket> {
   const socket = await dial(to);
   const lines = [
     `GET ${path} HTTP/1.1`,
-    'Host: 127.0.0.1',
+    `Host: ${host}`,
     'Upgrade: websocket',
     'Connection: Upgrade',
     'Sec-WebSocket-Version: 13',

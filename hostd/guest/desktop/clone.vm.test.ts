@@ -125,11 +125,10 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
       );
       expect(result).toMatchObject({ completed: 3, activeWindow: { title: expect.stringContaining('typing') } });
       await expect.poll(() => exec('cat typed'), { timeout: 30_000 }).toBe(`${unicode}\n`);
-      await act(
-        { action: 'type', text: 'cat > pasted', pressEnter: true },
-        { action: 'type', text: `${unicode}\n`, method: 'paste' },
-        { action: 'key', keys: ['ctrl+d'] },
-      );
+      await act({ action: 'type', text: 'cat > pasted', pressEnter: true });
+      // While the shell waits for a command it asks for pastes with marks around them.
+      await expect.poll(() => exec('pgrep -x cat || true'), { timeout: 30_000 }).not.toBe('');
+      await act({ action: 'type', text: `${unicode}\n`, method: 'paste' }, { action: 'key', keys: ['ctrl+d'] });
       await expect.poll(() => exec('cat pasted'), { timeout: 30_000 }).toBe(`${unicode}\n`);
       await act({ action: 'type', text: 'exit', pressEnter: true });
       await exec('setxkbmap us');
@@ -162,13 +161,19 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
 
   test('what the guest draws by itself after a long rest is in the next picture', async () => {
     await systemClock.sleep(8_000);
-    const { frame } = await guest.eyes.screenshot({});
-    await systemClock.sleep(5_000);
-    await exec('xsetroot -solid red; wmctrl -k on; sleep 1');
-    const startMs = performance.now();
-    const after = await guest.eyes.screenshot({ since: frame.frameId });
-    expect(performance.now() - startMs).toBeLessThan(4000);
-    expect(after.unchanged).toBe(false);
+    let isSeen = false;
+    // A guest that is slow today has drawn nothing after a second; a picture that is late is late each time.
+    for (let tries = 0; tries < 3 && !isSeen; tries++) {
+      const { frame } = await guest.eyes.screenshot({});
+      await systemClock.sleep(5_000);
+      await exec(
+        `xsetroot -solid ${tries % 2 === 0 ? 'red' : 'blue'}; wmctrl -k ${tries % 2 === 0 ? 'on' : 'off'}; sleep 1`,
+      );
+      const startMs = performance.now();
+      isSeen = !(await guest.eyes.screenshot({ since: frame.frameId })).unchanged;
+      expect(performance.now() - startMs).toBeLessThan(4000);
+    }
+    expect(isSeen).toBe(true);
     await exec('wmctrl -k off');
   });
 
