@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { FrameReader, maskedHead, opcodes } from './frameReader.ts';
+import { Gathered } from './gathered.ts';
 import { closeCodes, type EndListener, sendableCode, type StreamEnd } from './streamEnd.ts';
 
 /** The head of the answer, and what came behind it. */
@@ -127,18 +128,9 @@ export class DialedEnd implements StreamEnd {
 
 /** Gathers the pieces of each binary message. */
 function wholeMessages(whole: (message: Uint8Array) => void, maxBytes: number) {
-  let pieces: Buffer[] = [];
-  let length = 0;
+  const gathered = new Gathered(maxBytes);
   return {
-    bytes(piece: Buffer) {
-      length += piece.length;
-      if (length > maxBytes) throw new Error(`a message of more than ${maxBytes} bytes is refused`);
-      pieces.push(Buffer.from(piece));
-    },
-    messageEnded() {
-      const message = Buffer.concat(pieces);
-      [pieces, length] = [[], 0];
-      whole(message);
-    },
+    bytes: (piece: Buffer) => gathered.add(piece),
+    messageEnded: () => whole(gathered.take()),
   };
 }
