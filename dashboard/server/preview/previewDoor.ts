@@ -43,8 +43,8 @@ export class PreviewDoor {
     this.#entries = new Tries(parts.clock, entriesLimit);
   }
 
-  close(): Promise<void> {
-    return this.#ways.close();
+  close(): void {
+    this.#ways.close();
   }
 
   /** @returns undefined when the request became a socket */

@@ -29,6 +29,7 @@ interface OpenWay extends Way {
   sessionId: string;
   sockets: Set<Socket>;
   usedMs: number;
+  listening: Promise<void>;
 }
 
 const waysMax = 1000;
@@ -46,7 +47,8 @@ const stallLimitMs = 60_000;
 export class PreviewWays {
   readonly #parts: GatewayParts;
   readonly #folder: string;
-  readonly #ways = new Map<string, Promise<OpenWay>>();
+  /** Nobody waits between looking here and entering: two requests at once get the same way, and each way can be closed. */
+  readonly #ways = new Map<string, OpenWay>();
   #opened = 0;
   #connections = 0;
 
@@ -58,27 +60,26 @@ export class PreviewWays {
   /** @throws Fault `unavailable` when too many are in use */
   async to(grant: Grant): Promise<Way> {
     const name = [grant.sessionId, grant.desktopId, grant.port].join(' ');
-    let opening = this.#ways.get(name);
-    if (opening === undefined) {
-      await this.#forgetIdle();
-      opening = this.#open(grant);
-      this.#ways.set(name, opening);
-      opening.catch(() => this.#ways.delete(name));
+    let way = this.#ways.get(name);
+    if (way === undefined) {
+      this.#forgetIdle();
+      way = this.#open(grant);
+      this.#ways.set(name, way);
+      way.listening.catch(() => this.#ways.delete(name));
     }
-    const way = await opening;
     way.usedMs = this.#parts.clock.monotonicMs();
+    await way.listening;
     return way;
   }
 
-  async close(): Promise<void> {
-    for (const opening of this.#ways.values()) end(await opening);
+  close(): void {
+    for (const way of this.#ways.values()) end(way);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #forgetIdle(): Promise<void> {
+  #forgetIdle(): void {
     const longAgo = this.#parts.clock.monotonicMs() - idleMs;
-    for (const [name, opening] of this.#ways) {
-      const way = await opening;
+    for (const [name, way] of this.#ways) {
       if (way.sockets.size > 0 || way.usedMs > longAgo) continue;
       this.#ways.delete(name);
       end(way);
@@ -86,16 +87,15 @@ export class PreviewWays {
     if (this.#ways.size >= waysMax) throw new Fault('unavailable', 'Too many previews are open.');
   }
 
-  async #open(grant: Grant): Promise<OpenWay> {
+  #open(grant: Grant): OpenWay {
     const path = join(this.#folder, String((this.#opened += 1)));
     const server = createServer((socket) => void this.#carry(socket, grant, way));
     const { sessionId } = grant;
-    const way: OpenWay = { path, server, sessionId, sockets: new Set(), refusal: undefined, usedMs: 0 };
-    await new Promise<void>((resolve, reject) => {
+    const listening = new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, resolve);
-    });
-    chmodSync(path, 0o600);
+    }).then(() => chmodSync(path, 0o600));
+    const way: OpenWay = { path, server, sessionId, sockets: new Set(), refusal: undefined, usedMs: 0, listening };
     return way;
   }
 
@@ -109,7 +109,7 @@ export class PreviewWays {
     });
     socket.pause();
     try {
-      await this.#demandRoom(grant);
+      this.#demandRoom(grant);
       const stream = await this.#dial(grant);
       way.refusal = undefined;
       if (socket.destroyed) stream.close(1000, 'nobody waits');
@@ -120,12 +120,9 @@ export class PreviewWays {
     }
   }
 
-  async #demandRoom({ sessionId }: Grant): Promise<void> {
+  #demandRoom({ sessionId }: Grant): void {
     let ofSession = 0;
-    for (const opening of this.#ways.values()) {
-      const way = await opening;
-      if (way.sessionId === sessionId) ofSession += way.sockets.size;
-    }
+    for (const way of this.#ways.values()) if (way.sessionId === sessionId) ofSession += way.sockets.size;
     if (this.#connections > connectionsMax || ofSession > connectionsOfSessionMax)
       throw new Fault('unavailable', 'Too many connections of previews are open.');
   }
