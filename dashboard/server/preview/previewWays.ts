@@ -9,6 +9,7 @@ import { joinEnds } from '@lebureau/kit/joinEnds';
 import type { StreamEnd } from '@lebureau/kit/streamEnd';
 import { apiAddress } from '../apiAddress.ts';
 import type { GatewayParts } from '../gatewayParts.ts';
+import { Tries } from '../tries.ts';
 import type { Place } from './place.ts';
 
 /** Who may open which port. */
@@ -38,6 +39,8 @@ const connectionsMax = 128;
 const connectionsOfSessionMax = 48;
 const askLimitMs = 30_000;
 const stallLimitMs = 60_000;
+/** Of a person, 900 in the first minute: fewer than the API gives, so that no page keeps its viewer from screens and terminals. */
+const dialsLimit = { burst: 300, everyMs: 100 };
 
 /**
  * The ways into ports of guests. Each connection is a stream of its own (docs/streams.md): a ticket for who is signed in
@@ -49,11 +52,13 @@ export class PreviewWays {
   readonly #folder: string;
   /** Nobody waits between looking here and entering: two requests at once get the same way, and each way can be closed. */
   readonly #ways = new Map<string, OpenWay>();
+  readonly #dials: Tries;
   #opened = 0;
   #connections = 0;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.#dials = new Tries(parts.clock, dialsLimit);
     this.#folder = mkdtempSync(join(tmpdir(), 'lebureau-preview-'));
   }
 
@@ -120,11 +125,14 @@ export class PreviewWays {
     }
   }
 
-  #demandRoom({ sessionId }: Grant): void {
+  /** @throws Fault `unavailable`, `rate_limited` */
+  #demandRoom({ sessionId, userId }: Grant): void {
     let ofSession = 0;
     for (const way of this.#ways.values()) if (way.sessionId === sessionId) ofSession += way.sockets.size;
     if (this.#connections > connectionsMax || ofSession > connectionsOfSessionMax)
       throw new Fault('unavailable', 'Too many connections of previews are open.');
+    if (this.#dials.take(userId) > 0)
+      throw new Fault('rate_limited', 'Pages of desktops opened too many connections. Wait a few seconds.');
   }
 
   /** @throws Fault of the API or the node, as its problem says */
