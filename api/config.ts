@@ -39,7 +39,14 @@ export interface ApiConfig {
   signInDomains: readonly string[];
 }
 
-const rateLimitsDefault: RateLimits = { control: 60, input: 1200, screenshot: 1200, exec: 1200, files: 2400 };
+const rateLimitsDefault: RateLimits = {
+  control: 60,
+  input: 1200,
+  screenshot: 1200,
+  exec: 1200,
+  files: 2400,
+  streams: 1200,
+};
 function schema(home: string) {
   return {
     LEBUREAU_HOME: { about: 'folder of all state', parse: absolutePath, fallback: home },
@@ -256,9 +263,11 @@ function databaseUrl(text: string): string | undefined {
 }
 
 function rateLimits(text: string): RateLimits {
-  const limits: Record<Bucket, number> =
-    text === 'off' ? { control: 0, input: 0, screenshot: 0, exec: 0, files: 0 } : { ...rateLimitsDefault };
-  if (text === 'off') return limits;
+  const limits: Record<Bucket, number> = { ...rateLimitsDefault };
+  if (text === 'off') {
+    for (const bucket of buckets) limits[bucket] = 0;
+    return limits;
+  }
   const parse = integer(0, 10_000_000);
   for (const part of text.split(',')) {
     const [name = '', value = ''] = part.split('=');

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type NetConnectOpts, type Socket, connect } from 'node:net';
-import { FrameReader, maskedHead, opcodes } from './frameReader.ts';
-import { closeCodes, type EndListener, sendableCode, type StreamEnd } from './streamEnd.ts';
+import { DialedEnd, type Switched } from './dialedEnd.ts';
+import type { StreamEnd } from './streamEnd.ts';
 
 export interface DialWish {
   /** Where the server listens: the path of a Unix socket, or host and port. */
@@ -34,7 +34,6 @@ export class NotSwitched extends Error {
 
 const headMaxBytes = 16_384;
 const bodyMaxBytes = 65_536;
-const closeLimitMs = 1_000;
 
 /**
  * A WebSocket to a server, as one end of a stream. The runtime's own client tells nobody when it takes
@@ -55,12 +54,6 @@ export async function dialSocketEnd(wish: DialWish): Promise<DialedSocket> {
   ];
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   return new DialedEnd(socket, await switched(socket, wish.limitMs), wish.messageMaxBytes);
-}
-
-/** The head, and what came behind it. */
-interface Switched {
-  head: string;
-  first: Buffer;
 }
 
 function switched(socket: Socket, limitMs: number): Promise<Switched> {
@@ -104,111 +97,4 @@ function refusalOf(bytes: Buffer): (NotSwitched & { whole?: boolean }) | undefin
   const body = bytes.subarray(end + 4);
   const whole = length !== undefined && body.length >= Number(length);
   return Object.assign(new NotSwitched(Number(status), body.toString('utf8')), { whole });
-}
-
-class DialedEnd implements DialedSocket {
-  readonly protocol: string | undefined;
-  readonly #socket: Socket;
-  readonly #first: Buffer;
-  readonly #messageMaxBytes: number | undefined;
-  #reader: FrameReader | undefined;
-  #over = false;
-
-  constructor(socket: Socket, { head, first }: Switched, messageMaxBytes: number | undefined) {
-    this.protocol = /\r\nsec-websocket-protocol: *([!-~]+)/i.exec(head)?.[1];
-    this.#socket = socket;
-    this.#first = first;
-    this.#messageMaxBytes = messageMaxBytes;
-    socket.on('error', () => socket.destroy());
-  }
-
-  listen(listener: EndListener): void {
-    const end = (code: number, reason: string) => {
-      if (this.#over) return;
-      this.#over = true;
-      this.#socket.end();
-      listener.closed(code, reason);
-    };
-    const max = this.#messageMaxBytes;
-    const bytes = (piece: Uint8Array) => this.#over || listener.bytes(piece);
-    const handlers = {
-      text: (text: string) => this.#over || listener.text(text),
-      closed: end,
-      ping: (payload: Buffer) => this.#frame(opcodes.pong, payload),
-    };
-    this.#reader = new FrameReader(
-      max === undefined ? { ...handlers, bytes } : { ...handlers, ...wholeMessages(bytes, max) },
-      max,
-    );
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, end));
-    this.#socket.on('drain', () => listener.drained());
-    this.#socket.on('close', () => end(closeCodes.unreachable, 'the connection broke'));
-    if (this.#first.length > 0) this.#read(this.#first, end);
-    if (this.#socket.destroyed) end(closeCodes.unreachable, 'the connection broke');
-    else this.#socket.resume();
-  }
-
-  send(piece: Uint8Array): boolean {
-    return this.#frame(opcodes.binary, piece);
-  }
-
-  sendText(text: string): void {
-    this.#frame(opcodes.text, Buffer.from(text));
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  close(code: number, reason: string): void {
-    if (this.#over) return;
-    const word = sendableCode(code);
-    const payload = Buffer.concat([Buffer.from([word >> 8, word & 255]), Buffer.from(reason).subarray(0, 100)]);
-    this.#frame(opcodes.close, payload);
-    this.#over = true;
-    const socket = this.#socket;
-    socket.resume();
-    socket.end();
-    const timer = setTimeout(() => socket.destroy(), closeLimitMs);
-    socket.once('close', () => clearTimeout(timer));
-  }
-
-  #frame(opcode: number, payload: Uint8Array): boolean {
-    if (this.#over || this.#socket.destroyed) return true;
-    this.#socket.cork();
-    this.#socket.write(maskedHead(opcode, payload.length));
-    const taken = this.#socket.write(payload);
-    this.#socket.uncork();
-    return taken;
-  }
-
-  #read(chunk: Buffer, end: (code: number, reason: string) => void): void {
-    try {
-      this.#reader!.read(chunk);
-    } catch {
-      end(closeCodes.failed, 'the node sent no WebSocket');
-    }
-  }
-}
-
-/** Gathers the pieces of each binary message. */
-function wholeMessages(whole: (message: Uint8Array) => void, maxBytes: number) {
-  let pieces: Buffer[] = [];
-  let length = 0;
-  return {
-    bytes(piece: Buffer) {
-      length += piece.length;
-      if (length > maxBytes) throw new Error(`a message of more than ${maxBytes} bytes is refused`);
-      pieces.push(Buffer.from(piece));
-    },
-    messageEnded() {
-      const message = Buffer.concat(pieces);
-      [pieces, length] = [[], 0];
-      whole(message);
-    },
-  };
 }

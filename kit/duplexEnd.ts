@@ -38,8 +38,9 @@ export class DuplexEnd implements StreamEnd {
     return this.#over || this.#stream.write(piece);
   }
 
-  sendText(text: string): void {
+  sendText(text: string): boolean {
     if (!this.#over) this.#onText(text);
+    return true;
   }
 
   pause(): void {

@@ -1,13 +1,6 @@
 import { expect, test } from 'vitest';
-import { FrameReader, maskedHead } from './frameReader.ts';
-
-function frame(opcode: number, payload: Buffer, final = true): Buffer {
-  const head = maskedHead(opcode, payload.length);
-  const unmasked = Buffer.from(head.subarray(0, -4));
-  unmasked[0] = (final ? 0x80 : 0) | opcode;
-  unmasked[1]! &= 0x7f;
-  return Buffer.concat([unmasked, payload]);
-}
+import { FrameReader } from './frameReader.ts';
+import { frameOf } from './testing/frameOf.ts';
 
 function reader() {
   const seen = { bytes: '', texts: [] as string[], closed: [] as string[], pings: [] as string[] };
@@ -21,15 +14,15 @@ function reader() {
 }
 
 const all = Buffer.concat([
-  frame(2, Buffer.from('one')),
-  frame(1, Buffer.from('{"a":'), false),
-  frame(9, Buffer.from('alive')),
-  frame(0, Buffer.from('"é"}')),
-  frame(2, Buffer.alloc(70_000, 'x')),
-  frame(2, Buffer.alloc(0)),
-  frame(2, Buffer.alloc(300, 'y'), false),
-  frame(0, Buffer.from('z')),
-  frame(8, Buffer.concat([Buffer.from([0x11, 0x38]), Buffer.from('stalled')])),
+  frameOf(2, Buffer.from('one')),
+  frameOf(1, Buffer.from('{"a":'), false),
+  frameOf(9, Buffer.from('alive')),
+  frameOf(0, Buffer.from('"é"}')),
+  frameOf(2, Buffer.alloc(70_000, 'x')),
+  frameOf(2, Buffer.alloc(0)),
+  frameOf(2, Buffer.alloc(300, 'y'), false),
+  frameOf(0, Buffer.from('z')),
+  frameOf(8, Buffer.concat([Buffer.from([0x11, 0x38]), Buffer.from('stalled')])),
 ]);
 
 test.each([1, 2, 3, 7, 1000, 1_000_000])('frames are read the same in pieces of %s bytes', (size) => {

@@ -1,3 +1,5 @@
+import { Gathered } from './gathered.ts';
+
 /** What a WebSocket frame is (RFC 6455 §5.2). */
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
@@ -21,21 +23,19 @@ const binaryMaxBytes = 2 ** 40;
 /** Frames of a server, which come unmasked. Binary payload is handed on piece by piece, so that nothing piles up here. */
 export class FrameReader {
   readonly #handlers: FrameHandlers;
-  readonly #textMaxBytes: number;
   #head: Buffer = Buffer.alloc(0);
   #left = 0;
   #opcode: number | undefined;
   #final = true;
   /** Of the message that a continuation goes on with. */
   #message: number | undefined;
-  #texts: Buffer[] = [];
+  readonly #text: Gathered;
   /** Of the control frame that is being read; it may stand between the parts of a text. */
   #controls: Buffer[] = [];
-  #textBytes = 0;
 
   constructor(handlers: FrameHandlers, textMaxBytes = usualTextMaxBytes) {
     this.#handlers = handlers;
-    this.#textMaxBytes = textMaxBytes;
+    this.#text = new Gathered(textMaxBytes);
   }
 
   /** @throws Error for what no server may send */
@@ -97,10 +97,7 @@ export class FrameReader {
     const opcode = this.#opcode === opcodes.continuation ? this.#message : this.#opcode;
     if (opcode === opcodes.binary) return this.#handlers.bytes(piece);
     if (opcode !== opcodes.text) return void this.#controls.push(Buffer.from(piece));
-    this.#textBytes += piece.length;
-    if (this.#textBytes > this.#textMaxBytes)
-      throw new Error(`a text of more than ${this.#textMaxBytes} bytes is refused`);
-    this.#texts.push(Buffer.from(piece));
+    this.#text.add(piece);
   }
 
   #end(): void {
@@ -111,8 +108,7 @@ export class FrameReader {
     const message = this.#message;
     this.#message = undefined;
     if (message !== opcodes.text) return this.#handlers.messageEnded?.();
-    this.#textBytes = 0;
-    this.#handlers.text(Buffer.concat(this.#texts.splice(0)).toString('utf8'));
+    this.#handlers.text(this.#text.take().toString('utf8'));
   }
 
   #control(opcode: number, payload: Buffer): void {

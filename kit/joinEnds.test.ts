@@ -9,6 +9,7 @@ import { dialSocketEnd, NotSwitched } from './dialSocketEnd.ts';
 import { DuplexEnd } from './duplexEnd.ts';
 import { joinEnds } from './joinEnds.ts';
 import { ServerSocketEnd, type ServerSocketData, serverSocketHandlers } from './serverSocketEnd.ts';
+import type { EndListener, StreamEnd } from './streamEnd.ts';
 
 const MiB = 1_048_576;
 const closing: (() => unknown)[] = [];
@@ -196,4 +197,38 @@ test('a refusal is told with its answer', async () => {
   await expect(dialSocketEnd({ ...wish, to: { path: join(folder, 'nobody') } })).rejects.toThrow(
     /ENOENT|closed|connect/i,
   );
+});
+
+/** An end that takes what it is sent and wants no more. */
+function fullEnd() {
+  const calls: string[] = [];
+  let listener: EndListener | undefined;
+  const end: StreamEnd = {
+    listen: (given) => (listener = given),
+    send: () => false,
+    sendText: () => false,
+    pause: () => calls.push('pause'),
+    resume: () => calls.push('resume'),
+    close: (code) => calls.push(`close ${code}`),
+  };
+  return { end, calls, tell: () => listener! };
+}
+
+test.each(['text', 'bytes'] as const)('whoever sends %s is held until the other takes more', async (kind) => {
+  const [viewer, viewed] = [fullEnd(), fullEnd()];
+  let pass: () => void = () => {};
+  const clock = { ...systemClock, sleep: () => new Promise<void>((resolve) => (pass = resolve)) };
+  joinEnds(viewer.end, viewed.end, { clock, stallLimitMs: 1000 });
+  const say = (to: EndListener) => (kind === 'text' ? to.text('x') : to.bytes(Buffer.from('x')));
+  say(viewer.tell());
+  expect(viewer.calls).toEqual(['pause']);
+  viewed.tell().drained();
+  expect(viewer.calls).toEqual(['pause', 'resume']);
+  say(viewed.tell());
+  expect(viewed.calls).toEqual(['pause']);
+  viewer.tell().drained();
+  expect(viewed.calls).toEqual(['pause', 'resume']);
+  say(viewed.tell());
+  pass();
+  await expect.poll(() => viewer.calls.at(-1)).toBe('close 4408');
 });

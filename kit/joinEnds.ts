@@ -18,7 +18,8 @@ export function joinEnds(viewer: StreamEnd, viewed: StreamEnd, options: JoinOpti
     stalled?.abort();
     stalled = undefined;
   };
-  const stall = () => {
+  const hold = () => {
+    viewed.pause();
     if (stalled !== undefined) return;
     const waiting = new AbortController();
     stalled = waiting;
@@ -32,7 +33,9 @@ export function joinEnds(viewer: StreamEnd, viewed: StreamEnd, options: JoinOpti
     bytes: (piece) => {
       if (!viewed.send(piece)) viewer.pause();
     },
-    text: (text) => viewed.sendText(text),
+    text: (text) => {
+      if (!viewed.sendText(text)) viewer.pause();
+    },
     drained: () => {
       settle();
       viewed.resume();
@@ -44,11 +47,11 @@ export function joinEnds(viewer: StreamEnd, viewed: StreamEnd, options: JoinOpti
   });
   viewed.listen({
     bytes: (piece) => {
-      if (viewer.send(piece)) return;
-      viewed.pause();
-      stall();
+      if (!viewer.send(piece)) hold();
     },
-    text: (text) => viewer.sendText(text),
+    text: (text) => {
+      if (!viewer.sendText(text)) hold();
+    },
     drained: () => viewer.resume(),
     closed: (code, reason) => {
       settle();

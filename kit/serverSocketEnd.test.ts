@@ -38,6 +38,15 @@ test('a drain that leaves much in the queue is not told', () => {
   expect(heard).toEqual(['drained']);
 });
 
+test('texts and empty messages are held back like bytes', () => {
+  const { socket, end } = world();
+  expect(end.sendText('taken')).toBe(true);
+  socket.answer = -1;
+  expect(end.sendText('queued')).toBe(false);
+  expect(end.sendText('')).toBe(false);
+  expect(end.send(Buffer.alloc(0))).toBe(false);
+});
+
 test('what was dropped ends the stream at once and once', () => {
   const { socket, heard, end } = world();
   socket.answer = 0;

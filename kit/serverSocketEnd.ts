@@ -71,14 +71,11 @@ export class ServerSocketEnd implements StreamEnd {
   }
 
   send(piece: Uint8Array): boolean {
-    const sent = this.#socket?.sendBinary(piece as Uint8Array<ArrayBuffer>) ?? 0;
-    if (sent > 0 || piece.length === 0) return true;
-    if (sent === 0) this.#lost();
-    return false;
+    return this.#taken(this.#socket?.sendBinary(piece as Uint8Array<ArrayBuffer>) ?? 0, piece.length);
   }
 
-  sendText(text: string): void {
-    if (this.#socket?.sendText(text) === 0) this.#lost();
+  sendText(text: string): boolean {
+    return this.#taken(this.#socket?.sendText(text) ?? 0, text.length);
   }
 
   pause(): void {
@@ -98,6 +95,12 @@ export class ServerSocketEnd implements StreamEnd {
     socket.close(this.#over.code, reason);
     // One that takes nothing would keep its end for itself.
     if (socket.getBufferedAmount() > 0) socket.terminate();
+  }
+
+  #taken(sent: number, length: number): boolean {
+    if (sent > 0 || (sent === 0 && length === 0)) return true;
+    if (sent === 0) this.#lost();
+    return false;
   }
 
   /** It was dropped: a stream that lacks bytes is worth nothing, and its end is not waited for. */

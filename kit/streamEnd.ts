@@ -2,7 +2,7 @@
 export interface EndListener {
   bytes(piece: Uint8Array): void;
   text(text: string): void;
-  /** It takes more again, after a `send` that was answered with false. */
+  /** It takes more again, after a `send` or `sendText` that was answered with false. */
   drained(): void;
   /** It is over; nothing follows. */
   closed(code: number, reason: string): void;
@@ -16,7 +16,8 @@ export interface StreamEnd {
   listen(listener: EndListener): void;
   /** @returns false when it took them and wants no more until `drained` */
   send(piece: Uint8Array): boolean;
-  sendText(text: string): void;
+  /** @returns as `send` */
+  sendText(text: string): boolean;
   pause(): void;
   resume(): void;
   /** Closing again does nothing. */

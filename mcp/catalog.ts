@@ -17,12 +17,17 @@ export const allTools: readonly Tool[] = [
 /** The tools that the settings let through and the key may use. */
 export function chooseTools(settings: Settings, capabilities: ReadonlySet<Capability>): Tool[] {
   return allTools.filter((tool) => {
-    if (!settings.toolsets.has(tool.toolset) || !capabilities.has(tool.capability)) return false;
+    if (!settings.toolsets.has(tool.toolset) || !allows(capabilities, tool.capability)) return false;
     if (settings.readOnly && !tool.effect.readOnly) return false;
     if (tool.local && settings.localRoots.length === 0) return false;
     // With one desktop pinned there is nothing to list or to make.
     return settings.desktopId === undefined || tool.onDesktop;
   });
+}
+
+/** As the API decides it: who may use a screen may watch it. */
+function allows(held: ReadonlySet<Capability>, wanted: Capability): boolean {
+  return held.has(wanted) || (wanted === 'desktop:view' && held.has('desktop:control'));
 }
 
 const desktopId: Schema = { type: 'string', pattern: '^dsk_[0-9a-z]{26}$' };

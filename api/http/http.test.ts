@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectContract } from '@lebureau/test/contract';
+import { testGateway } from '../testing/gateway.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 
 type Body = NonNullable<RequestInit['body']>;
 
 let api: TestApi;
 beforeAll(async () => {
-  api = await startTestApi({ config: { rateLimits: { control: 20, input: 0, screenshot: 0, exec: 0, files: 0 } } });
+  const rateLimits = { control: 20, input: 0, screenshot: 0, exec: 0, files: 0, streams: 30 };
+  api = await startTestApi({ config: { rateLimits } });
 });
 afterAll(() => api.stop());
 
@@ -130,6 +132,17 @@ test('too many requests are refused with the time to wait', async () => {
   expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(response.headers.get('ratelimit-policy')).toBe('"control";q=20;w=60');
   await expectContract(response, 'getMe');
+});
+
+test('whoever asked for too much still opens streams and signs out', async () => {
+  const { assertion: secret, session } = await testGateway(api).owner();
+  let status = 200;
+  for (let i = 0; i < 25 && status === 200; i++) ({ status } = await api.ask('GET', '/v1/sessions', { secret }));
+  expect(status).toBe(429);
+  const path = '/v1/desktops/dsk_01k9x3v6m8e9t2q4r6s8v0w2y4/streams';
+  const stream = await api.ask('POST', path, { secret, body: { kind: 'port', port: 3000 } });
+  expect([stream.status, stream.headers.get('ratelimit-policy')]).toEqual([404, '"streams";q=30;w=60']);
+  expect((await api.ask('DELETE', `/v1/sessions/${session.id}`, { secret })).status).toBe(204);
 });
 
 function endless(): ReadableStream<Uint8Array> {

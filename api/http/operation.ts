@@ -65,5 +65,5 @@ export function operation<
   return it;
 }
 
-export const buckets = ['control', 'input', 'screenshot', 'exec', 'files'] as const;
+export const buckets = ['control', 'input', 'screenshot', 'exec', 'files', 'streams'] as const;
 export type Bucket = (typeof buckets)[number];

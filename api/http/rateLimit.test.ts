@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type RateLimited, RateLimiter } from './rateLimit.ts';
 
 function limiterAt(clock: { ms: number }) {
-  const limits = { control: 60, input: 0, screenshot: 10, exec: 10, files: 10 };
+  const limits = { control: 60, input: 0, screenshot: 10, exec: 10, files: 10, streams: 10 };
   return new RateLimiter(limits, { monotonicMs: () => clock.ms } as Clock);
 }
 

@@ -1,10 +1,11 @@
 import { type Operation, operation } from '../http/operation.ts';
 import { ListPeoplesSessionsQuery, PeoplesSessionList, SessionList, SessionParams } from './schema.ts';
 
-const base = { tag: 'sessions', bucket: 'control', capability: 'session' } as const;
+const base = { tag: 'sessions', capability: 'session' } as const;
 
 export const listSessions = operation({
   ...base,
+  bucket: 'control',
   operationId: 'listSessions',
   method: 'GET',
   path: '/v1/sessions',
@@ -12,6 +13,7 @@ export const listSessions = operation({
   responses: { 200: { about: 'All.', body: SessionList } },
 });
 
+/** No bucket: whoever asked for much may always sign out. */
 export const revokeSession = operation({
   ...base,
   operationId: 'revokeSession',
@@ -24,6 +26,7 @@ export const revokeSession = operation({
   problems: ['not_found'],
 });
 
+/** No bucket, for the same reason. */
 export const revokeAllSessions = operation({
   ...base,
   operationId: 'revokeAllSessions',

@@ -10,7 +10,8 @@ export const createStream = operation({
   operationId: 'createStream',
   method: 'POST',
   path: '/v1/desktops/:desktopId/streams',
-  bucket: 'control',
+  // A page of a guest may open one for each connection, and must not use up what its viewer stops desktops with.
+  bucket: 'streams',
   summary: 'Get a ticket for a live stream',
   description:
     'Open a WebSocket at `path` with `?ticket=` within 30 seconds. The ticket is good once, for this desktop and this kind. A `vnc` stream to `view` wants `desktop:view`, every other one `desktop:control`. Revoking the key that asked for it, and deleting or stopping the desktop, close the stream.',

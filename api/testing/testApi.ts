@@ -44,7 +44,7 @@ export interface TestApiOptions {
   log?: Log;
 }
 
-const noLimits = { control: 0, input: 0, screenshot: 0, exec: 0, files: 0 };
+const noLimits = { control: 0, input: 0, screenshot: 0, exec: 0, files: 0, streams: 0 };
 
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const home = mkdtempSync(join(tmpdir(), 'lb-api-'));

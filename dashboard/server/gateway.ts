@@ -33,8 +33,8 @@ export class Gateway {
     this.#previews = parts.places && new PreviewDoor(parts, parts.places);
   }
 
-  async close(): Promise<void> {
-    await this.#previews?.close();
+  close(): void {
+    this.#previews?.close();
   }
 
   /** @returns undefined when the request became a socket */

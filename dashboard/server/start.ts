@@ -42,5 +42,9 @@ export function startGateway(config: GatewayConfig, at: { clock: Clock; log: Log
     },
   });
   at.log.info('gateway started', { address: config.publicOrigin, listen: `${hostname}:${server.port}` });
-  return { port: server.port!, stop: () => gateway.close().then(() => server.stop(true)) };
+  const stop = () => {
+    gateway.close();
+    return server.stop(true);
+  };
+  return { port: server.port!, stop };
 }

@@ -75,11 +75,15 @@ export class RfbViewer implements StreamEnd {
     return !this.#full;
   }
 
-  sendText(text: string): void {
+  sendText(text: string): boolean {
     const token = leaseTokenIn(text);
-    if (token === undefined) return this.#end(closeCodes.malformed, 'that text is not understood');
+    if (token === undefined) {
+      this.#end(closeCodes.malformed, 'that text is not understood');
+      return true;
+    }
     this.#leaseToken = token;
     this.#tellControl();
+    return !this.#full;
   }
 
   pause(): void {

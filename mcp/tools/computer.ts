@@ -42,7 +42,7 @@ const takeScreenshot = defineTool<ScreenshotWish>({
   name: 'desktop_screenshot',
   title: 'Look at the screen',
   toolset: 'computer',
-  capability: 'desktop:control',
+  capability: 'desktop:view',
   description:
     'Take a screenshot. Answers with the picture and its frameId; give that frameId with coordinates read in it. region (screen pixels) shows a part at full size; since=frameId answers only "unchanged" when nothing changed.',
   onDesktop: true,

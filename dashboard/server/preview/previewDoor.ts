@@ -43,8 +43,8 @@ export class PreviewDoor {
     this.#entries = new Tries(parts.clock, entriesLimit);
   }
 
-  close(): Promise<void> {
-    return this.#ways.close();
+  close(): void {
+    this.#ways.close();
   }
 
   /** @returns undefined when the request became a socket */
@@ -117,9 +117,10 @@ export class PreviewDoor {
     try {
       const who = await this.#parts.calls.enterPreview({ ticket, ...place });
       const cookie = setCookie(previewCookie, await this.#grants.seal({ ...place, ...who }), this.#grants.lifeSeconds);
-      return redirect('/', cookie);
+      return redirect('/', { 'Set-Cookie': cookie });
     } catch (error) {
-      if (isFault(error) && error.code !== 'unavailable') return this.#toDashboard(request, place);
+      // Any page may link here with a ticket that is none: what somebody has keeps its cookie.
+      if (isFault(error) && error.code !== 'unavailable') return this.#toDashboard(request, place, {});
       throw error;
     }
   }
@@ -136,21 +137,24 @@ export class PreviewDoor {
   }
 
   /** Where the port can be opened, again; programs are only told. */
-  #toDashboard(request: Request, { desktopId, port }: Place): Response {
-    const gone = clearCookie(previewCookie);
+  #toDashboard(
+    request: Request,
+    { desktopId, port }: Place,
+    cookie: Readonly<Record<string, string>> = { 'Set-Cookie': clearCookie(previewCookie) },
+  ): Response {
     const { publicOrigin } = this.#parts.config;
-    if (isNavigation(request)) return redirect(`${publicOrigin}/app/desktops/${desktopId}/ports?port=${port}`, gone);
+    if (isNavigation(request)) return redirect(`${publicOrigin}/app/desktops/${desktopId}/ports?port=${port}`, cookie);
     return problem(401, 'unauthenticated', {
       detail: 'Open this port from the page of the desktop.',
-      headers: { 'Set-Cookie': gone },
+      headers: cookie,
     });
   }
 }
 
-function redirect(location: string, cookie: string): Response {
+function redirect(location: string, cookie: Readonly<Record<string, string>>): Response {
   const headers = {
     Location: location,
-    'Set-Cookie': cookie,
+    ...cookie,
     'Cache-Control': 'no-store',
     'Referrer-Policy': 'no-referrer',
   };

@@ -9,6 +9,7 @@ import { joinEnds } from '@lebureau/kit/joinEnds';
 import type { StreamEnd } from '@lebureau/kit/streamEnd';
 import { apiAddress } from '../apiAddress.ts';
 import type { GatewayParts } from '../gatewayParts.ts';
+import { Tries } from '../tries.ts';
 import type { Place } from './place.ts';
 
 /** Who may open which port. */
@@ -29,6 +30,7 @@ interface OpenWay extends Way {
   sessionId: string;
   sockets: Set<Socket>;
   usedMs: number;
+  listening: Promise<void>;
 }
 
 const waysMax = 1000;
@@ -37,6 +39,8 @@ const connectionsMax = 128;
 const connectionsOfSessionMax = 48;
 const askLimitMs = 30_000;
 const stallLimitMs = 60_000;
+/** Of a person, 900 in the first minute: fewer than the API gives, so that no page keeps its viewer from screens and terminals. */
+const dialsLimit = { burst: 300, everyMs: 100 };
 
 /**
  * The ways into ports of guests. Each connection is a stream of its own (docs/streams.md): a ticket for who is signed in
@@ -46,39 +50,41 @@ const stallLimitMs = 60_000;
 export class PreviewWays {
   readonly #parts: GatewayParts;
   readonly #folder: string;
-  readonly #ways = new Map<string, Promise<OpenWay>>();
+  /** Nobody waits between looking here and entering: two requests at once get the same way, and each way can be closed. */
+  readonly #ways = new Map<string, OpenWay>();
+  readonly #dials: Tries;
   #opened = 0;
   #connections = 0;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.#dials = new Tries(parts.clock, dialsLimit);
     this.#folder = mkdtempSync(join(tmpdir(), 'lebureau-preview-'));
   }
 
   /** @throws Fault `unavailable` when too many are in use */
   async to(grant: Grant): Promise<Way> {
     const name = [grant.sessionId, grant.desktopId, grant.port].join(' ');
-    let opening = this.#ways.get(name);
-    if (opening === undefined) {
-      await this.#forgetIdle();
-      opening = this.#open(grant);
-      this.#ways.set(name, opening);
-      opening.catch(() => this.#ways.delete(name));
+    let way = this.#ways.get(name);
+    if (way === undefined) {
+      this.#forgetIdle();
+      way = this.#open(grant);
+      this.#ways.set(name, way);
+      way.listening.catch(() => this.#ways.delete(name));
     }
-    const way = await opening;
     way.usedMs = this.#parts.clock.monotonicMs();
+    await way.listening;
     return way;
   }
 
-  async close(): Promise<void> {
-    for (const opening of this.#ways.values()) end(await opening);
+  close(): void {
+    for (const way of this.#ways.values()) end(way);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #forgetIdle(): Promise<void> {
+  #forgetIdle(): void {
     const longAgo = this.#parts.clock.monotonicMs() - idleMs;
-    for (const [name, opening] of this.#ways) {
-      const way = await opening;
+    for (const [name, way] of this.#ways) {
       if (way.sockets.size > 0 || way.usedMs > longAgo) continue;
       this.#ways.delete(name);
       end(way);
@@ -86,16 +92,15 @@ export class PreviewWays {
     if (this.#ways.size >= waysMax) throw new Fault('unavailable', 'Too many previews are open.');
   }
 
-  async #open(grant: Grant): Promise<OpenWay> {
+  #open(grant: Grant): OpenWay {
     const path = join(this.#folder, String((this.#opened += 1)));
     const server = createServer((socket) => void this.#carry(socket, grant, way));
     const { sessionId } = grant;
-    const way: OpenWay = { path, server, sessionId, sockets: new Set(), refusal: undefined, usedMs: 0 };
-    await new Promise<void>((resolve, reject) => {
+    const listening = new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, resolve);
-    });
-    chmodSync(path, 0o600);
+    }).then(() => chmodSync(path, 0o600));
+    const way: OpenWay = { path, server, sessionId, sockets: new Set(), refusal: undefined, usedMs: 0, listening };
     return way;
   }
 
@@ -109,7 +114,7 @@ export class PreviewWays {
     });
     socket.pause();
     try {
-      await this.#demandRoom(grant);
+      this.#demandRoom(grant);
       const stream = await this.#dial(grant);
       way.refusal = undefined;
       if (socket.destroyed) stream.close(1000, 'nobody waits');
@@ -120,14 +125,14 @@ export class PreviewWays {
     }
   }
 
-  async #demandRoom({ sessionId }: Grant): Promise<void> {
+  /** @throws Fault `unavailable`, `rate_limited` */
+  #demandRoom({ sessionId, userId }: Grant): void {
     let ofSession = 0;
-    for (const opening of this.#ways.values()) {
-      const way = await opening;
-      if (way.sessionId === sessionId) ofSession += way.sockets.size;
-    }
+    for (const way of this.#ways.values()) if (way.sessionId === sessionId) ofSession += way.sockets.size;
     if (this.#connections > connectionsMax || ofSession > connectionsOfSessionMax)
       throw new Fault('unavailable', 'Too many connections of previews are open.');
+    if (this.#dials.take(userId) > 0)
+      throw new Fault('rate_limited', 'Pages of desktops opened too many connections. Wait a few seconds.');
   }
 
   /** @throws Fault of the API or the node, as its problem says */

@@ -1,0 +1,136 @@
+import type { Duplex } from 'node:stream';
+import { FrameReader, maskedHead, opcodes } from './frameReader.ts';
+import { Gathered } from './gathered.ts';
+import { closeCodes, type EndListener, sendableCode, type StreamEnd } from './streamEnd.ts';
+
+/** The head of the answer, and what came behind it. */
+export interface Switched {
+  head: string;
+  first: Buffer;
+}
+
+const closeLimitMs = 1_000;
+
+/** A connection that a server switched to WebSocket, as one end of a stream. */
+export class DialedEnd implements StreamEnd {
+  readonly protocol: string | undefined;
+  readonly #socket: Duplex;
+  readonly #first: Buffer;
+  readonly #messageMaxBytes: number | undefined;
+  #reader: FrameReader | undefined;
+  /** Whoever listens wants a pause. */
+  #paused = false;
+  /** The server asks for pongs and does not take them: until it does, nothing more is read of it. */
+  #pongsWait = false;
+  #over = false;
+
+  constructor(socket: Duplex, { head, first }: Switched, messageMaxBytes: number | undefined) {
+    this.protocol = /\r\nsec-websocket-protocol: *([!-~]+)/i.exec(head)?.[1];
+    this.#socket = socket;
+    this.#first = first;
+    this.#messageMaxBytes = messageMaxBytes;
+    socket.on('error', () => socket.destroy());
+  }
+
+  listen(listener: EndListener): void {
+    const end = (code: number, reason: string) => {
+      if (this.#over) return;
+      this.#finish();
+      listener.closed(code, reason);
+    };
+    const max = this.#messageMaxBytes;
+    const bytes = (piece: Uint8Array) => this.#over || listener.bytes(piece);
+    const handlers = {
+      text: (text: string) => this.#over || listener.text(text),
+      closed: end,
+      ping: (payload: Buffer) => {
+        if (this.#frame(opcodes.pong, payload)) return;
+        this.#pongsWait = true;
+        this.#flow();
+      },
+    };
+    this.#reader = new FrameReader(
+      max === undefined ? { ...handlers, bytes } : { ...handlers, ...wholeMessages(bytes, max) },
+      max,
+    );
+    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, end));
+    this.#socket.on('drain', () => {
+      this.#pongsWait = false;
+      this.#flow();
+      listener.drained();
+    });
+    this.#socket.on('close', () => end(closeCodes.unreachable, 'the connection broke'));
+    if (this.#first.length > 0) this.#read(this.#first, end);
+    if (this.#socket.destroyed) end(closeCodes.unreachable, 'the connection broke');
+    else this.#flow();
+  }
+
+  send(piece: Uint8Array): boolean {
+    return this.#frame(opcodes.binary, piece);
+  }
+
+  sendText(text: string): boolean {
+    return this.#frame(opcodes.text, Buffer.from(text));
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#flow();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#flow();
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#over) return;
+    const word = sendableCode(code);
+    const payload = Buffer.concat([Buffer.from([word >> 8, word & 255]), Buffer.from(reason).subarray(0, 100)]);
+    this.#frame(opcodes.close, payload);
+    this.#finish();
+  }
+
+  #flow(): void {
+    if (this.#over || !(this.#paused || this.#pongsWait)) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  /** What was sent last still arrives, unless nobody takes it. */
+  #finish(): void {
+    this.#over = true;
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    socket.resume();
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), closeLimitMs);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  #frame(opcode: number, payload: Uint8Array): boolean {
+    if (this.#over || this.#socket.destroyed) return true;
+    this.#socket.cork();
+    this.#socket.write(maskedHead(opcode, payload.length));
+    const taken = this.#socket.write(payload);
+    this.#socket.uncork();
+    return taken;
+  }
+
+  #read(chunk: Buffer, end: (code: number, reason: string) => void): void {
+    if (this.#over) return;
+    try {
+      this.#reader!.read(chunk);
+    } catch {
+      end(closeCodes.failed, 'the node sent no WebSocket');
+    }
+  }
+}
+
+/** Gathers the pieces of each binary message. */
+function wholeMessages(whole: (message: Uint8Array) => void, maxBytes: number) {
+  const gathered = new Gathered(maxBytes);
+  return {
+    bytes: (piece: Buffer) => gathered.add(piece),
+    messageEnded: () => whole(gathered.take()),
+  };
+}
