@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '@lebureau/kit/fault';
@@ -180,4 +180,21 @@ test('a piece that does not follow, or makes it too large, is refused', () => {
   expect(() => recordings.take({ ...piece, offset: 0, totalBytes: 2 ** 25 })).toThrow('No recording is so large');
   recordings.take({ ...piece, offset: 0, totalBytes: 6 });
   expect(recordings.count()).toBe(0);
+});
+
+test('of a piece that a full disk takes in part nothing is kept, and its sender hears it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lb-recordings-'));
+  const program = `
+    const { takePiece } = await import(${JSON.stringify(join(import.meta.dirname, 'givenPiece.ts'))});
+    const piece = { terminalName: 'main', beganAt: 5, offset: 0, totalBytes: 3145728, changedAtMs: 0 };
+    try {
+      takePiece(${JSON.stringify(folder)}, { ...piece, bytes: new Uint8Array(3145728) }, () => 'main.5.cast');
+      console.log('taken');
+    } catch (error) {
+      console.log(error.code);
+    }`;
+  // What reaches this limit is written in part, as on a full disk.
+  const full = Bun.spawnSync(['prlimit', '--fsize=1048576', process.execPath, '-e', program]);
+  expect(full.stdout.toString().trim()).toBe('disk_full');
+  expect(readdirSync(folder).map((name) => [name, statSync(join(folder, name)).size])).toEqual([['main.5.part', 0]]);
 });
