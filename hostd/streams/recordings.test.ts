@@ -182,6 +182,16 @@ test('a piece that does not follow, or makes it too large, is refused', () => {
   expect(recordings.count()).toBe(0);
 });
 
+test('of all that is begun and never ended one draft a desktop is kept', () => {
+  const piece = { assignmentId: asg, terminalName: 'main', changedAtMs: 0, bytes: Buffer.from('abc'), totalBytes: 6 };
+  for (let beganAt = 1; beganAt <= 3; beganAt++) {
+    recordings.take({ ...piece, beganAt, offset: 0 });
+    recordings.take({ ...piece, beganAt, terminalName: 'other', offset: 0 });
+    expect(() => recordings.take({ ...piece, beganAt: 100 + beganAt, offset: 3 })).toThrow('Something is missing');
+  }
+  expect(readdirSync(join(home, 'recordings', asg))).toEqual(['other.3.part']);
+});
+
 test('of a piece that a full disk takes in part nothing is kept, and its sender hears it', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lb-recordings-'));
   const program = `
