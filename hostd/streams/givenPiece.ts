@@ -4,11 +4,11 @@ import {
   fsyncSync,
   fstatSync,
   ftruncateSync,
+  futimesSync,
   openSync,
   readdirSync,
   renameSync,
   unlinkSync,
-  utimesSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,8 @@ export interface GivenPiece {
 const totalMaxBytes = 16 * 1_048_576 + 4096;
 
 /**
- * Writes a piece behind the one before it, in the one draft that a desktop has. With the last one the file is on the disk and gets the name that `finish` says.
+ * Writes a piece behind the one before it, in the one draft that a desktop has. With the last one the file is on the disk
+ * and gets the name that `finish` says.
  * @throws Fault `wrong_state` for one that does not follow: its sender begins anew; `disk_full` when not all of it fits
  */
 export function takePiece(folder: string, piece: GivenPiece, finish: () => string): void {
@@ -44,11 +45,11 @@ export function takePiece(folder: string, piece: GivenPiece, finish: () => strin
     if (fstatSync(file).size !== offset) throw missing();
     append(file, bytes, offset);
     if (end < totalBytes) return;
+    futimesSync(file, changedAtMs / 1000, changedAtMs / 1000);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  utimesSync(draft, changedAtMs / 1000, changedAtMs / 1000);
   renameSync(draft, join(folder, finish()));
 }
 

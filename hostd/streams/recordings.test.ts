@@ -192,6 +192,21 @@ test('of all that is begun and never ended one draft a desktop is kept', () => {
   expect(readdirSync(join(home, 'recordings', asg))).toEqual(['other.3.part']);
 });
 
+test('what is taken whole is on the disk by name, its folders too', () => {
+  const synced: [string, string[]][] = [];
+  const there = new Recordings(home, clock, (folder) => void synced.push([folder, readdirSync(folder)]));
+  const piece = { assignmentId: asg, terminalName: 'main', beganAt: 5, changedAtMs: 0, bytes: Buffer.from('abc') };
+  there.take({ ...piece, offset: 0, totalBytes: 6 });
+  expect(synced).toEqual([]);
+  there.take({ ...piece, offset: 3, totalBytes: 6 });
+  const folder = join(home, 'recordings');
+  expect(synced).toEqual([
+    [join(folder, asg), ['main.5.cast']],
+    [folder, [asg]],
+    [home, ['recordings']],
+  ]);
+});
+
 test('of a piece that a full disk takes in part nothing is kept, and its sender hears it', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lb-recordings-'));
   const program = `

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
+import { syncFolder } from '../syncFolder.ts';
 import { castHeaderOf, joinCasts } from './castParts.ts';
 import { type GivenPiece, takePiece } from './givenPiece.ts';
 import { TerminalRecording } from './terminalRecording.ts';
@@ -28,10 +29,13 @@ export interface LeftRecording {
 export class Recordings {
   readonly #folder: string;
   readonly #clock: Clock;
+  readonly #sync: (folder: string) => void;
 
-  constructor(home: string, clock: Clock) {
+  /** @param sync puts the names in a folder on the disk */
+  constructor(home: string, clock: Clock, sync = syncFolder) {
     this.#folder = join(home, 'recordings');
     this.#clock = clock;
+    this.#sync = sync;
   }
 
   /** Goes on with what is there. */
@@ -76,6 +80,9 @@ export class Recordings {
       this.#makeRoom(folder, target);
       return target;
     });
+    if (piece.offset + piece.bytes.length < piece.totalBytes) return;
+    // Its sender removes what was taken whole, so its name and those of the folders outlast a loss of power.
+    for (const each of [folder, this.#folder, dirname(this.#folder)]) this.#sync(each);
   }
 
   /** How many there are. */
