@@ -2,7 +2,7 @@
 export interface CastPart {
   /** Seconds since 1970. */
   beganAt: number;
-  text: string;
+  read: () => Promise<string>;
 }
 
 /** The first line of a recording. */
@@ -27,13 +27,14 @@ export function castHeaderOf(text: string): CastHeader | undefined {
 
 /**
  * Several recordings of one terminal, which went from node to node, as one: the header and time are those of the first,
- * and each later one begins with its size. Pure.
+ * and each later one begins with its size. Each is read when its turn comes, so that no more than one is in memory.
  */
-export function* joinCasts(parts: readonly CastPart[]): Generator<string> {
+export async function* joinCasts(parts: readonly CastPart[]): AsyncGenerator<string> {
   const [first, ...later] = parts.toSorted((a, b) => a.beganAt - b.beganAt);
   if (first === undefined) return;
-  yield whole(first.text);
-  for (const { beganAt, text } of later) {
+  yield whole(await first.read());
+  for (const { beganAt, read } of later) {
+    const text = await read();
     const header = castHeaderOf(text);
     if (header === undefined) continue;
     const lateBy = beganAt - first.beganAt;

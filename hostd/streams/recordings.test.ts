@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '@lebureau/kit/fault';
@@ -101,7 +101,7 @@ function otherNode(fails: (count: number) => Fault | undefined = () => undefined
   };
   return { there, left: new LeftRecordings({ recordings, give, clock, log: silentLog }), calls: () => count };
 }
-const textOf = async (at: Recordings, name = 'main') => (await at.read(asg, name)?.text()) ?? '';
+const textOf = (at: Recordings, name = 'main') => new Response(at.read(asg, name)).text();
 const away = () => false;
 const never = new AbortController().signal;
 
@@ -205,6 +205,36 @@ test('what is taken whole is on the disk by name, its folders too', () => {
     [folder, [asg]],
     [home, ['recordings']],
   ]);
+});
+
+const given = (beganAt: number, text: string, changedAtMs: number) => {
+  const header = `${JSON.stringify({ version: 2, width: 80, height: 24, timestamp: beganAt })}\n`;
+  const bytes = Buffer.from(`${header}${text}`);
+  const totalBytes = bytes.length;
+  recordings.take({ assignmentId: asg, terminalName: 'main', beganAt, offset: 0, totalBytes, changedAtMs, bytes });
+};
+
+test('what others send, of whatever time they say, costs nothing that was recorded here and is not kept for ever', () => {
+  for (const name of ['main', 'other']) {
+    recordings.begin(asg, name, size).close();
+    utimesSync(pathOf(name)!, 1_699_999_000, 1_699_999_000);
+  }
+  for (let beganAt = 1; beganAt <= 20; beganAt++) given(beganAt, '', 2 ** 53);
+  recordings.begin(asg, 'third', size).close();
+  const names = readdirSync(join(home, 'recordings', asg));
+  expect(names).toHaveLength(3 + 16);
+  expect(names).toEqual(expect.arrayContaining(['main.cast', 'other.cast', 'third.cast']));
+  expect(statSync(pathOf('main.20')!).mtimeMs).toBe(clock.nowMs());
+});
+
+test('of several that are read as one no more than one is in memory', async () => {
+  given(1, '[0,"o","a"]\n', 0);
+  given(2, '[0,"o","b"]\n', 0);
+  const reader = (recordings.read(asg, 'main') as ReadableStream<Uint8Array>).getReader();
+  expect(Buffer.from((await reader.read()).value!).toString()).toContain('"a"');
+  appendFileSync(pathOf('main.2')!, '[1,"o","read in its turn"]\n');
+  expect(Buffer.from((await reader.read()).value!).toString()).toContain('read in its turn');
+  expect((await reader.read()).done).toBe(true);
 });
 
 test('of a piece that a full disk takes in part nothing is kept, and its sender hears it', () => {

@@ -23,7 +23,7 @@ export interface LeftRecording {
 
 /**
  * Recordings of terminals, below `recordings/` of hostd's home: one file a terminal, of bounded size, at most so many a
- * desktop, kept for a week and at most as long as the desktop. Only hostd's user may read them; others ask the API. A
+ * desktop of its own and of others, kept for a week and at most as long as the desktop. Only hostd's user may read them; others ask the API. A
  * desktop that moved has its recordings sent after it, beside those that are taken there: who reads gets them as one.
  */
 export class Recordings {
@@ -46,15 +46,14 @@ export class Recordings {
   }
 
   /** All of what was recorded of it, on whichever node; undefined: nothing was. */
-  read(assignmentId: string, name: string): Blob | undefined {
+  read(assignmentId: string, name: string): Blob | ReadableStream<Uint8Array> | undefined {
     const paths = this.#filesOf(join(this.#folder, assignmentId)).filter((file) => file.terminalName === name);
     if (paths.length <= 1) return paths[0] && Bun.file(paths[0].path);
     const parts = paths.flatMap(({ path }) => {
-      const text = readFileSync(path, 'utf8');
-      const header = castHeaderOf(text);
-      return header === undefined ? [] : [{ beganAt: header.timestamp, text }];
+      const beganAt = beganAtOf(path);
+      return beganAt === undefined ? [] : [{ beganAt, read: () => Bun.file(path).text() }];
     });
-    return new Blob([...joinCasts(parts)]);
+    return streamOf(joinCasts(parts));
   }
 
   /** @returns whether there was one */
@@ -76,7 +75,9 @@ export class Recordings {
     // It came back to where it began, and what was to be sent after it is still here.
     const own = this.#filesOf(folder).find((file) => file.name === `${piece.terminalName}.cast`);
     if (own && own.sizeBytes >= piece.totalBytes && beganAtOf(own.path) === piece.beganAt) return;
-    takePiece(folder, piece, () => {
+    // The clock of another node must not say that what it sends is the newest of all.
+    const changedAtMs = Math.min(piece.changedAtMs, this.#clock.nowMs());
+    takePiece(folder, { ...piece, changedAtMs }, () => {
       this.#makeRoom(folder, target);
       return target;
     });
@@ -126,8 +127,10 @@ export class Recordings {
     return existsSync(this.#folder) ? readdirSync(this.#folder) : [];
   }
 
+  /** Among those of this node, or among those of others: what others send costs nothing that was recorded here. */
   #makeRoom(folder: string, wanted: string): void {
-    const others = this.#filesOf(folder).filter(({ name }) => name !== wanted);
+    const isSame = (name: string) => name !== wanted && isGiven(name) === isGiven(wanted);
+    const others = this.#filesOf(folder).filter(({ name }) => isSame(name));
     for (const { path } of others.slice(0, Math.max(0, others.length - filesMax + 1))) unlinkSync(path);
   }
 
@@ -144,6 +147,24 @@ export class Recordings {
       })
       .toSorted((a, b) => a.changedMs - b.changedMs);
   }
+}
+
+function isGiven(name: string): boolean {
+  return fileName.exec(name)?.[2] !== undefined;
+}
+
+function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const { done, value } = await texts.next();
+        if (done === true) controller.close();
+        else controller.enqueue(encoder.encode(value));
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 function beganAtOf(path: string): number | undefined {
