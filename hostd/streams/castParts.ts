@@ -1,3 +1,5 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+
 /** One recording as it was taken on one node: asciicast v2. */
 export interface CastPart {
   /** Seconds since 1970. */
@@ -13,8 +15,21 @@ export interface CastHeader {
   timestamp: number;
 }
 
-/** Undefined for what is no asciicast v2. */
-export function castHeaderOf(text: string): CastHeader | undefined {
+/** More than a first line of ours has. */
+const headerMaxBytes = 4096;
+
+/** Reads the beginning only. Undefined for what is no asciicast v2. */
+export function readCastHeader(path: string): CastHeader | undefined {
+  const file = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(headerMaxBytes);
+    return castHeaderOf(start.toString('utf8', 0, readSync(file, start)));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function castHeaderOf(text: string): CastHeader | undefined {
   const end = text.indexOf('\n');
   try {
     const header = JSON.parse(end < 0 ? text : text.slice(0, end)) as Partial<CastHeader> & { version?: unknown };

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { syncFolder } from '../syncFolder.ts';
-import { castHeaderOf, joinCasts } from './castParts.ts';
+import { joinCasts, readCastHeader } from './castParts.ts';
 import { type GivenPiece, takePiece } from './givenPiece.ts';
 import { TerminalRecording } from './terminalRecording.ts';
 
@@ -91,16 +91,17 @@ export class Recordings {
     return this.#assignments().reduce((sum, each) => sum + this.#filesOf(join(this.#folder, each)).length, 0);
   }
 
-  /** Those of desktops that are not here. */
-  left(isKnown: (assignmentId: string) => boolean): LeftRecording[] {
-    const away = this.#assignments().filter((assignmentId) => !isKnown(assignmentId));
-    return away.flatMap((assignmentId) =>
-      this.#filesOf(join(this.#folder, assignmentId)).flatMap(({ terminalName, path, sizeBytes, changedMs }) => {
-        const beganAt = beganAtOf(path);
-        if (beganAt === undefined) return [];
-        return [{ assignmentId, terminalName, path, beganAt, sizeBytes, changedAtMs: Math.floor(changedMs) }];
-      }),
-    );
+  /** Those of these desktops. */
+  left(isLeft: (assignmentId: string) => boolean): LeftRecording[] {
+    return this.#assignments()
+      .filter(isLeft)
+      .flatMap((assignmentId) =>
+        this.#filesOf(join(this.#folder, assignmentId)).flatMap(({ terminalName, path, sizeBytes, changedMs }) => {
+          const beganAt = beganAtOf(path);
+          if (beganAt === undefined) return [];
+          return [{ assignmentId, terminalName, path, beganAt, sizeBytes, changedAtMs: Math.floor(changedMs) }];
+        }),
+      );
   }
 
   /** Removes what is too old. */
@@ -168,5 +169,5 @@ function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
 }
 
 function beganAtOf(path: string): number | undefined {
-  return castHeaderOf(readFileSync(path, 'utf8'))?.timestamp;
+  return readCastHeader(path)?.timestamp;
 }
