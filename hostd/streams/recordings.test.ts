@@ -99,7 +99,7 @@ function otherNode(fails: (count: number) => Fault | undefined = () => undefined
     there.take(given);
     return { isWanted: true };
   };
-  return { there, left: new LeftRecordings({ recordings, give, clock, log: silentLog }), calls: () => count };
+  return { folder, there, left: new LeftRecordings({ recordings, give, clock, log: silentLog }), calls: () => count };
 }
 const textOf = (at: Recordings, name = 'main') => new Response(at.read(asg, name)).text();
 const away = () => false;
@@ -225,6 +225,21 @@ test('what others send, of whatever time they say, costs nothing that was record
   expect(names).toHaveLength(3 + 16);
   expect(names).toEqual(expect.arrayContaining(['main.cast', 'other.cast', 'third.cast']));
   expect(statSync(pathOf('main.20')!).mtimeMs).toBe(clock.nowMs());
+});
+
+test('what was deleted does not come back from where it was recorded; what is recorded later does', async () => {
+  const { folder, there, left } = otherNode();
+  recordings.begin(asg, 'main', size).close();
+  await clock.next(clock.monotonicMs() + 1_000);
+  for (let at = 0; at < 80; at++) there.remove(asg, `t${at}`);
+  await clock.next(clock.monotonicMs() + 1_000);
+  expect(there.remove(asg, 'main')).toBe(false);
+  await left.send(7, away, never);
+  expect([recordings.count(), there.count()]).toEqual([0, 0]);
+  for (const name of ['main', 'other']) recordings.begin(asg, name, size).close();
+  await left.send(7, away, never);
+  expect([recordings.count(), there.count()]).toEqual([0, 2]);
+  expect(readdirSync(join(folder, 'recordings', asg)), 'only so many are remembered').toHaveLength(64 + 2);
 });
 
 test('of several that are read as one no more than one is in memory', async () => {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { syncFolder } from '../syncFolder.ts';
 import { joinCasts, readCastHeader } from './castParts.ts';
+import { markDeleted, wasDeleted } from './deletedMarks.ts';
 import { type GivenPiece, takePiece } from './givenPiece.ts';
 import { TerminalRecording } from './terminalRecording.ts';
 
@@ -56,10 +57,12 @@ export class Recordings {
     return streamOf(joinCasts(parts));
   }
 
-  /** @returns whether there was one */
+  /** Also what another node has of it and has not sent yet. @returns whether there was one */
   remove(assignmentId: string, name: string): boolean {
-    const files = this.#filesOf(join(this.#folder, assignmentId)).filter((file) => file.terminalName === name);
+    const folder = this.#openFolder(assignmentId);
+    const files = this.#filesOf(folder).filter((file) => file.terminalName === name);
     for (const { path } of files) unlinkSync(path);
+    markDeleted(folder, name, this.#clock.nowMs());
     return files.length > 0;
   }
 
@@ -75,6 +78,7 @@ export class Recordings {
     // It came back to where it began, and what was to be sent after it is still here.
     const own = this.#filesOf(folder).find((file) => file.name === `${piece.terminalName}.cast`);
     if (own && own.sizeBytes >= piece.totalBytes && beganAtOf(own.path) === piece.beganAt) return;
+    if (wasDeleted(folder, piece.terminalName, piece.beganAt)) return;
     // The clock of another node must not say that what it sends is the newest of all.
     const changedAtMs = Math.min(piece.changedAtMs, this.#clock.nowMs());
     takePiece(folder, { ...piece, changedAtMs }, () => {
