@@ -5,6 +5,7 @@ const libc = dlopen('libc.so.6', { flock: { args: [FFIType.i32, FFIType.i32], re
 
 const closeOnExec = 0o2000000;
 const exclusiveAtOnce = 2 | 4;
+const unlock = 8;
 
 /**
  * Opens the file, which is made when it is missing, and locks it (flock). The kernel lets go when the descriptor is
@@ -16,4 +17,10 @@ export function lockFile(path: string): number | undefined {
   if (libc.flock(file, exclusiveAtOnce) === 0) return file;
   closeSync(file);
   return undefined;
+}
+
+/** Lets go and closes it. Closing alone waits for programs that are just being started: they have a copy until they run. */
+export function unlockFile(file: number): void {
+  libc.flock(file, unlock);
+  closeSync(file);
 }

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { lockFile, unlockFile } from './fileLock.ts';
 import { lockHome } from './home.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'lebureau-home-'));
@@ -30,9 +31,10 @@ test('of several that start at once after a crash one runs, and its end by force
     try {
       lockHome(${JSON.stringify(home)});
       // The lock must not stay with what the holder started.
-      Bun.spawn(['sleep', '3'], { stdio: ['ignore', 'ignore', 'ignore'], detached: true }).unref();
-      console.log('runs');
-      setTimeout(() => {}, 20_000);
+      const left = Bun.spawn(['sleep', '60'], { stdio: ['ignore', 'ignore', 'ignore'], detached: true });
+      left.unref();
+      console.log('runs', left.pid);
+      setInterval(() => {}, 60_000);
     } catch {
       console.log('refused');
     }`;
@@ -40,12 +42,31 @@ test('of several that start at once after a crash one runs, and its end by force
   const says = await Promise.all(
     starters.map(async ({ stdout }) => new TextDecoder().decode((await stdout.getReader().read()).value).trim()),
   );
-  expect(says.toSorted()).toEqual(['refused', 'refused', 'refused', 'runs']);
-  expect(() => lockHome(home)).toThrow('already runs');
-  for (const starter of starters) starter.kill('SIGKILL');
-  await Promise.all(starters.map((starter) => starter.exited));
-  lockHome(home)();
-}, 15_000);
+  const [pid] = says.flatMap((said) => /^runs (\d+)$/.exec(said)?.[1] ?? []);
+  try {
+    expect(says.toSorted()).toEqual(['refused', 'refused', 'refused', `runs ${pid}`]);
+    expect(() => lockHome(home)).toThrow('already runs');
+    for (const starter of starters) starter.kill('SIGKILL');
+    await Promise.all(starters.map((starter) => starter.exited));
+    expect(existsSync(`/proc/${pid}`), 'what the holder started lives on').toBe(true);
+    lockHome(home)();
+  } finally {
+    for (const starter of starters) starter.kill('SIGKILL');
+    if (pid !== undefined) process.kill(Number(pid));
+  }
+}, 60_000);
+
+test('what is given back is free, whoever got a copy of its descriptor while it was started', async () => {
+  const path = join(folder(), 'some.lock');
+  const file = lockFile(path)!;
+  const copy = Bun.spawn(['sleep', '60'], { stdio: [file, 'ignore', 'ignore'] });
+  unlockFile(file);
+  const again = lockFile(path);
+  copy.kill();
+  await copy.exited;
+  expect(again).toBeDefined();
+  unlockFile(again!);
+});
 
 test('the lock of a dead process, or of a pid that is another program by now, does not count', () => {
   const home = folder();

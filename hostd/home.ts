@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
+import { fsyncSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockFile } from './fileLock.ts';
+import { lockFile, unlockFile } from './fileLock.ts';
 
 /** The folder that holds all of hostd's files (LEBUREAU_HOME). */
 
@@ -32,6 +32,6 @@ export function lockHome(home: string): () => void {
   fsyncSync(file);
   return () => {
     ftruncateSync(file, 0);
-    closeSync(file);
+    unlockFile(file);
   };
 }

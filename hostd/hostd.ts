@@ -298,10 +298,11 @@ export class Hostd {
           reclaimAfterMs: (this.welcome?.reclaimAfterSeconds ?? 600) * 1000,
         });
         quarantine = verdict.quarantine;
+        // None after a round that failed: those of before may have left, and every report tells them again.
+        this.reporter.tellStrangers(verdict.strangers);
         if (verdict.counted) {
           this.parts.reclaimRecord.write(entrustedOf(quarantine));
           this.goneForGood = new Set();
-          this.reporter.tellStrangers(verdict.strangers);
         }
         await this.reclaim(verdict);
       },

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncFolder } from './syncFolder.ts';
 
 /** Puts this text into the file, mode 600: after a crash the file holds either all of the old or all of the new. */
 export function replaceDurably(path: string, text: string): void {
@@ -12,10 +13,5 @@ export function replaceDurably(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(draft, path);
-  const folder = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  syncFolder(dirname(path));
 }

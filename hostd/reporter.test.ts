@@ -126,3 +126,15 @@ test('after another hostd took over nothing more is sent', async () => {
   await pass(60_000);
   expect(reports).toHaveLength(1);
 });
+
+test('strangers that are there are told each time, and once that there are none', async () => {
+  const { reporter, reports, pass } = world(() => ({ refused: [] }));
+  reporter.beginEpoch(1);
+  await pass(0);
+  const stranger = { vmRef: 'lb-01k9x3v6m8e9t2q4r6s8v0w2y4', owner: null };
+  for (const strangers of [[stranger], [stranger], [], []]) {
+    reporter.tellStrangers(strangers);
+    await pass(1_000);
+  }
+  expect(reports.map(({ strangers }) => strangers.length)).toEqual([0, 1, 1, 0]);
+});

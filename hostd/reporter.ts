@@ -62,9 +62,11 @@ export class Reporter {
     this.kick();
   }
 
+  /** Those that are there are told each time: what the API does not take over yet it may take over later. */
   tellStrangers(strangers: Stranger[]): void {
     this.strangers = strangers.slice(0, batchMax);
-    if (JSON.stringify(this.strangers) !== this.strangersTold) this.kick();
+    if (this.strangers.length > 0) this.strangersTold = '';
+    if (this.hasNews()) this.kick();
   }
 
   /** Resolves when the API accepted this observation. @throws Fault `observation_refused`, or `api_unreachable` after one failed call. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -23,9 +23,18 @@ test('a successor is final', async () => {
   expect(await runOnce('exit 75')).toContain('Another api has taken over');
 });
 
+/** Where what this process has open leads; other tests of it open and close what they need meanwhile. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return [];
+    }
+  });
+}
+
 test('the log is not held open by the launcher', async () => {
   await runOnce('exit 78');
-  const open = readdirSync('/proc/self/fd').length;
-  for (let i = 0; i < 5; i++) await runOnce('exit 78');
-  expect(readdirSync('/proc/self/fd').length).toBeLessThan(open + 5);
+  expect(openFiles()).not.toContain(join(folder, 'api.log'));
 });

@@ -2,6 +2,7 @@ import type { Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import { changeDesktop } from '../desktops/store.ts';
 import { desktopTopic } from '../desktops/topic.ts';
+import { nodeSilentMs } from '../desktops/view.ts';
 import { type Happening, record } from '../events/record.ts';
 import type { Static } from '../http/schema.ts';
 import type { Services } from '../services.ts';
@@ -72,7 +73,15 @@ export async function adoptArrivals(
       .where('closedMs', 'is', null)
       .execute();
   for (const { nodeId } of await expected()) await orderChanged(write, nodeId);
-  for (const order of await expected()) await handOver(services, write, { order, nodeId: at.nodeId });
+  for (const order of await expected())
+    if (order.desired !== 'deleted' || (await isSilent(services, write, order.nodeId)))
+      await handOver(services, write, { order, nodeId: at.nodeId });
+}
+
+/** So is one that was fenced, until it comes back. One that lives deletes what it has to by itself; whoever claimed it could say that it is gone when it is not. */
+async function isSilent({ clock }: Services, write: Write, nodeId: string): Promise<boolean> {
+  const node = await findNode(write.db, nodeId);
+  return node === undefined || clock.nowMs() - node.heardMs >= nodeSilentMs;
 }
 
 /** The node that has this name in the cluster: the one it was sent to, else whichever. */

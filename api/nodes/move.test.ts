@@ -324,8 +324,16 @@ test('what was deleted while it arrived is deleted by the node that has it, when
   await api.ask('DELETE', `/v1/desktops/${id}`);
   const { id: owner, vmRef } = await rowOf(id);
   cluster.machines.get(owner)!.home = 'two';
-  const strangers = [{ vmRef, owner }];
-  await two.call('/node/v1/observations', { epoch: two.epoch, seq: 1, observations: [], strangers });
+  const observations: object[] = [];
+  const claim = { epoch: two.epoch, seq: 1, observations, strangers: [{ vmRef, owner }] };
+  expect((await two.call('/node/v1/observations', claim)).status).toBe(200);
+  expect(await rowOf(id), 'as far as is known the other lives and deletes it itself').toMatchObject({
+    nodeId: one.nodeId,
+    closedMs: null,
+  });
+  const { database } = api.api.services;
+  await database.write(({ db }) => db.updateTable('nodes').set({ heardMs: 0 }).where('id', '=', one.nodeId).execute());
+  await two.call('/node/v1/observations', claim);
   await expect.poll(async () => (await rowOf(id)).closedMs).not.toBeNull();
   expect(cluster.machines.size).toBe(0);
   expect([(await nodeOf(one)).reserved, (await nodeOf(two)).reserved]).toEqual([nothing, nothing]);

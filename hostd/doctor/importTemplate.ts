@@ -1,8 +1,7 @@
-import { closeSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '@lebureau/kit/fault';
-import { lockFile } from '../fileLock.ts';
+import { lockFile, unlockFile } from '../fileLock.ts';
 import { PveFacts } from '../hypervisor/proxmox/facts.ts';
 import { accessFor, closeTemplate } from '../hypervisor/proxmox/firewall.ts';
 import type { VmRecord } from '../hypervisor/proxmox/records.ts';
@@ -47,7 +46,7 @@ export async function importTemplate(ask: ImportAsk): Promise<Finding[]> {
     return [good(`template ${newest.id} is there (VM ${vmid} on ${site.settings.node})`), ...(await offers(site))];
   } finally {
     await removeUploads(ask).catch(() => {});
-    closeSync(lock);
+    unlockFile(lock);
   }
 }
 

@@ -1,6 +1,19 @@
-import { closeSync, fsyncSync, fstatSync, ftruncateSync, openSync, renameSync, utimesSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '@lebureau/kit/fault';
+import { isFileMissing } from '../home.ts';
 
 /** A part of a recording of another node; all parts of one are sent in order. */
 export interface GivenPiece {
@@ -17,28 +30,55 @@ export interface GivenPiece {
 const totalMaxBytes = 16 * 1_048_576 + 4096;
 
 /**
- * Writes a piece behind the one before it. With the last one the file is on the disk and gets the name that `finish` says.
- * @throws Fault `wrong_state` for one that does not follow: its sender begins anew
+ * Writes a piece behind the one before it, in the one draft that a desktop has. With the last one the file is on the disk
+ * and gets the name that `finish` says.
+ * @throws Fault `wrong_state` for one that does not follow: its sender begins anew; `disk_full` when not all of it fits
  */
 export function takePiece(folder: string, piece: GivenPiece, finish: () => string): void {
   const { terminalName, beganAt, offset, totalBytes, changedAtMs, bytes } = piece;
   const end = offset + bytes.length;
   if (totalBytes > totalMaxBytes || end > totalBytes) throw new Fault('payload_too_large', 'No recording is so large.');
   const draft = join(folder, `${terminalName}.${beganAt}.part`);
-  const file = openSync(draft, offset === 0 ? 'w' : 'a', 0o600);
+  if (offset === 0) removeDrafts(folder);
+  const file = openDraft(draft, offset === 0);
   try {
-    if (fstatSync(file).size !== offset) throw new Fault('wrong_state', 'Something is missing before this piece.');
-    try {
-      writeSync(file, bytes);
-    } catch (error) {
-      ftruncateSync(file, offset);
-      throw new Fault('disk_full', 'There is no room for a recording.', { cause: error });
-    }
+    if (fstatSync(file).size !== offset) throw missing();
+    append(file, bytes, offset);
     if (end < totalBytes) return;
+    futimesSync(file, changedAtMs / 1000, changedAtMs / 1000);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  utimesSync(draft, changedAtMs / 1000, changedAtMs / 1000);
   renameSync(draft, join(folder, finish()));
+}
+
+/** One draft a desktop at most: who sends says when a recording began, and could begin any number. */
+function removeDrafts(folder: string): void {
+  for (const name of readdirSync(folder)) if (name.endsWith('.part')) unlinkSync(join(folder, name));
+}
+
+/** A piece in the middle makes no file. */
+function openDraft(path: string, isFirst: boolean): number {
+  try {
+    return openSync(path, isFirst ? 'w' : constants.O_WRONLY | constants.O_APPEND, 0o600);
+  } catch (error) {
+    throw isFileMissing(error) ? missing() : error;
+  }
+}
+
+function missing(): Fault {
+  return new Fault('wrong_state', 'Something is missing before this piece.');
+}
+
+/** All of it or nothing: a full disk takes a part of what it is given and calls that no error. */
+function append(file: number, bytes: Uint8Array, offset: number): void {
+  let cause: unknown;
+  try {
+    if (writeSync(file, bytes) === bytes.length) return;
+  } catch (error) {
+    cause = error;
+  }
+  ftruncateSync(file, offset);
+  throw new Fault('disk_full', 'There is no room for a recording.', { cause });
 }

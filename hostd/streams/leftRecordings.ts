@@ -33,13 +33,12 @@ export class LeftRecordings {
 
   async send(epoch: number, isKnown: (assignmentId: string) => boolean, signal: AbortSignal): Promise<void> {
     const { recordings, clock, log } = this.#parts;
-    const left = recordings.left(isKnown);
-    const away = new Set(left.map(({ assignmentId }) => assignmentId));
-    for (const assignmentId of this.#retryAtMs.keys())
-      if (!away.has(assignmentId)) this.#retryAtMs.delete(assignmentId);
-    for (const recording of left) {
+    for (const [assignmentId, atMs] of this.#retryAtMs)
+      if (isKnown(assignmentId) || clock.monotonicMs() >= atMs) this.#retryAtMs.delete(assignmentId);
+    const isDue = (assignmentId: string) => !isKnown(assignmentId) && !this.#retryAtMs.has(assignmentId);
+    for (const recording of recordings.left(isDue)) {
       const { assignmentId } = recording;
-      if (signal.aborted || clock.monotonicMs() < (this.#retryAtMs.get(assignmentId) ?? 0)) continue;
+      if (signal.aborted || !isDue(assignmentId)) continue;
       try {
         await this.#sendOne(recording, epoch, signal);
         log.info('recording sent after its desktop', { assignmentId, sizeBytes: recording.sizeBytes });

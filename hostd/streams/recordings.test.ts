@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '@lebureau/kit/fault';
@@ -99,9 +99,9 @@ function otherNode(fails: (count: number) => Fault | undefined = () => undefined
     there.take(given);
     return { isWanted: true };
   };
-  return { there, left: new LeftRecordings({ recordings, give, clock, log: silentLog }), calls: () => count };
+  return { folder, there, left: new LeftRecordings({ recordings, give, clock, log: silentLog }), calls: () => count };
 }
-const textOf = async (at: Recordings, name = 'main') => (await at.read(asg, name)?.text()) ?? '';
+const textOf = (at: Recordings, name = 'main') => new Response(at.read(asg, name)).text();
 const away = () => false;
 const never = new AbortController().signal;
 
@@ -137,9 +137,9 @@ test('a large one goes in pieces, and whatever is lost on the way nothing is mis
   for (const code of ['lost_request', 'lost_answer'])
     for (let lost = 1; lost <= 2; lost++) {
       const { there, left, calls } = otherNode((count) => (count === lost ? new Fault(code, 'lost') : undefined));
-      const kept = recordings.left(away);
+      const kept = recordings.left(() => true);
       await left.send(7, away, never);
-      expect(recordings.left(away)).toEqual(kept);
+      expect(recordings.left(() => true)).toEqual(kept);
       await left.send(7, away, never);
       expect(calls(), 'not at once').toBe(lost);
       await clock.next(clock.monotonicMs() + 60_001);
@@ -180,4 +180,110 @@ test('a piece that does not follow, or makes it too large, is refused', () => {
   expect(() => recordings.take({ ...piece, offset: 0, totalBytes: 2 ** 25 })).toThrow('No recording is so large');
   recordings.take({ ...piece, offset: 0, totalBytes: 6 });
   expect(recordings.count()).toBe(0);
+});
+
+test('of all that is begun and never ended one draft a desktop is kept', () => {
+  const piece = { assignmentId: asg, terminalName: 'main', changedAtMs: 0, bytes: Buffer.from('abc'), totalBytes: 6 };
+  for (let beganAt = 1; beganAt <= 3; beganAt++) {
+    recordings.take({ ...piece, beganAt, offset: 0 });
+    recordings.take({ ...piece, beganAt, terminalName: 'other', offset: 0 });
+    expect(() => recordings.take({ ...piece, beganAt: 100 + beganAt, offset: 3 })).toThrow('Something is missing');
+  }
+  expect(readdirSync(join(home, 'recordings', asg))).toEqual(['other.3.part']);
+});
+
+test('what is taken whole is on the disk by name, its folders too', () => {
+  const synced: [string, string[]][] = [];
+  const there = new Recordings(home, clock, (folder) => void synced.push([folder, readdirSync(folder)]));
+  const piece = { assignmentId: asg, terminalName: 'main', beganAt: 5, changedAtMs: 0, bytes: Buffer.from('abc') };
+  there.take({ ...piece, offset: 0, totalBytes: 6 });
+  expect(synced).toEqual([]);
+  there.take({ ...piece, offset: 3, totalBytes: 6 });
+  const folder = join(home, 'recordings');
+  expect(synced).toEqual([
+    [join(folder, asg), ['main.5.cast']],
+    [folder, [asg]],
+    [home, ['recordings']],
+  ]);
+});
+
+const given = (beganAt: number, text: string, changedAtMs: number) => {
+  const header = `${JSON.stringify({ version: 2, width: 80, height: 24, timestamp: beganAt })}\n`;
+  const bytes = Buffer.from(`${header}${text}`);
+  const totalBytes = bytes.length;
+  recordings.take({ assignmentId: asg, terminalName: 'main', beganAt, offset: 0, totalBytes, changedAtMs, bytes });
+};
+
+test('what others send, of whatever time they say, costs nothing that was recorded here and is not kept for ever', () => {
+  for (const name of ['main', 'other']) {
+    recordings.begin(asg, name, size).close();
+    utimesSync(pathOf(name)!, 1_699_999_000, 1_699_999_000);
+  }
+  for (let beganAt = 1; beganAt <= 20; beganAt++) given(beganAt, '', 2 ** 53);
+  recordings.begin(asg, 'third', size).close();
+  const names = readdirSync(join(home, 'recordings', asg));
+  expect(names).toHaveLength(3 + 16);
+  expect(names).toEqual(expect.arrayContaining(['main.cast', 'other.cast', 'third.cast']));
+  expect(statSync(pathOf('main.20')!).mtimeMs).toBe(clock.nowMs());
+});
+
+test('what was deleted does not come back from where it was recorded; what is recorded later does', async () => {
+  const { folder, there, left } = otherNode();
+  recordings.begin(asg, 'main', size).close();
+  await clock.next(clock.monotonicMs() + 1_000);
+  for (let at = 0; at < 80; at++) there.remove(asg, `t${at}`);
+  await clock.next(clock.monotonicMs() + 1_000);
+  expect(there.remove(asg, 'main')).toBe(false);
+  await left.send(7, away, never);
+  expect([recordings.count(), there.count()]).toEqual([0, 0]);
+  for (const name of ['main', 'other']) recordings.begin(asg, name, size).close();
+  await left.send(7, away, never);
+  expect([recordings.count(), there.count()]).toEqual([0, 2]);
+  expect(readdirSync(join(folder, 'recordings', asg)), 'only so many are remembered').toHaveLength(64 + 2);
+});
+
+test('of several that are read as one no more than one is in memory', async () => {
+  given(1, '[0,"o","a"]\n', 0);
+  given(2, '[0,"o","b"]\n', 0);
+  const reader = (recordings.read(asg, 'main') as ReadableStream<Uint8Array>).getReader();
+  expect(Buffer.from((await reader.read()).value!).toString()).toContain('"a"');
+  appendFileSync(pathOf('main.2')!, '[1,"o","read in its turn"]\n');
+  expect(Buffer.from((await reader.read()).value!).toString()).toContain('read in its turn');
+  expect((await reader.read()).done).toBe(true);
+});
+
+/** How much this thread has read of files until now. */
+const readBytes = () => Number(/rchar: (\d+)/.exec(readFileSync('/proc/thread-self/io', 'utf8'))![1]);
+
+test('of what waits to be sent only the first line is read, and nothing before it is tried again', async () => {
+  const recording = recordings.begin(asg, 'main', size);
+  recording.output(Buffer.alloc(1_000_000, 'x'));
+  recording.close();
+  const { left, calls } = otherNode(() => new Fault('lost_request', 'lost'));
+  await left.send(7, away, never);
+  const began = readBytes();
+  expect(recordings.left(() => true)).toHaveLength(1);
+  recordings.begin(asg, 'main', size).close();
+  given(1_700_000_000, '', 0);
+  const listed = readBytes();
+  expect(listed - began).toBeLessThan(50_000);
+  await left.send(7, away, never);
+  expect([readBytes() - listed < 4000, calls()]).toEqual([true, 1]);
+});
+
+test('of a piece that a full disk takes in part nothing is kept, and its sender hears it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lb-recordings-'));
+  const program = `
+    const { takePiece } = await import(${JSON.stringify(join(import.meta.dirname, 'givenPiece.ts'))});
+    const piece = { terminalName: 'main', beganAt: 5, offset: 0, totalBytes: 3145728, changedAtMs: 0 };
+    try {
+      takePiece(${JSON.stringify(folder)}, { ...piece, bytes: new Uint8Array(3145728) }, () => 'main.5.cast');
+      console.log('taken');
+    } catch (error) {
+      console.log(error.code);
+    }`;
+  // What reaches this limit is written in part, as on a full disk.
+  const full = Bun.spawnSync(['prlimit', '--fsize=1048576', process.execPath, '-e', program]);
+  expect(full.stdout.toString().trim()).toBe('disk_full');
+  expect(readdirSync(folder).map((name) => [name, statSync(join(folder, name)).size])).toEqual([['main.5.part', 0]]);
 });

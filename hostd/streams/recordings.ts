@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
-import { castHeaderOf, joinCasts } from './castParts.ts';
+import { syncFolder } from '../syncFolder.ts';
+import { joinCasts, readCastHeader } from './castParts.ts';
+import { markDeleted, wasDeleted } from './deletedMarks.ts';
 import { type GivenPiece, takePiece } from './givenPiece.ts';
 import { TerminalRecording } from './terminalRecording.ts';
 
@@ -22,16 +24,19 @@ export interface LeftRecording {
 
 /**
  * Recordings of terminals, below `recordings/` of hostd's home: one file a terminal, of bounded size, at most so many a
- * desktop, kept for a week and at most as long as the desktop. Only hostd's user may read them; others ask the API. A
+ * desktop of its own and of others, kept for a week and at most as long as the desktop. Only hostd's user may read them; others ask the API. A
  * desktop that moved has its recordings sent after it, beside those that are taken there: who reads gets them as one.
  */
 export class Recordings {
   readonly #folder: string;
   readonly #clock: Clock;
+  readonly #sync: (folder: string) => void;
 
-  constructor(home: string, clock: Clock) {
+  /** @param sync puts the names in a folder on the disk */
+  constructor(home: string, clock: Clock, sync = syncFolder) {
     this.#folder = join(home, 'recordings');
     this.#clock = clock;
+    this.#sync = sync;
   }
 
   /** Goes on with what is there. */
@@ -42,21 +47,22 @@ export class Recordings {
   }
 
   /** All of what was recorded of it, on whichever node; undefined: nothing was. */
-  read(assignmentId: string, name: string): Blob | undefined {
+  read(assignmentId: string, name: string): Blob | ReadableStream<Uint8Array> | undefined {
     const paths = this.#filesOf(join(this.#folder, assignmentId)).filter((file) => file.terminalName === name);
     if (paths.length <= 1) return paths[0] && Bun.file(paths[0].path);
     const parts = paths.flatMap(({ path }) => {
-      const text = readFileSync(path, 'utf8');
-      const header = castHeaderOf(text);
-      return header === undefined ? [] : [{ beganAt: header.timestamp, text }];
+      const beganAt = beganAtOf(path);
+      return beganAt === undefined ? [] : [{ beganAt, read: () => Bun.file(path).text() }];
     });
-    return new Blob([...joinCasts(parts)]);
+    return streamOf(joinCasts(parts));
   }
 
-  /** @returns whether there was one */
+  /** Also what another node has of it and has not sent yet. @returns whether there was one */
   remove(assignmentId: string, name: string): boolean {
-    const files = this.#filesOf(join(this.#folder, assignmentId)).filter((file) => file.terminalName === name);
+    const folder = this.#openFolder(assignmentId);
+    const files = this.#filesOf(folder).filter((file) => file.terminalName === name);
     for (const { path } of files) unlinkSync(path);
+    markDeleted(folder, name, this.#clock.nowMs());
     return files.length > 0;
   }
 
@@ -72,10 +78,16 @@ export class Recordings {
     // It came back to where it began, and what was to be sent after it is still here.
     const own = this.#filesOf(folder).find((file) => file.name === `${piece.terminalName}.cast`);
     if (own && own.sizeBytes >= piece.totalBytes && beganAtOf(own.path) === piece.beganAt) return;
-    takePiece(folder, piece, () => {
+    if (wasDeleted(folder, piece.terminalName, piece.beganAt)) return;
+    // The clock of another node must not say that what it sends is the newest of all.
+    const changedAtMs = Math.min(piece.changedAtMs, this.#clock.nowMs());
+    takePiece(folder, { ...piece, changedAtMs }, () => {
       this.#makeRoom(folder, target);
       return target;
     });
+    if (piece.offset + piece.bytes.length < piece.totalBytes) return;
+    // Its sender removes what was taken whole, so its name and those of the folders outlast a loss of power.
+    for (const each of [folder, this.#folder, dirname(this.#folder)]) this.#sync(each);
   }
 
   /** How many there are. */
@@ -83,16 +95,17 @@ export class Recordings {
     return this.#assignments().reduce((sum, each) => sum + this.#filesOf(join(this.#folder, each)).length, 0);
   }
 
-  /** Those of desktops that are not here. */
-  left(isKnown: (assignmentId: string) => boolean): LeftRecording[] {
-    const away = this.#assignments().filter((assignmentId) => !isKnown(assignmentId));
-    return away.flatMap((assignmentId) =>
-      this.#filesOf(join(this.#folder, assignmentId)).flatMap(({ terminalName, path, sizeBytes, changedMs }) => {
-        const beganAt = beganAtOf(path);
-        if (beganAt === undefined) return [];
-        return [{ assignmentId, terminalName, path, beganAt, sizeBytes, changedAtMs: Math.floor(changedMs) }];
-      }),
-    );
+  /** Those of these desktops. */
+  left(isLeft: (assignmentId: string) => boolean): LeftRecording[] {
+    return this.#assignments()
+      .filter(isLeft)
+      .flatMap((assignmentId) =>
+        this.#filesOf(join(this.#folder, assignmentId)).flatMap(({ terminalName, path, sizeBytes, changedMs }) => {
+          const beganAt = beganAtOf(path);
+          if (beganAt === undefined) return [];
+          return [{ assignmentId, terminalName, path, beganAt, sizeBytes, changedAtMs: Math.floor(changedMs) }];
+        }),
+      );
   }
 
   /** Removes what is too old. */
@@ -119,8 +132,10 @@ export class Recordings {
     return existsSync(this.#folder) ? readdirSync(this.#folder) : [];
   }
 
+  /** Among those of this node, or among those of others: what others send costs nothing that was recorded here. */
   #makeRoom(folder: string, wanted: string): void {
-    const others = this.#filesOf(folder).filter(({ name }) => name !== wanted);
+    const isSame = (name: string) => name !== wanted && isGiven(name) === isGiven(wanted);
+    const others = this.#filesOf(folder).filter(({ name }) => isSame(name));
     for (const { path } of others.slice(0, Math.max(0, others.length - filesMax + 1))) unlinkSync(path);
   }
 
@@ -139,6 +154,24 @@ export class Recordings {
   }
 }
 
+function isGiven(name: string): boolean {
+  return fileName.exec(name)?.[2] !== undefined;
+}
+
+function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const { done, value } = await texts.next();
+        if (done === true) controller.close();
+        else controller.enqueue(encoder.encode(value));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 function beganAtOf(path: string): number | undefined {
-  return castHeaderOf(readFileSync(path, 'utf8'))?.timestamp;
+  return readCastHeader(path)?.timestamp;
 }

@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from '@lebureau/kit/clock';
-import { castHeaderOf } from './castParts.ts';
+import { readCastHeader } from './castParts.ts';
 
 const fileMaxBytes = 16 * 1_048_576;
 
@@ -60,7 +60,7 @@ export class TerminalRecording {
 /** Milliseconds since 1970 of the recording that is there, or undefined. */
 function beginningOf(path: string): number | undefined {
   try {
-    const header = castHeaderOf(readFileSync(path, 'utf8'));
+    const header = readCastHeader(path);
     return header === undefined ? undefined : header.timestamp * 1000;
   } catch {
     return undefined;

@@ -87,6 +87,8 @@ export class ScriptedServer {
   readonly pointers: { buttons: number; x: number; y: number }[] = [];
   /** While true it answers nothing. */
   silent = false;
+  /** May draw what this very answer shows. */
+  beforeAnswer: (() => void) | undefined;
 
   constructor(width: number, height: number) {
     this.size = { width, height };
@@ -157,6 +159,7 @@ export class ScriptedServer {
 
   private answer(): void {
     if (this.silent || this.asked === 'nothing' || (this.asked === 'changes' && !this.dirty)) return;
+    this.beforeAnswer?.();
     this.asked = 'nothing';
     this.dirty = false;
     this.end.write(rfb.update(rfb.rectangle({ x: 0, y: 0, ...this.size }, 0, Buffer.from(this.canvas))));
