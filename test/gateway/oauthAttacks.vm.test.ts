@@ -158,6 +158,17 @@ describe('a yes', () => {
     expect(page.headers.get('x-frame-options')).toBe('DENY');
   });
 
+  test('is worth nothing in the browser of somebody else, who knows the request and has its cookies', async () => {
+    const asked = await askedOf(await client.begin());
+    const resume = (cookie: string) => client.resume(asked.uid, cookie);
+    expect((await resume(asked.cookie)).headers.get('location')).toBe('/app/authorize/refused');
+    expect((await asked.decide(service, member, { allow: ['desktop:read'] })).status).toBe(200);
+    for (const cookie of [asked.cookie, `${owner.cookie}; ${asked.cookie}`])
+      expect((await resume(cookie)).headers.get('location')).toBe('/app/authorize/refused');
+    const { location } = Object.fromEntries((await resume(`${member.cookie}; ${asked.cookie}`)).headers);
+    expect(new URL(location!).searchParams.get('code')).toHaveLength(43);
+  });
+
   test('gives no more than was asked for, than the role has, and nothing of people, keys and nodes', async () => {
     const viewer = await invite('viewer');
     const asked = await askedOf(await client.begin({ scope: 'desktop:create desktop:read keys:write' }));

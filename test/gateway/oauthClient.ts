@@ -121,16 +121,19 @@ export class RawClient {
     return fetch(this.authorizeUrl(changes), { headers: fromSomewhere(), redirect: 'manual' });
   }
 
+  /** As a browser goes on with a request that was answered. */
+  resume(uid: string, cookie: string): Promise<Response> {
+    const headers = { cookie, ...fromSomewhere() };
+    return fetch(`${this.#service.publicUrl}/oauth/authorize/${uid}`, { headers, redirect: 'manual' });
+  }
+
   /** Through everything, with a person that allows `allow`. @returns where the browser was sent back to */
   async allowedBy(visitor: Visitor, allow: string[], changes: Record<string, string> = {}): Promise<URL> {
     const asked = await askedOf(await this.begin(changes));
     const decided = await asked.decide(this.#service, visitor, { allow });
     if (!decided.ok) throw new Error(`${decided.status} ${await decided.text()}`);
     const { continueTo } = (await decided.json()) as { continueTo: string };
-    const back = await fetch(continueTo, {
-      headers: { cookie: asked.cookie, ...fromSomewhere() },
-      redirect: 'manual',
-    });
+    const back = await this.resume(continueTo.split('/').at(-1)!, `${visitor.cookie}; ${asked.cookie}`);
     return new URL(back.headers.get('location')!);
   }
 

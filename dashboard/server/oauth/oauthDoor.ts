@@ -5,6 +5,7 @@ import type { Visit } from '../visit.ts';
 import { paths } from './authorizationServer.ts';
 import { clientMetadataOf } from './clientMetadata.ts';
 import { answerRequest, decide } from './consent.ts';
+import { mayResume } from './mayResume.ts';
 import { McpDoor } from './mcpDoor.ts';
 import { protectedResource, serverMetadata } from './metadata.ts';
 import { bridge, type BridgedRequest } from './nodeBridge.ts';
@@ -43,10 +44,13 @@ export class OauthDoor {
     const [, uid, what] = /^\/gateway\/authorization\/([\w-]{43})(?:\/(request|decision))?$/.exec(pathname) ?? [];
     if (uid !== undefined) return this.#ofPage(visit, uid, what);
     if (!pathname.startsWith('/oauth/')) return undefined;
-    const isResume = /^\/oauth\/authorize\/[\w-]{43}$/.test(pathname);
-    switch (`${request.method} ${isResume ? paths.authorize : pathname}`) {
+    const [, resumed] = /^\/oauth\/authorize\/([\w-]{43})$/.exec(pathname) ?? [];
+    switch (`${request.method} ${resumed === undefined ? pathname : paths.authorize}`) {
       case `GET ${paths.authorize}`:
-        return limited(tries.authorize, visit.ipAddress) ?? this.#authorize(visit, isResume);
+        return (
+          limited(tries.authorize, visit.ipAddress) ??
+          (resumed === undefined ? this.#authorize(visit) : this.#resume(visit, resumed))
+        );
       case `POST ${paths.token}`:
       case `POST ${paths.revoke}`:
         return limited(tries.token, visit.ipAddress) ?? this.#post(request, pathname);
@@ -84,16 +88,25 @@ export class OauthDoor {
     return problem(405, 'method_not_allowed', 'That is not how it is asked for.');
   }
 
-  #authorize({ request, url }: Visit, isResume: boolean): Promise<Response> {
+  #authorize({ request, url }: Visit): Promise<Response> {
     const query = new URLSearchParams();
-    if (!isResume) {
-      for (const name of taken) for (const value of url.searchParams.getAll(name)) query.append(name, value);
-      if (url.searchParams.get('prompt') === 'none') query.set('prompt', 'none');
-      query.set('scope', scopesOf(url.searchParams.get('scope') ?? '').join(' '));
-    }
-    const target = isResume ? url.pathname : `${url.pathname}?${query.toString()}`;
-    const headers = { accept: 'text/html', cookie: request.headers.get('cookie') ?? '' };
-    return this.#ask({ method: 'GET', target, headers });
+    for (const name of taken) for (const value of url.searchParams.getAll(name)) query.append(name, value);
+    if (url.searchParams.get('prompt') === 'none') query.set('prompt', 'none');
+    query.set('scope', scopesOf(url.searchParams.get('scope') ?? '').join(' '));
+    return this.#ask(asBrowser(request, `${url.pathname}?${query.toString()}`));
+  }
+
+  /** Somebody was asked: the client gets what they said. */
+  async #resume(visit: Visit, uid: string): Promise<Response> {
+    if (await mayResume(visit, this.#parts, uid)) return this.#ask(asBrowser(visit.request, visit.url.pathname));
+    return this.#refuse('This was not allowed in this browser by who is signed in here. Connect again.');
+  }
+
+  /** Nobody is sent anywhere but to a page of ours. */
+  async #refuse(detail: string): Promise<Response> {
+    const { location, cookie } = await this.#parts.refused(detail);
+    const headers = { Location: location, 'Set-Cookie': cookie, 'Cache-Control': 'no-store' };
+    return new Response(null, { status: 303, headers });
   }
 
   async #post(request: Request, target: string): Promise<Response> {
@@ -133,6 +146,11 @@ export class OauthDoor {
     const isRedirect = headers.has('location');
     return new Response(isRedirect ? null : await answer.text(), { status: answer.status, headers });
   }
+}
+
+function asBrowser(request: Request, target: string): BridgedRequest {
+  const headers = { accept: 'text/html', cookie: request.headers.get('cookie') ?? '' };
+  return { method: 'GET', target, headers };
 }
 
 function secure(cookie: string): string {
