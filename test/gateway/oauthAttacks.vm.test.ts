@@ -27,12 +27,15 @@ async function invite(role: string): Promise<Visitor> {
   return signInByLink(service, ((await made.json()) as { token: string }).token);
 }
 const errorOf = async (response: Response) => ((await response.json()) as { error?: string }).error;
-/** The error that a client is sent back with; undefined when it is not sent back. */
-const sentBack = (response: Response) => {
-  const location = response.headers.get('location') ?? '';
-  if (!location.startsWith(redirectUri)) return undefined;
-  const { searchParams, hash } = new URL(location);
-  return searchParams.get('error') ?? new URLSearchParams(hash.slice(1)).get('error');
+/** What the page says on which a request ended that leads nowhere. */
+const refusalOf = async (response: Response) => {
+  expect(response.headers.get('location')).toBe('/app/authorize/refused');
+  const cookie = response.headers
+    .getSetCookie()
+    .map((each) => each.split(';')[0])
+    .join('; ');
+  const session = await fetch(`${service.publicUrl}/gateway/session`, { headers: { cookie } });
+  return ((await session.json()) as { notice?: { detail: string } }).notice?.detail;
 };
 const statusAt = async (token: string) => {
   const response = await askMcp(service, token);
@@ -85,17 +88,18 @@ test('what can be asked for is what the tools need', async () => {
 
 describe('an authorization request', () => {
   test.each([
-    ['no PKCE', { code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
-    ['plain PKCE', { code_challenge_method: 'plain' }, 'invalid_request'],
-    ['PKCE that says no method', { code_challenge_method: undefined }, 'invalid_request'],
-    ['another audience', { resource: 'https://other.example/mcp' }, 'invalid_target'],
-    ['the whole origin as audience', { resource: undefined, resources: 'x' }, undefined],
-    ['a token at once', { response_type: 'token' }, 'unsupported_response_type'],
-    ['nobody being asked', { prompt: 'none' }, 'interaction_required'],
-  ] as const)('with %s', async (_name, changes, error) => {
-    const response = await client.begin(changes);
-    if (error === undefined) expect((await askedOf(response)).uid).toHaveLength(43);
-    else expect(sentBack(response)).toBe(error);
+    ['no PKCE', { code_challenge: undefined, code_challenge_method: undefined }, 'PKCE'],
+    ['plain PKCE', { code_challenge_method: 'plain' }, 'code_challenge_method'],
+    ['PKCE that says no method', { code_challenge_method: undefined }, 'code_challenge_method'],
+    ['another audience', { resource: 'https://other.example/mcp' }, 'MCP server only'],
+    ['a token at once', { response_type: 'token' }, 'response_type'],
+    ['nobody being asked', { prompt: 'none' }, 'asked'],
+  ] as const)('with %s leads to a page of ours and nowhere else', async (_name, changes, said) => {
+    expect(await refusalOf(await client.begin(changes))).toContain(said);
+  });
+
+  test('that names no audience is for the only one that there is', async () => {
+    expect((await askedOf(await client.begin({ resource: undefined }))).uid).toHaveLength(43);
   });
 
   test.each([

@@ -10,6 +10,7 @@ import { McpDoor } from './mcpDoor.ts';
 import { protectedResource, serverMetadata } from './metadata.ts';
 import { bridge, type BridgedRequest } from './nodeBridge.ts';
 import { type OauthParts, oauthParts } from './oauthParts.ts';
+import { reasonSentAway } from './reasonSentAway.ts';
 import { scopesOf } from './scopes.ts';
 
 const bodyBytesMax = 16_384;
@@ -88,12 +89,15 @@ export class OauthDoor {
     return problem(405, 'method_not_allowed', 'That is not how it is asked for.');
   }
 
-  #authorize({ request, url }: Visit): Promise<Response> {
+  /** Nobody was asked yet, and whoever registers says where it leads: no one is sent there, also not with an error. */
+  async #authorize({ request, url }: Visit): Promise<Response> {
     const query = new URLSearchParams();
     for (const name of taken) for (const value of url.searchParams.getAll(name)) query.append(name, value);
     if (url.searchParams.get('prompt') === 'none') query.set('prompt', 'none');
     query.set('scope', scopesOf(url.searchParams.get('scope') ?? '').join(' '));
-    return this.#ask(asBrowser(request, `${url.pathname}?${query.toString()}`));
+    const answer = await this.#ask(asBrowser(request, `${url.pathname}?${query.toString()}`));
+    const reason = reasonSentAway(answer.headers.get('location'), this.#parts.gateway.config.publicOrigin);
+    return reason === undefined ? answer : this.#refuse(reason);
   }
 
   /** Somebody was asked: the client gets what they said. */
