@@ -103,11 +103,11 @@ test('a client that knows the URL alone is let in, and sees the tools of what wa
   expect(provider.kept.tokens.refresh_token).not.toBe(former.refresh_token);
 });
 
-test('a client that is named by its document is known by its host, and by keyboard alone is let in', async () => {
+test('a client that is named by its document is known by its whole URL, and by keyboard alone is let in', async () => {
   const provider = official({ clientMetadataUrl: document.url });
   await begin(provider);
   expect(await page.textContent('h1')).toContain('A client with a document');
-  expect(await page.textContent('.facts')).toContain(new URL(document.url).host);
+  expect(await page.textContent('.facts')).toContain(document.url);
   expect(document.asked()).toBe(1);
   await page.locator('[value="desktop:destroy"]').focus();
   await page.keyboard.press('Space');

@@ -14,8 +14,8 @@ import { scopes, scopesOf } from './scopes.ts';
 interface Asked {
   client: {
     name: string;
-    /** Whose host vouches for the name; null: the client said it of itself. */
-    host: string | null;
+    /** Where the document lies that names it, whole: a host may serve files of many. Null: the client said it of itself. */
+    url: string | null;
     id: string;
   };
   redirect: { host: string; origin: string; isThisMachine: boolean };
@@ -108,7 +108,8 @@ async function requestOf(visit: Visit, parts: OauthParts, uid: string): Promise<
     client: {
       id: clientId!,
       name: client.clientName ?? hostOf(redirect),
-      host: clientId!.startsWith('https://') ? new URL(clientId!).host : null,
+      // As a browser writes it: no letter looks like another one.
+      url: URL.parse(clientId!)?.href ?? null,
     },
     redirect: {
       host: hostOf(redirect),

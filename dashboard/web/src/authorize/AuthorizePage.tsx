@@ -74,7 +74,7 @@ function Question({ uid, asked }: { uid: string; asked: AuthorizationRequest }) 
       <p>{say('authorize.as', { name: who?.email ?? who?.name ?? '' })}</p>
       <dl class="facts">
         <dt>{say('authorize.client')}</dt>
-        <dd>{client.host === null ? say('authorize.unverified') : client.host}</dd>
+        <dd>{client.url ?? say('authorize.unverified')}</dd>
         <dt>{say('authorize.backTo')}</dt>
         <dd>{place}</dd>
       </dl>

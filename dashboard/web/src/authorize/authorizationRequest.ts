@@ -3,8 +3,8 @@ import { session } from '../session.ts';
 
 /** A client that waits to be let in. */
 export interface AuthorizationRequest {
-  /** `host` is where its metadata lies, which vouches for its name; null: nobody does. */
-  client: { id: string; name: string; host: string | null };
+  /** `url` is where its metadata lies, which vouches for its name; null: nobody does. */
+  client: { id: string; name: string; url: string | null };
   redirect: { host: string; origin: string; isThisMachine: boolean };
   /** What it asks for, and whether the role of whoever looks could give it. */
   capabilities: { name: string; allowed: boolean }[];
