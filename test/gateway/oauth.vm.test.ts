@@ -201,6 +201,8 @@ test('what is taken back in the settings ends what runs, and the client must ask
   await page.goto(`${service.publicUrl}/app/settings/grants`);
   const row = page.locator('tr', { hasText: 'To be taken back' });
   await row.waitFor();
+  expect(await row.textContent()).toContain('Named itself');
+  expect(await page.locator('tr', { hasText: 'A client with a document' }).textContent()).toContain(document.url);
   expect(endedMs).toBeUndefined();
   await row.locator('button').click();
   const beganMs = performance.now();

@@ -143,7 +143,7 @@ describe('a yes', () => {
       fetch(service.publicUrl + path, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ allow: ['desktop:read'] }),
+        body: JSON.stringify({ allow: ['desktop:read'], name: 'Raw' }),
       });
     const cookie = `${member.cookie}; ${asked.cookie}`;
     const [origin, token] = [{ origin: service.publicUrl }, { 'x-csrf-token': member.csrfToken }];

@@ -9,6 +9,7 @@ import {
 import type { Service } from '../system/product.ts';
 import { asPage, type Visitor } from './browser.ts';
 
+const rawName = 'Raw';
 export const redirectUri = 'http://127.0.0.1:39017/callback';
 
 /** What the official client keeps of its OAuth flow, in memory. */
@@ -175,7 +176,7 @@ export function register(service: Service, metadata: object = {}, headers: Recor
   return fetch(`${service.publicUrl}/oauth/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...fromSomewhere(), ...headers },
-    body: JSON.stringify({ client_name: 'Raw', redirect_uris: [redirectUri], ...metadata }),
+    body: JSON.stringify({ client_name: rawName, redirect_uris: [redirectUri], ...metadata }),
   });
 }
 
@@ -193,11 +194,11 @@ export async function askedOf(response: Response) {
     uid,
     cookie,
     setCookies: response.headers.getSetCookie(),
-    decide: (service: Service, visitor: Visitor, body: unknown) =>
+    decide: (service: Service, visitor: Visitor, said: { allow: string[]; name?: string }) =>
       asPage(
         service,
         { ...visitor, cookie: `${visitor.cookie}; ${cookie}` },
-        { method: 'POST', path: `/gateway/authorization/${uid}/decision`, body },
+        { method: 'POST', path: `/gateway/authorization/${uid}/decision`, body: { name: rawName, ...said } },
       ),
   };
 }

@@ -56,7 +56,7 @@ function Question({ uid, asked }: { uid: string; asked: AuthorizationRequest }) 
   const answer = async (allow: readonly string[]) => {
     setBusy(true);
     try {
-      location.assign(await decide(uid, allow));
+      location.assign(await decide(uid, { allow, name: client.name }));
     } catch (error) {
       setProblem((error as Error).message);
       setBusy(false);
