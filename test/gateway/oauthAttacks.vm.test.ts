@@ -98,6 +98,17 @@ describe('an authorization request', () => {
     expect(await refusalOf(await client.begin(changes))).toContain(said);
   });
 
+  test('is of a size that may lie about for ten minutes', async () => {
+    const state = 'a'.repeat(1024);
+    expect((await askedOf(await client.begin({ state }))).uid).toHaveLength(43);
+    expect(await refusalOf(await client.begin({ state: `${state}a` }))).toContain('state is too long');
+    expect(await refusalOf(await client.begin({ resource: 'a'.repeat(4096) }))).toContain(
+      'query of the request is too',
+    );
+    const client_id = `https://client.example/${'a'.repeat(500)}`;
+    expect(await refusalOf(await client.begin({ client_id }))).toContain('client_id is too long');
+  });
+
   test('that names no audience is for the only one that there is', async () => {
     expect((await askedOf(await client.begin({ resource: undefined }))).uid).toHaveLength(43);
   });

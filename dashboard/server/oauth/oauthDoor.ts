@@ -14,6 +14,9 @@ import { reasonSentAway } from './reasonSentAway.ts';
 import { scopesOf } from './scopes.ts';
 
 const bodyBytesMax = 16_384;
+/** An open request is a row for ten minutes, and anybody can begin one. */
+const queryCharsMax = 4096;
+const charsMax = { client_id: 500, state: 1024 };
 const taken = [
   'client_id',
   'redirect_uri',
@@ -91,6 +94,8 @@ export class OauthDoor {
 
   /** Nobody was asked yet, and whoever registers says where it leads: no one is sent there, also not with an error. */
   async #authorize({ request, url }: Visit): Promise<Response> {
+    const tooLong = tooLongIn(url);
+    if (tooLong !== undefined) return this.#refuse(`${tooLong} is too long.`);
     const query = new URLSearchParams();
     for (const name of taken) for (const value of url.searchParams.getAll(name)) query.append(name, value);
     if (url.searchParams.get('prompt') === 'none') query.set('prompt', 'none');
@@ -150,6 +155,12 @@ export class OauthDoor {
     const isRedirect = headers.has('location');
     return new Response(isRedirect ? null : await answer.text(), { status: answer.status, headers });
   }
+}
+
+function tooLongIn({ search, searchParams }: URL): string | undefined {
+  if (search.length > queryCharsMax) return 'The query of the request';
+  const isTooLong = ([name, max]: [string, number]) => searchParams.getAll(name).some((value) => value.length > max);
+  return Object.entries(charsMax).find(isTooLong)?.[0];
 }
 
 function asBrowser(request: Request, target: string): BridgedRequest {
