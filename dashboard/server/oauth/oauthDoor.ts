@@ -119,7 +119,7 @@ export class OauthDoor {
   }
 
   async #post(request: Request, target: string): Promise<Response> {
-    const body = await bodyOf(request);
+    const body = withoutScope(await bodyOf(request));
     if (body === undefined) return tooLarge();
     const headers = { accept: 'application/json', 'content-type': request.headers.get('content-type') ?? '' };
     return this.#ask({ method: 'POST', target, headers, body });
@@ -175,6 +175,17 @@ function secure(cookie: string): string {
 async function bodyOf(request: Request): Promise<string | undefined> {
   const length = request.headers.get('content-length');
   return length === null || Number(length) > bodyBytesMax ? undefined : request.text();
+}
+
+/**
+ * A token allows what its grant does. A refresh that asks for less is answered with what the token truly allows (RFC 6749,
+ * 5.1), not with a scope that nothing keeps to. Elsewhere none is said.
+ */
+function withoutScope(body: string | undefined): string | undefined {
+  if (body === undefined) return undefined;
+  const parameters = new URLSearchParams(body);
+  parameters.delete('scope');
+  return parameters.toString();
 }
 
 function tooLarge(): Response {
