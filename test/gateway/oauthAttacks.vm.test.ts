@@ -355,6 +355,13 @@ describe('a client that is a URL', () => {
   });
 });
 
+test('why a document was not fetched is not said, for it would tell of the inside', async () => {
+  const saidOf = async (host: string) => refusalOf(await new RawClient(service, `https://${host}/client.json`).begin());
+  const unknown = await saidOf('no-such-host.invalid');
+  expect(unknown).toContain('could not be fetched');
+  for (const host of ['localhost', '10.0.0.1', 'localhost:1']) expect(await saidOf(host), host).toBe(unknown);
+});
+
 describe('registration', () => {
   test('takes no secret and no way back that leads elsewhere', async () => {
     const from = { 'x-forwarded-for': '198.51.100.20' };

@@ -33,7 +33,7 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     resource,
     calls,
     clock,
-    fetchDocument: (url) => fetchDocument(url, config.clientMetadataLoopback),
+    fetchDocument: (url) => fetchDocument(url, { allowLoopback: config.clientMetadataLoopback, log }),
     refused,
     broke: (error) => log.error('authorization broke', { error: describeError(error) }),
   });
