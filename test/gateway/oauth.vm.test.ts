@@ -88,6 +88,11 @@ test('a client that knows the URL alone is let in, and sees the tools of what wa
   expect(await page.locator('[name=capability]').count()).toBe(7);
   await page.uncheck('[value="desktop:destroy"]');
   await page.uncheck('[value="files:write"]');
+  // A window that lay over the page closed: the second click of two cannot hit it. The click below waits until it can.
+  await page.waitForSelector('form .primary:enabled');
+  const isLive = `new Promise((done) => (dispatchEvent(new Event('focus')), requestAnimationFrame(() =>
+    setTimeout(() => done(document.querySelector('form .primary').matches(':enabled'))))))`;
+  expect(await page.evaluate(isLive)).toBe(false);
   const back = await sentBack(() => page.click('text="Allow"'));
   expect(back.searchParams.get('state')).toBe('state-of-the-test');
   expect(back.searchParams.get('iss')).toBe(service.publicUrl);
@@ -111,6 +116,7 @@ test('a client that is named by its document is known by its whole URL, and by k
   expect(document.asked()).toBe(1);
   await page.locator('[value="desktop:destroy"]').focus();
   await page.keyboard.press('Space');
+  await page.waitForSelector('form .primary:enabled');
   for (let tabs = 0; tabs < 9; tabs++) {
     await page.keyboard.press('Tab');
     if ((await page.evaluate('document.activeElement.textContent')) === 'Allow') break;
