@@ -106,9 +106,14 @@ async function changeable(write: Write, { caller, userId }: Act, role: Role): Pr
 
 /**
  * What somebody who writes users counts as: a key as an admin, and never as an owner.
- * @throws Fault `capability_missing` for a key that sees some desktops only: whoever it brought in would see all
+ * @throws Fault `capability_missing` for a key that sees some desktops only: whoever it brought in would see all; and for
+ *   an MCP client, which is let in to desktops and never to people
  */
 export function roleOf(caller: Caller): Role {
+  if (caller.actor.type === 'client')
+    throw new Fault('capability_missing', 'An MCP client changes no people.', {
+      members: { capability: 'users:write' },
+    });
   if (caller.restriction === null) return caller.session?.role ?? 'admin';
   throw new Fault('capability_missing', 'A key that is restricted to some desktops changes no people.', {
     members: { capability: 'users:write' },

@@ -27,12 +27,15 @@ async function invite(role: string): Promise<Visitor> {
   return signInByLink(service, ((await made.json()) as { token: string }).token);
 }
 const errorOf = async (response: Response) => ((await response.json()) as { error?: string }).error;
-/** The error that a client is sent back with; undefined when it is not sent back. */
-const sentBack = (response: Response) => {
-  const location = response.headers.get('location') ?? '';
-  if (!location.startsWith(redirectUri)) return undefined;
-  const { searchParams, hash } = new URL(location);
-  return searchParams.get('error') ?? new URLSearchParams(hash.slice(1)).get('error');
+/** What the page says on which a request ended that leads nowhere. */
+const refusalOf = async (response: Response) => {
+  expect(response.headers.get('location')).toBe('/app/authorize/refused');
+  const cookie = response.headers
+    .getSetCookie()
+    .map((each) => each.split(';')[0])
+    .join('; ');
+  const session = await fetch(`${service.publicUrl}/gateway/session`, { headers: { cookie } });
+  return ((await session.json()) as { notice?: { detail: string } }).notice?.detail;
 };
 const statusAt = async (token: string) => {
   const response = await askMcp(service, token);
@@ -85,17 +88,29 @@ test('what can be asked for is what the tools need', async () => {
 
 describe('an authorization request', () => {
   test.each([
-    ['no PKCE', { code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
-    ['plain PKCE', { code_challenge_method: 'plain' }, 'invalid_request'],
-    ['PKCE that says no method', { code_challenge_method: undefined }, 'invalid_request'],
-    ['another audience', { resource: 'https://other.example/mcp' }, 'invalid_target'],
-    ['the whole origin as audience', { resource: undefined, resources: 'x' }, undefined],
-    ['a token at once', { response_type: 'token' }, 'unsupported_response_type'],
-    ['nobody being asked', { prompt: 'none' }, 'interaction_required'],
-  ] as const)('with %s', async (_name, changes, error) => {
-    const response = await client.begin(changes);
-    if (error === undefined) expect((await askedOf(response)).uid).toHaveLength(43);
-    else expect(sentBack(response)).toBe(error);
+    ['no PKCE', { code_challenge: undefined, code_challenge_method: undefined }, 'PKCE'],
+    ['plain PKCE', { code_challenge_method: 'plain' }, 'code_challenge_method'],
+    ['PKCE that says no method', { code_challenge_method: undefined }, 'code_challenge_method'],
+    ['another audience', { resource: 'https://other.example/mcp' }, 'MCP server only'],
+    ['a token at once', { response_type: 'token' }, 'response_type'],
+    ['nobody being asked', { prompt: 'none' }, 'asked'],
+  ] as const)('with %s leads to a page of ours and nowhere else', async (_name, changes, said) => {
+    expect(await refusalOf(await client.begin(changes))).toContain(said);
+  });
+
+  test('is of a size that may lie about for ten minutes', async () => {
+    const state = 'a'.repeat(1024);
+    expect((await askedOf(await client.begin({ state }))).uid).toHaveLength(43);
+    expect(await refusalOf(await client.begin({ state: `${state}a` }))).toContain('state is too long');
+    expect(await refusalOf(await client.begin({ resource: 'a'.repeat(4096) }))).toContain(
+      'query of the request is too',
+    );
+    const client_id = `https://client.example/${'a'.repeat(500)}`;
+    expect(await refusalOf(await client.begin({ client_id }))).toContain('client_id is too long');
+  });
+
+  test('that names no audience is for the only one that there is', async () => {
+    expect((await askedOf(await client.begin({ resource: undefined }))).uid).toHaveLength(43);
   });
 
   test.each([
@@ -139,7 +154,7 @@ describe('a yes', () => {
       fetch(service.publicUrl + path, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ allow: ['desktop:read'] }),
+        body: JSON.stringify({ allow: ['desktop:read'], name: 'Raw' }),
       });
     const cookie = `${member.cookie}; ${asked.cookie}`;
     const [origin, token] = [{ origin: service.publicUrl }, { 'x-csrf-token': member.csrfToken }];
@@ -156,6 +171,17 @@ describe('a yes', () => {
     const page = await fetch(`${service.publicUrl}/app/authorize/${asked.uid}`);
     expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
     expect(page.headers.get('x-frame-options')).toBe('DENY');
+  });
+
+  test('is worth nothing in the browser of somebody else, who knows the request and has its cookies', async () => {
+    const asked = await askedOf(await client.begin());
+    const resume = (cookie: string) => client.resume(asked.uid, cookie);
+    expect((await resume(asked.cookie)).headers.get('location')).toBe('/app/authorize/refused');
+    expect((await asked.decide(service, member, { allow: ['desktop:read'] })).status).toBe(200);
+    for (const cookie of [asked.cookie, `${owner.cookie}; ${asked.cookie}`])
+      expect((await resume(cookie)).headers.get('location')).toBe('/app/authorize/refused');
+    const { location } = Object.fromEntries((await resume(`${member.cookie}; ${asked.cookie}`)).headers);
+    expect(new URL(location!).searchParams.get('code')).toHaveLength(43);
   });
 
   test('gives no more than was asked for, than the role has, and nothing of people, keys and nodes', async () => {
@@ -253,6 +279,16 @@ describe('a refresh token', () => {
     expect(await errorOf(await client.refresh(second.refresh_token))).toBe('invalid_grant');
   });
 
+  test('gets what was allowed, no more and no less, and says so, whatever is asked for', async () => {
+    const allowed = ['desktop:read', 'desktop:control'];
+    let { refresh_token: token } = await client.tokensFor(member, allowed);
+    for (const scope of ['desktop:read', 'desktop:destroy', 'keys:write', allowed.join(' ')]) {
+      const answer = (await (await client.refresh(token, { scope })).json()) as Tokens;
+      expect(answer.scope.split(' ').toSorted(), scope).toEqual(allowed.toSorted());
+      token = answer.refresh_token;
+    }
+  });
+
   test('of many who come with it at once one gets something, and it is worth nothing', async () => {
     const { refresh_token: token } = await client.tokensFor(member);
     const answers = await Promise.all(Array.from({ length: 8 }, () => client.refresh(token)));
@@ -268,9 +304,6 @@ describe('a refresh token', () => {
     const tokens = await client.tokensFor(member);
     const other = await RawClient.register(service);
     expect(await errorOf(await other.refresh(tokens.refresh_token))).toBe('invalid_grant');
-    expect(await errorOf(await client.refresh(tokens.refresh_token, { scope: 'desktop:destroy' }))).toBe(
-      'invalid_scope',
-    );
     const revoked = await fetch(`${service.publicUrl}/oauth/revoke`, {
       method: 'POST',
       body: new URLSearchParams({ client_id: client.clientId, token: tokens.refresh_token }),
@@ -320,6 +353,13 @@ describe('a client that is a URL', () => {
     expect(connections).toBe(0);
     listener.close();
   });
+});
+
+test('why a document was not fetched is not said, for it would tell of the inside', async () => {
+  const saidOf = async (host: string) => refusalOf(await new RawClient(service, `https://${host}/client.json`).begin());
+  const unknown = await saidOf('no-such-host.invalid');
+  expect(unknown).toContain('could not be fetched');
+  for (const host of ['localhost', '10.0.0.1', 'localhost:1']) expect(await saidOf(host), host).toBe(unknown);
 });
 
 describe('registration', () => {

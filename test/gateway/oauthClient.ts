@@ -9,6 +9,7 @@ import {
 import type { Service } from '../system/product.ts';
 import { asPage, type Visitor } from './browser.ts';
 
+const rawName = 'Raw';
 export const redirectUri = 'http://127.0.0.1:39017/callback';
 
 /** What the official client keeps of its OAuth flow, in memory. */
@@ -121,16 +122,19 @@ export class RawClient {
     return fetch(this.authorizeUrl(changes), { headers: fromSomewhere(), redirect: 'manual' });
   }
 
+  /** As a browser goes on with a request that was answered. */
+  resume(uid: string, cookie: string): Promise<Response> {
+    const headers = { cookie, ...fromSomewhere() };
+    return fetch(`${this.#service.publicUrl}/oauth/authorize/${uid}`, { headers, redirect: 'manual' });
+  }
+
   /** Through everything, with a person that allows `allow`. @returns where the browser was sent back to */
   async allowedBy(visitor: Visitor, allow: string[], changes: Record<string, string> = {}): Promise<URL> {
     const asked = await askedOf(await this.begin(changes));
     const decided = await asked.decide(this.#service, visitor, { allow });
     if (!decided.ok) throw new Error(`${decided.status} ${await decided.text()}`);
     const { continueTo } = (await decided.json()) as { continueTo: string };
-    const back = await fetch(continueTo, {
-      headers: { cookie: asked.cookie, ...fromSomewhere() },
-      redirect: 'manual',
-    });
+    const back = await this.resume(continueTo.split('/').at(-1)!, `${visitor.cookie}; ${asked.cookie}`);
     return new URL(back.headers.get('location')!);
   }
 
@@ -172,7 +176,7 @@ export function register(service: Service, metadata: object = {}, headers: Recor
   return fetch(`${service.publicUrl}/oauth/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...fromSomewhere(), ...headers },
-    body: JSON.stringify({ client_name: 'Raw', redirect_uris: [redirectUri], ...metadata }),
+    body: JSON.stringify({ client_name: rawName, redirect_uris: [redirectUri], ...metadata }),
   });
 }
 
@@ -190,11 +194,11 @@ export async function askedOf(response: Response) {
     uid,
     cookie,
     setCookies: response.headers.getSetCookie(),
-    decide: (service: Service, visitor: Visitor, body: unknown) =>
+    decide: (service: Service, visitor: Visitor, said: { allow: string[]; name?: string }) =>
       asPage(
         service,
         { ...visitor, cookie: `${visitor.cookie}; ${cookie}` },
-        { method: 'POST', path: `/gateway/authorization/${uid}/decision`, body },
+        { method: 'POST', path: `/gateway/authorization/${uid}/decision`, body: { name: rawName, ...said } },
       ),
   };
 }

@@ -39,11 +39,25 @@ test.each([
   'view-source:https://client.example',
   'wss://client.example/',
   '/back',
+  ' https://client.example/back',
+  'https://client.example/back\n',
+  'https://client.example/b\tack',
+  'https://cli\u0435nt.example/back',
   7,
   `https://client.example/${'a'.repeat(500)}`,
 ])('nobody is sent back to %s', (uri) => {
   expect(() => of(uri)).toThrow('redirect_uris');
   expect(() => of('https://client.example/back', uri)).toThrow('redirect_uris');
+});
+
+test('a place is kept as it was given, for that is what is asked with', () => {
+  const given = [
+    'http://localhost:8080',
+    'https://client.example',
+    'HTTPS://Client.example/a/../back',
+    'app.example:back',
+  ];
+  expect(of(...given).redirect_uris).toEqual(given);
 });
 
 test('there are some places to be sent back to, and not many', () => {

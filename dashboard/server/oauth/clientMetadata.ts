@@ -25,7 +25,8 @@ export function clientMetadataOf(said: unknown): ClientMetadata {
   const uris = given.map(redirectUriOf);
   return {
     client_name: nameOf(name) ?? hostOf(uris[0]!),
-    redirect_uris: uris.map(({ href }) => href),
+    // As they were given: a client asks with the same text, and texts are compared.
+    redirect_uris: given as string[],
     // Only those of apps are free to choose a port of this machine (RFC 8252).
     application_type: uris.every(({ protocol }) => protocol === 'https:') ? 'web' : 'native',
     grant_types: ['authorization_code', 'refresh_token'],
@@ -44,8 +45,9 @@ export function isLoopback(url: URL): boolean {
 }
 
 function redirectUriOf(given: unknown): URL {
-  const url = typeof given === 'string' && given.length <= redirectUriCharsMax ? URL.parse(given) : null;
-  if (url === null) throw new Error('redirect_uris must be URLs');
+  const isText = typeof given === 'string' && given.length <= redirectUriCharsMax && /^[!-~]+$/.test(given);
+  const url = isText ? URL.parse(given) : null;
+  if (url === null) throw new Error(`redirect_uris must be URLs of at most ${redirectUriCharsMax} characters of ASCII`);
   if (url.hash !== '' || url.username !== '' || url.password !== '')
     throw new Error('redirect_uris must have no fragment and no credentials');
   if (url.protocol === 'http:' && !isLoopback(url))

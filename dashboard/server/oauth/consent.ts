@@ -14,8 +14,8 @@ import { scopes, scopesOf } from './scopes.ts';
 interface Asked {
   client: {
     name: string;
-    /** Whose host vouches for the name; null: the client said it of itself. */
-    host: string | null;
+    /** Where the document lies that names it, whole: a host may serve files of many. Null: the client said it of itself. */
+    url: string | null;
     id: string;
   };
   redirect: { host: string; origin: string; isThisMachine: boolean };
@@ -39,18 +39,25 @@ export async function answerRequest(visit: Visit, parts: OauthParts, uid: string
   return Response.json({ ...found.asked, capabilities }, { headers: { 'Cache-Control': 'no-store' } });
 }
 
-/** `allow`: what the person left ticked; nothing: they said no. */
+/** `allow`: what the person left ticked; nothing: they said no. `name`: what the page called the client. */
 export async function decide(visit: Visit, parts: OauthParts, uid: string): Promise<Response> {
   const { request } = visit;
   const who = await parts.gateway.sessions.of(request);
   if (who === undefined) return problem(401, 'unauthenticated', 'Sign in first.');
   const refused = refuseForeign(request, who, parts.gateway);
   if (refused) return refused;
-  const allow = await allowedIn(request);
-  if (allow === undefined) return problem(400, 'invalid_request', 'A JSON body with `allow` is wanted.');
+  const decision = await decisionIn(request);
+  if (decision === undefined) return problem(400, 'invalid_request', 'A JSON body with `allow` and `name` is wanted.');
   const found = await requestOf(visit, parts, uid);
   if (found === undefined) return gone();
-  const capabilities = found.asked.capabilities.filter((each) => allow.includes(each));
+  const capabilities = found.asked.capabilities.filter((each) => decision.allow.includes(each));
+  // A document can change between the page and the answer: what is written down is what the person read.
+  if (capabilities.length > 0 && decision.name !== found.asked.client.name)
+    return problem(
+      409,
+      'wrong_state',
+      'The client calls itself something else by now. Reload the page and look again.',
+    );
   try {
     const result =
       capabilities.length === 0
@@ -101,14 +108,15 @@ async function requestOf(visit: Visit, parts: OauthParts, uid: string): Promise<
   const interaction = await parts.provider.interactionDetails(incoming, outgoing).catch(noneIfNotFound);
   if (interaction?.uid !== uid) return undefined;
   const { client_id: clientId, redirect_uri: redirectUri, scope } = interaction.params as Record<string, string>;
-  const client = await parts.provider.Client.find(clientId!);
+  const client = await parts.provider.Client.find(clientId!).catch(noneIfNotGood);
   if (client === undefined) return undefined;
   const redirect = new URL(redirectUri!);
   const asked: Asked = {
     client: {
       id: clientId!,
       name: client.clientName ?? hostOf(redirect),
-      host: clientId!.startsWith('https://') ? new URL(clientId!).host : null,
+      // As a browser writes it: no letter looks like another one.
+      url: URL.parse(clientId!)?.href ?? null,
     },
     redirect: {
       host: hostOf(redirect),
@@ -125,18 +133,29 @@ function noneIfNotFound(error: unknown): Interaction | undefined {
   throw error;
 }
 
+/** Its document went away meanwhile, or is not good any more. */
+function noneIfNotGood(error: unknown): undefined {
+  if (error instanceof errors.InvalidClient || error instanceof errors.InvalidClientMetadata) return undefined;
+  throw error;
+}
+
 /** Of the request only the cookies matter here. */
 function bridged({ request }: Visit, parts: OauthParts) {
   const headers = { cookie: request.headers.get('cookie') ?? '' };
   return bridge(parts.gateway.config.publicOrigin, { method: 'GET', target: '/', headers });
 }
 
-async function allowedIn(request: Request): Promise<readonly string[] | undefined> {
+interface Decision {
+  allow: readonly string[];
+  name: string;
+}
+
+async function decisionIn(request: Request): Promise<Decision | undefined> {
   if (Number(request.headers.get('content-length') ?? bodyBytesMax + 1) > bodyBytesMax) return undefined;
-  const body = (await request.json().catch(() => undefined)) as { allow?: unknown } | undefined;
-  if (!Array.isArray(body?.allow)) return undefined;
+  const body = (await request.json().catch(() => undefined)) as { allow?: unknown; name?: unknown } | undefined;
+  if (!Array.isArray(body?.allow) || typeof body.name !== 'string') return undefined;
   const known: readonly unknown[] = scopes;
-  return body.allow.every((each) => known.includes(each)) ? (body.allow as string[]) : undefined;
+  return body.allow.every((each) => known.includes(each)) ? { allow: body.allow, name: body.name } : undefined;
 }
 
 function gone(): Response {

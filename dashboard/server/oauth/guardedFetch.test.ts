@@ -22,7 +22,7 @@ beforeAll(async () => {
     port: 0,
     tls: pair,
     async fetch(request) {
-      const { pathname } = new URL(request.url);
+      const { pathname, searchParams } = new URL(request.url);
       asked.push(pathname);
       if (pathname === '/redirect') return Response.redirect('https://localhost/elsewhere');
       if (pathname === '/large') return new Response('a'.repeat(5000));
@@ -37,6 +37,8 @@ beforeAll(async () => {
             },
           }),
         );
+      const type = searchParams.get('type');
+      if (type !== null) return new Response('{}', { headers: { 'content-type': type } });
       if (pathname === '/slow') await new Promise(() => undefined);
       return Response.json({ host: request.headers.get('host') }, { headers: { 'cache-control': 'max-age=60' } });
     },
@@ -68,6 +70,23 @@ test('a document is fetched from the address that was looked at, by the name tha
   expect([resolved, asked]).toEqual([1, ['/client.json']]);
   // The certificate is of another name.
   await expect(guardedFetch(at('/', 'client.example'), guard())).rejects.toThrow(/altname/i);
+});
+
+test.each<[string, boolean]>([
+  ['application/json', true],
+  ['application/json; charset=utf-8', true],
+  ['Application/Vnd.Client+JSON', true],
+  ['text/plain; charset=utf-8', false],
+  ['text/html', false],
+  ['application/octet-stream', false],
+  ['text/json', false],
+  ['application/jsonp', false],
+  ['text/plain; x=application/json', false],
+  ['', false],
+])('a document that says it is %j: %s', async (type, isTaken) => {
+  const fetched = guardedFetch(at(`/client.json?type=${encodeURIComponent(type)}`), guard());
+  if (isTaken) expect(await (await fetched).text()).toBe('{}');
+  else await expect(fetched).rejects.toThrow('content type');
 });
 
 test.each<[string, string | RegExp, number?]>([

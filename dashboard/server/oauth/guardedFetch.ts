@@ -14,6 +14,9 @@ export interface Guard {
   ca?: string;
 }
 
+/** What is meant to be a document of a client, not any file or upload that a good host happens to show (draft, section 4). */
+const jsonType = /^application\/(?:[\w.+-]+\+)?json[ \t]*(?:;|$)/i;
+
 const atOnceMax = 20;
 let atOnce = 0;
 
@@ -88,6 +91,8 @@ function get(url: URL, at: { address: string; limit: AbortSignal; guard: Guard }
         const status = incoming.statusCode ?? 0;
         // A redirect could lead anywhere.
         if (status !== 200) return reject(new Error(`answered ${status}`));
+        if (!jsonType.test(incoming.headers['content-type'] ?? ''))
+          return reject(new Error('its content type is not that of JSON'));
         const headers = { 'cache-control': String(incoming.headers['cache-control'] ?? '') };
         return resolve(new Response(Buffer.concat(chunks), { status, headers }));
       });

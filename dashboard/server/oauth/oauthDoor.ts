@@ -5,13 +5,18 @@ import type { Visit } from '../visit.ts';
 import { paths } from './authorizationServer.ts';
 import { clientMetadataOf } from './clientMetadata.ts';
 import { answerRequest, decide } from './consent.ts';
+import { mayResume } from './mayResume.ts';
 import { McpDoor } from './mcpDoor.ts';
 import { protectedResource, serverMetadata } from './metadata.ts';
 import { bridge, type BridgedRequest } from './nodeBridge.ts';
 import { type OauthParts, oauthParts } from './oauthParts.ts';
+import { reasonSentAway } from './reasonSentAway.ts';
 import { scopesOf } from './scopes.ts';
 
 const bodyBytesMax = 16_384;
+/** An open request is a row for ten minutes, and anybody can begin one. */
+const queryCharsMax = 4096;
+const charsMax = { client_id: 500, state: 1024 };
 const taken = [
   'client_id',
   'redirect_uri',
@@ -43,10 +48,13 @@ export class OauthDoor {
     const [, uid, what] = /^\/gateway\/authorization\/([\w-]{43})(?:\/(request|decision))?$/.exec(pathname) ?? [];
     if (uid !== undefined) return this.#ofPage(visit, uid, what);
     if (!pathname.startsWith('/oauth/')) return undefined;
-    const isResume = /^\/oauth\/authorize\/[\w-]{43}$/.test(pathname);
-    switch (`${request.method} ${isResume ? paths.authorize : pathname}`) {
+    const [, resumed] = /^\/oauth\/authorize\/([\w-]{43})$/.exec(pathname) ?? [];
+    switch (`${request.method} ${resumed === undefined ? pathname : paths.authorize}`) {
       case `GET ${paths.authorize}`:
-        return limited(tries.authorize, visit.ipAddress) ?? this.#authorize(visit, isResume);
+        return (
+          limited(tries.authorize, visit.ipAddress) ??
+          (resumed === undefined ? this.#authorize(visit) : this.#resume(visit, resumed))
+        );
       case `POST ${paths.token}`:
       case `POST ${paths.revoke}`:
         return limited(tries.token, visit.ipAddress) ?? this.#post(request, pathname);
@@ -84,20 +92,34 @@ export class OauthDoor {
     return problem(405, 'method_not_allowed', 'That is not how it is asked for.');
   }
 
-  #authorize({ request, url }: Visit, isResume: boolean): Promise<Response> {
+  /** Nobody was asked yet, and whoever registers says where it leads: no one is sent there, also not with an error. */
+  async #authorize({ request, url }: Visit): Promise<Response> {
+    const tooLong = tooLongIn(url);
+    if (tooLong !== undefined) return this.#refuse(`${tooLong} is too long.`);
     const query = new URLSearchParams();
-    if (!isResume) {
-      for (const name of taken) for (const value of url.searchParams.getAll(name)) query.append(name, value);
-      if (url.searchParams.get('prompt') === 'none') query.set('prompt', 'none');
-      query.set('scope', scopesOf(url.searchParams.get('scope') ?? '').join(' '));
-    }
-    const target = isResume ? url.pathname : `${url.pathname}?${query.toString()}`;
-    const headers = { accept: 'text/html', cookie: request.headers.get('cookie') ?? '' };
-    return this.#ask({ method: 'GET', target, headers });
+    for (const name of taken) for (const value of url.searchParams.getAll(name)) query.append(name, value);
+    if (url.searchParams.get('prompt') === 'none') query.set('prompt', 'none');
+    query.set('scope', scopesOf(url.searchParams.get('scope') ?? '').join(' '));
+    const answer = await this.#ask(asBrowser(request, `${url.pathname}?${query.toString()}`));
+    const reason = reasonSentAway(answer.headers.get('location'), this.#parts.gateway.config.publicOrigin);
+    return reason === undefined ? answer : this.#refuse(reason);
+  }
+
+  /** Somebody was asked: the client gets what they said. */
+  async #resume(visit: Visit, uid: string): Promise<Response> {
+    if (await mayResume(visit, this.#parts, uid)) return this.#ask(asBrowser(visit.request, visit.url.pathname));
+    return this.#refuse('This was not allowed in this browser by who is signed in here. Connect again.');
+  }
+
+  /** Nobody is sent anywhere but to a page of ours. */
+  async #refuse(detail: string): Promise<Response> {
+    const { location, cookie } = await this.#parts.refused(detail);
+    const headers = { Location: location, 'Set-Cookie': cookie, 'Cache-Control': 'no-store' };
+    return new Response(null, { status: 303, headers });
   }
 
   async #post(request: Request, target: string): Promise<Response> {
-    const body = await bodyOf(request);
+    const body = withoutScope(await bodyOf(request));
     if (body === undefined) return tooLarge();
     const headers = { accept: 'application/json', 'content-type': request.headers.get('content-type') ?? '' };
     return this.#ask({ method: 'POST', target, headers, body });
@@ -135,6 +157,17 @@ export class OauthDoor {
   }
 }
 
+function tooLongIn({ search, searchParams }: URL): string | undefined {
+  if (search.length > queryCharsMax) return 'The query of the request';
+  const isTooLong = ([name, max]: [string, number]) => searchParams.getAll(name).some((value) => value.length > max);
+  return Object.entries(charsMax).find(isTooLong)?.[0];
+}
+
+function asBrowser(request: Request, target: string): BridgedRequest {
+  const headers = { accept: 'text/html', cookie: request.headers.get('cookie') ?? '' };
+  return { method: 'GET', target, headers };
+}
+
 function secure(cookie: string): string {
   return /;\s*secure/i.test(cookie) ? cookie : `${cookie}; secure`;
 }
@@ -142,6 +175,17 @@ function secure(cookie: string): string {
 async function bodyOf(request: Request): Promise<string | undefined> {
   const length = request.headers.get('content-length');
   return length === null || Number(length) > bodyBytesMax ? undefined : request.text();
+}
+
+/**
+ * A token allows what its grant does. A refresh that asks for less is answered with what the token truly allows (RFC 6749,
+ * 5.1), not with a scope that nothing keeps to. Elsewhere none is said.
+ */
+function withoutScope(body: string | undefined): string | undefined {
+  if (body === undefined) return undefined;
+  const parameters = new URLSearchParams(body);
+  parameters.delete('scope');
+  return parameters.toString();
 }
 
 function tooLarge(): Response {

@@ -14,6 +14,8 @@ export interface OauthParts {
   provider: Provider;
   /** URL of /mcp as clients know it. */
   resource: string;
+  /** Where an authorization request ends that nobody is sent back for, and the cookie with what is said there. */
+  refused: (detail: string) => Promise<{ location: string; cookie: string }>;
   /** How often an address may do what costs something before anybody is known. */
   tries: { authorize: Tries; register: Tries; registerOfAll: Tries; token: Tries };
 }
@@ -22,16 +24,17 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
   const { config, clock, log, notices } = gateway;
   const calls = new OauthCalls(gateway.ask);
   const resource = `${config.publicOrigin}/mcp`;
+  const refused = async (detail: string) => ({
+    location: '/app/authorize/refused',
+    cookie: setCookie(noticeCookie, await notices.seal({ detail, hint: null }), notices.lifeSeconds),
+  });
   const provider = authorizationServer({
     origin: config.publicOrigin,
     resource,
     calls,
     clock,
-    fetchDocument: (url) => fetchDocument(url, config.clientMetadataLoopback),
-    refused: async (detail) => ({
-      location: '/app/authorize/refused',
-      cookie: setCookie(noticeCookie, await notices.seal({ detail, hint: null }), notices.lifeSeconds),
-    }),
+    fetchDocument: (url) => fetchDocument(url, { allowLoopback: config.clientMetadataLoopback, log }),
+    refused,
     broke: (error) => log.error('authorization broke', { error: describeError(error) }),
   });
   return {
@@ -39,6 +42,7 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     calls,
     provider,
     resource,
+    refused,
     tries: {
       authorize: new Tries(clock, { burst: 30, everyMs: 2000 }),
       register: new Tries(clock, { burst: 10, everyMs: 60_000 }),

@@ -1,3 +1,4 @@
+import { Fault } from '@lebureau/kit/fault';
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider';
 import type { FoundGrant, OauthCalls, RecordKind } from './oauthCalls.ts';
 
@@ -24,12 +25,15 @@ export function recordAdapters(calls: OauthCalls): AdapterFactory {
 function recordAdapter(calls: OauthCalls, kind: RecordKind): Adapter {
   return {
     ...nothingKept,
-    upsert: (name, payload, expiresInSeconds) =>
-      calls.save(kind, name, {
-        grantId: payload.grantId ?? null,
+    async upsert(name, payload, expiresInSeconds) {
+      const grantId = payload.grantId ?? null;
+      const saved = calls.save(kind, name, {
+        grantId,
         payload: withoutName(payload),
         expiresInSeconds: expiresInSeconds ?? clientSeconds,
-      }),
+      });
+      await (grantId === null ? saved : saved.catch(refuseEnded));
+    },
     async find(name) {
       const kept = await calls.find(kind, name);
       if (kept === undefined) return undefined;
@@ -42,6 +46,12 @@ function recordAdapter(calls: OauthCalls, kind: RecordKind): Adapter {
     destroy: (name) => calls.forget(kind, name),
     revokeByGrantId: (grantId) => calls.end(grantId),
   };
+}
+
+/** The grant ended a moment ago: that is the client's to know, and nothing broke here. */
+function refuseEnded(error: unknown): never {
+  if (error instanceof Fault && error.code === 'not_found') throw new errors.InvalidGrant('the grant has ended');
+  throw error;
 }
 
 /** The name is the secret: only its hash is kept. */

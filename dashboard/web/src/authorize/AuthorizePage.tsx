@@ -6,6 +6,10 @@ import { usePageTitle } from '../ui/usePageTitle.ts';
 import '../signIn/signIn.css';
 import './authorize.css';
 import { type AuthorizationRequest, decide, readRequest } from './authorizationRequest.ts';
+import { useSettled } from './useSettled.ts';
+
+/** For so long somebody must have had the page before them. */
+const seenMs = 1000;
 
 /** Asks whether an MCP client may come in, and with what. */
 export function AuthorizePage({ uid }: { uid: string }) {
@@ -52,11 +56,12 @@ function Question({ uid, asked }: { uid: string; asked: AuthorizationRequest }) 
   const [ticked, setTicked] = useState<readonly string[]>(mine);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
+  const isSettled = useSettled(seenMs);
   const { client, redirect } = asked;
   const answer = async (allow: readonly string[]) => {
     setBusy(true);
     try {
-      location.assign(await decide(uid, allow));
+      location.assign(await decide(uid, { allow, name: client.name }));
     } catch (error) {
       setProblem((error as Error).message);
       setBusy(false);
@@ -74,7 +79,7 @@ function Question({ uid, asked }: { uid: string; asked: AuthorizationRequest }) 
       <p>{say('authorize.as', { name: who?.email ?? who?.name ?? '' })}</p>
       <dl class="facts">
         <dt>{say('authorize.client')}</dt>
-        <dd>{client.host === null ? say('authorize.unverified') : client.host}</dd>
+        <dd>{client.url ?? say('authorize.unverified')}</dd>
         <dt>{say('authorize.backTo')}</dt>
         <dd>{place}</dd>
       </dl>
@@ -89,7 +94,7 @@ function Question({ uid, asked }: { uid: string; asked: AuthorizationRequest }) 
         <button type="button" class="button" disabled={busy} onClick={() => void answer([])}>
           {say('authorize.deny')}
         </button>
-        <button type="submit" class="button primary" disabled={busy || ticked.length === 0}>
+        <button type="submit" class="button primary" disabled={busy || !isSettled || ticked.length === 0}>
           {say('authorize.allow')}
         </button>
       </footer>

@@ -3,8 +3,8 @@ import { session } from '../session.ts';
 
 /** A client that waits to be let in. */
 export interface AuthorizationRequest {
-  /** `host` is where its metadata lies, which vouches for its name; null: nobody does. */
-  client: { id: string; name: string; host: string | null };
+  /** `url` is where its metadata lies, which vouches for its name; null: nobody does. */
+  client: { id: string; name: string; url: string | null };
   redirect: { host: string; origin: string; isThisMachine: boolean };
   /** What it asks for, and whether the role of whoever looks could give it. */
   capabilities: { name: string; allowed: boolean }[];
@@ -15,12 +15,12 @@ export async function readRequest(uid: string): Promise<AuthorizationRequest> {
   return asked(await fetch(`/gateway/authorization/${uid}/request`));
 }
 
-/** @param allow nothing: no. @returns where to go on. @throws ApiProblem */
-export async function decide(uid: string, allow: readonly string[]): Promise<string> {
+/** @param said `allow` nothing: no; `name` of the client as it was shown. @returns where to go on. @throws ApiProblem */
+export async function decide(uid: string, said: { allow: readonly string[]; name: string }): Promise<string> {
   const answer = await fetch(`/gateway/authorization/${uid}/decision`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': session.get()?.csrfToken ?? '' },
-    body: JSON.stringify({ allow }),
+    body: JSON.stringify(said),
   });
   return (await asked<{ continueTo: string }>(answer)).continueTo;
 }

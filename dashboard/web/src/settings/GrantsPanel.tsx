@@ -57,7 +57,12 @@ function GrantTable({ grants, onRevoke }: { grants: readonly Grant[]; onRevoke: 
         <tbody>
           {grants.map((grant) => (
             <tr key={grant.id}>
-              <td>{grant.clientName}</td>
+              <td>
+                {grant.clientName}
+                <div class="soft where">
+                  {grant.clientId.startsWith('https:') ? new URL(grant.clientId).href : say('grants.unverified')}
+                </div>
+              </td>
               <td>
                 <code>{grant.redirectHost}</code>
               </td>
