@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { ensureWeb } from '../../launch/web.ts';
 import type { Figure } from './figure.ts';
 
 /** `npm run bench:streams [-- names…]`: prints every figure of live streams as JSON. A figure that is missed is printed as missed. */
@@ -29,7 +27,6 @@ async function measure(wanted: readonly string[]): Promise<void> {
     console.error(`There is no group ${strange.join(', ')}. Groups: ${Object.keys(groups).join(', ')}.`);
     process.exit(1);
   }
-  ensureWeb(join(import.meta.dirname, '..', '..'));
   const figures: Figure[] = [];
   for (const [name, group] of Object.entries(groups)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
