@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     pool: 'threads',
     maxWorkers: 2,
+    setupFiles: ['test/vmSetup.ts'],
     include: ['**/*.vm.test.ts'],
     exclude: ['**/node_modules/**'],
     testTimeout: 600_000,

@@ -1,4 +1,5 @@
 import { closeSync, ftruncateSync, openSync, statSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 import { Fault } from '@lebureau/kit/fault';
 import { copyBytes, createMemoryFile, nextData, sealMemoryFile } from './native.ts';
 
@@ -8,14 +9,14 @@ const pieceBytes = 16 << 20;
 /**
  * A sealed copy of a warm state's RAM in memory. QEMU 7.2 opens a RAM file read-write even to map it privately, so
  * a plain file would let one broken-out QEMU poison every later clone; this can only be read. Holes stay holes.
- * @returns a descriptor that closes on exec and is given to each clone.
+ * @returns a descriptor that closes on exec and is given to each clone; its name says which thread made it
  */
 export async function sealedCopy(path: string): Promise<number> {
   const from = openSync(path, 'r');
   let to: number | undefined;
   try {
     const size = statSync(path).size;
-    to = createMemoryFile('lebureau-ram');
+    to = createMemoryFile(`lebureau-ram-${threadId}`);
     ftruncateSync(to, size);
     let offset = 0;
     for (let data = nextData(from, 0); data && offset < size; data = nextData(from, offset)) {
