@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { isFileMissing } from './home.ts';
+import { syncFolder } from './syncFolder.ts';
 
 /**
  * Everything of a guest's identity is derived from one secret of the node and the assignment's id, so hostd needs no
@@ -49,9 +50,7 @@ export function readNodeSecret(home: string): Buffer {
   } finally {
     unlinkSync(draft);
   }
-  const folder = openSync(dirname(path), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  syncFolder(home);
   return checked(readFileSync(path), path);
 }
 

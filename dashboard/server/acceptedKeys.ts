@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '@lebureau/kit/clock';
+import { hashOf } from './sessions.ts';
 
 const askLimitMs = 5_000;
 const knownMs = 60_000;
@@ -21,7 +21,7 @@ export class AcceptedKeys {
   /** @param authorization as it was sent. @returns false, too, while the API cannot be asked */
   async has(authorization: string): Promise<boolean> {
     const { apiUrl, clock } = this.#parts;
-    const hash = createHash('sha256').update(authorization).digest('base64');
+    const hash = hashOf(authorization);
     if ((this.#untilMs.get(hash) ?? 0) > clock.monotonicMs()) return true;
     const isGood = await fetch(`${apiUrl}/v1/me`, {
       headers: { authorization },

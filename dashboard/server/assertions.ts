@@ -22,6 +22,11 @@ export class Assertions {
     this.#clock = clock;
   }
 
+  /** The header for what somebody who is signed in asks of the API. */
+  async bearerOf({ user, session }: { user: { id: string }; session: { id: string } }): Promise<string> {
+    return `Bearer ${await this.of({ userId: user.id, sessionId: session.id })}`;
+  }
+
   async of(subject: Subject | 'gateway'): Promise<string> {
     const name = nameOf(subject);
     const nowMs = this.#clock.monotonicMs();

@@ -125,7 +125,7 @@ export class Gateway {
     const refused = refuseForeign(request, who, this.#parts);
     if (refused) return refused;
     visit.mayBeSilent();
-    const authorization = `Bearer ${await assertions.of({ userId: who.user.id, sessionId: who.session.id })}`;
+    const authorization = await assertions.bearerOf(who);
     return passOn(request, { to, target, authorization });
   }
 }

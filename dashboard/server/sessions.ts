@@ -1,11 +1,8 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '@lebureau/kit/clock';
 import { readCookie, sessionCookie } from './cookies.ts';
+import { Remembered } from './remembered.ts';
 import type { Found, SignInCalls } from './signInCalls.ts';
-
-/** A session that ended stops here within this time. */
-const cacheMs = 900;
-const cachedMax = 10_000;
 
 /** Somebody who is signed in, as their cookie says and the API confirmed. */
 export interface SignedIn extends Found {
@@ -19,12 +16,11 @@ export function hashOf(secret: string): string {
 /** Finds out whose cookie it is. */
 export class Sessions {
   readonly #calls: SignInCalls;
-  readonly #clock: Clock;
-  readonly #cache = new Map<string, { found: Found | undefined; untilMs: number }>();
+  readonly #known: Remembered<Found | undefined>;
 
   constructor(calls: SignInCalls, clock: Clock) {
     this.#calls = calls;
-    this.#clock = clock;
+    this.#known = new Remembered(clock);
   }
 
   /** @throws Fault `unavailable` while the API cannot be asked */
@@ -32,23 +28,13 @@ export class Sessions {
     const secret = readCookie(request, sessionCookie);
     if (secret === undefined || !/^lbs_[\w-]{43}$/.test(secret)) return undefined;
     const hash = hashOf(secret);
-    const found = await this.#find(hash);
+    const found = await this.#known.get(hash, () => this.#calls.find(hash));
     return found && { ...found, csrfToken: csrfTokenOf(secret) };
   }
 
   forget(request: Request): void {
     const secret = readCookie(request, sessionCookie);
-    if (secret !== undefined) this.#cache.delete(hashOf(secret));
-  }
-
-  async #find(hash: string): Promise<Found | undefined> {
-    const nowMs = this.#clock.monotonicMs();
-    const cached = this.#cache.get(hash);
-    if (cached !== undefined && cached.untilMs > nowMs) return cached.found;
-    const found = await this.#calls.find(hash);
-    if (this.#cache.size >= cachedMax) this.#cache.clear();
-    this.#cache.set(hash, { found, untilMs: nowMs + cacheMs });
-    return found;
+    if (secret !== undefined) this.#known.forget(hashOf(secret));
   }
 }
 

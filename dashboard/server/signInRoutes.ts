@@ -91,7 +91,7 @@ export async function signOut(visit: Visit, parts: GatewayParts): Promise<Respon
   const refused = who ? refuseForeign(visit.request, who, parts) : refuseForeignOrigin(visit.request, parts);
   if (refused) return refused;
   if (who !== undefined) {
-    const authorization = `Bearer ${await parts.assertions.of({ userId: who.user.id, sessionId: who.session.id })}`;
+    const authorization = await parts.assertions.bearerOf(who);
     const ended = await fetch(`${parts.config.apiUrl}/v1/sessions/${who.session.id}`, {
       method: 'DELETE',
       headers: { authorization },

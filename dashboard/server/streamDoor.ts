@@ -58,9 +58,7 @@ export class StreamDoor {
 
   async #speakFor(request: Request): Promise<Record<string, string>> {
     const who = await this.#parts.sessions.of(request);
-    if (who === undefined) return {};
-    const subject = { userId: who.user.id, sessionId: who.session.id };
-    return { authorization: `Bearer ${await this.#parts.assertions.of(subject)}` };
+    return who === undefined ? {} : { authorization: await this.#parts.assertions.bearerOf(who) };
   }
 }
 

@@ -76,7 +76,7 @@ export async function decide(visit: Visit, parts: OauthParts, uid: string): Prom
 
 /** What the person may themselves, as the API says. @throws Fault `unavailable` */
 async function capabilitiesOf(who: SignedIn, { gateway }: OauthParts): Promise<readonly string[]> {
-  const authorization = `Bearer ${await gateway.assertions.of({ userId: who.user.id, sessionId: who.session.id })}`;
+  const authorization = await gateway.assertions.bearerOf(who);
   const answer = await fetch(`${gateway.config.apiUrl}/v1/me`, {
     headers: { authorization },
     signal: AbortSignal.timeout(10_000),
