@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type NetConnectOpts, type Socket, connect } from 'node:net';
 import { DialedEnd, type Switched } from './dialedEnd.ts';
+import { connectPlain, type PlainAddress, type PlainSocket } from './plainSocket.ts';
 import type { StreamEnd } from './streamEnd.ts';
 
 export interface DialWish {
-  /** Where the server listens: the path of a Unix socket, or host and port. */
-  to: NetConnectOpts;
+  to: PlainAddress;
   path: string;
   headers: Readonly<Record<string, string>>;
   limitMs: number;
@@ -41,7 +40,8 @@ const bodyMaxBytes = 65_536;
  * @throws NotSwitched with the answer; Error when none came in time
  */
 export async function dialSocketEnd(wish: DialWish): Promise<DialedSocket> {
-  const socket = connect(wish.to);
+  const beganMs = performance.now();
+  const socket = await connectPlain(wish.to, wish.limitMs);
   const { host = 'node', ...headers } = wish.headers;
   const lines = [
     `GET ${wish.path} HTTP/1.1`,
@@ -52,39 +52,35 @@ export async function dialSocketEnd(wish: DialWish): Promise<DialedSocket> {
     'Sec-WebSocket-Version: 13',
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
-  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  return new DialedEnd(socket, await switched(socket, wish.limitMs), wish.messageMaxBytes);
+  socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`));
+  const answer = await switched(socket, wish.limitMs - (performance.now() - beganMs));
+  return new DialedEnd(socket, answer, wish.messageMaxBytes);
 }
 
-function switched(socket: Socket, limitMs: number): Promise<Switched> {
+/** The answer, and nothing read behind it. */
+function switched(socket: PlainSocket, limitMs: number): Promise<Switched> {
   return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
-    const settle = (error?: Error) => {
+    const fail = (error: Error) => {
       clearTimeout(timer);
-      socket.off('data', read).off('close', closed).off('error', failed);
-      if (error === undefined) return void socket.pause();
-      socket.on('error', () => {});
       socket.destroy();
       reject(error);
     };
-    const timer = setTimeout(() => settle(new Error(`no answer within ${limitMs} ms`)), limitMs);
-    const failed = (error: Error) => settle(error);
-    const closed = () => settle(refusalOf(bytes) ?? new Error('the connection was closed'));
-    const read = (chunk: Buffer) => {
+    const timer = setTimeout(() => fail(new Error(`no answer within ${Math.round(limitMs)} ms`)), limitMs);
+    const data = (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
       const end = bytes.indexOf('\r\n\r\n');
-      if (end < 0) {
-        if (bytes.length > headMaxBytes) settle(new Error('that is no HTTP'));
-        return;
-      }
+      if (end < 0) return bytes.length > headMaxBytes ? fail(new Error('that is no HTTP')) : undefined;
       if (bytes.toString('latin1', 0, 13) === 'HTTP/1.1 101 ') {
-        settle();
+        clearTimeout(timer);
+        socket.pause();
         return resolve({ head: bytes.toString('latin1', 0, end), first: bytes.subarray(end + 4) });
       }
       const refusal = refusalOf(bytes);
-      if (refusal?.whole === true || bytes.length > bodyMaxBytes) settle(refusal ?? new Error('that is no HTTP'));
+      if (refusal?.whole === true || bytes.length > bodyMaxBytes) fail(refusal ?? new Error('that is no HTTP'));
     };
-    socket.on('data', read).once('close', closed).once('error', failed);
+    const closed = () => fail(refusalOf(bytes) ?? new Error('the connection was closed'));
+    socket.listen({ data, drained: () => {}, closed });
   });
 }
 

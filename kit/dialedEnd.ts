@@ -1,6 +1,6 @@
-import type { Duplex } from 'node:stream';
 import { FrameReader, maskedHead, opcodes } from './frameReader.ts';
 import { Gathered } from './gathered.ts';
+import type { PlainSocket } from './plainSocket.ts';
 import { closeCodes, type EndListener, sendableCode, type StreamEnd } from './streamEnd.ts';
 
 /** The head of the answer, and what came behind it. */
@@ -14,8 +14,8 @@ const closeLimitMs = 1_000;
 /** A connection that a server switched to WebSocket, as one end of a stream. */
 export class DialedEnd implements StreamEnd {
   readonly protocol: string | undefined;
-  readonly #socket: Duplex;
-  readonly #first: Buffer;
+  readonly #socket: PlainSocket;
+  #first: Buffer | undefined;
   readonly #messageMaxBytes: number | undefined;
   #reader: FrameReader | undefined;
   /** Whoever listens wants a pause. */
@@ -23,13 +23,13 @@ export class DialedEnd implements StreamEnd {
   /** The server asks for pongs and does not take them: until it does, nothing more is read of it. */
   #pongsWait = false;
   #over = false;
+  #cutOff: NodeJS.Timeout | undefined;
 
-  constructor(socket: Duplex, { head, first }: Switched, messageMaxBytes: number | undefined) {
+  constructor(socket: PlainSocket, { head, first }: Switched, messageMaxBytes: number | undefined) {
     this.protocol = /\r\nsec-websocket-protocol: *([!-~]+)/i.exec(head)?.[1];
     this.#socket = socket;
     this.#first = first;
     this.#messageMaxBytes = messageMaxBytes;
-    socket.on('error', () => socket.destroy());
   }
 
   listen(listener: EndListener): void {
@@ -53,15 +53,22 @@ export class DialedEnd implements StreamEnd {
       max === undefined ? { ...handlers, bytes } : { ...handlers, ...wholeMessages(bytes, max) },
       max,
     );
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, end));
-    this.#socket.on('drain', () => {
-      this.#pongsWait = false;
-      this.#flow();
-      listener.drained();
+    this.#socket.listen({
+      data: (chunk) => this.#read(chunk, end),
+      drained: () => {
+        this.#pongsWait = false;
+        this.#flow();
+        listener.drained();
+      },
+      closed: () => {
+        clearTimeout(this.#cutOff);
+        end(closeCodes.unreachable, 'the connection broke');
+      },
     });
-    this.#socket.on('close', () => end(closeCodes.unreachable, 'the connection broke'));
-    if (this.#first.length > 0) this.#read(this.#first, end);
-    if (this.#socket.destroyed) end(closeCodes.unreachable, 'the connection broke');
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined && first.length > 0) this.#read(first, end);
+    if (this.#socket.isClosed) end(closeCodes.unreachable, 'the connection broke');
     else this.#flow();
   }
 
@@ -100,20 +107,14 @@ export class DialedEnd implements StreamEnd {
   #finish(): void {
     this.#over = true;
     const socket = this.#socket;
-    if (socket.destroyed) return;
+    if (socket.isClosed) return;
+    this.#cutOff = setTimeout(() => socket.destroy(), closeLimitMs);
     socket.resume();
     socket.end();
-    const timer = setTimeout(() => socket.destroy(), closeLimitMs);
-    socket.once('close', () => clearTimeout(timer));
   }
 
   #frame(opcode: number, payload: Uint8Array): boolean {
-    if (this.#over || this.#socket.destroyed) return true;
-    this.#socket.cork();
-    this.#socket.write(maskedHead(opcode, payload.length));
-    const taken = this.#socket.write(payload);
-    this.#socket.uncork();
-    return taken;
+    return this.#over || this.#socket.write(maskedHead(opcode, payload.length), payload);
   }
 
   #read(chunk: Buffer, end: (code: number, reason: string) => void): void {

@@ -14,6 +14,7 @@ export interface FrameHandlers {
   ping(payload: Buffer): void;
 }
 
+const nothing = Buffer.alloc(0);
 const headMaxBytes = 10;
 const controlMaxBytes = 125;
 const usualTextMaxBytes = 65_536;
@@ -23,7 +24,7 @@ const binaryMaxBytes = 2 ** 40;
 /** Frames of a server, which come unmasked. Binary payload is handed on piece by piece, so that nothing piles up here. */
 export class FrameReader {
   readonly #handlers: FrameHandlers;
-  #head: Buffer = Buffer.alloc(0);
+  #head: Buffer = nothing;
   #left = 0;
   #opcode: number | undefined;
   #final = true;
@@ -67,7 +68,7 @@ export class FrameReader {
       this.#head = Buffer.from(bytes);
       return undefined;
     }
-    this.#head = Buffer.alloc(0);
+    this.#head = nothing;
     this.#begin(bytes, short!);
     return chunk.subarray(size - known);
   }

@@ -1,6 +1,7 @@
 import { dialSocketEnd, NotSwitched } from '@lebureau/kit/dialSocketEnd';
 import { joinEnds } from '@lebureau/kit/joinEnds';
 import { ServerSocketEnd, type ServerSocketData } from '@lebureau/kit/serverSocketEnd';
+import type { StreamEnd } from '@lebureau/kit/streamEnd';
 import { apiAddress } from './apiAddress.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeignOrigin } from './guard.ts';
@@ -42,18 +43,23 @@ export class StreamDoor {
       const path = url.pathname + url.search;
       const headers = await this.#speakFor(request);
       const api = await dialSocketEnd({ to, path, headers, limitMs: dialLimitMs });
-      const viewer = new ServerSocketEnd();
-      viewer.onOpen(() => joinEnds(viewer, api, { clock: this.#parts.clock, stallLimitMs }));
-      viewer.onEnded(() => (this.#open -= 1));
-      if (server.upgrade(request, { data: { end: viewer } })) return undefined;
-      api.close(1000, 'nobody came');
-      this.#open -= 1;
-      return problem(400, 'invalid_request', 'That is no WebSocket handshake.');
+      return this.#join(request, server, api);
     } catch (error) {
       this.#open -= 1;
       if (error instanceof NotSwitched) return refusalOf(error);
       return problem(503, 'unavailable', 'The service behind the dashboard cannot be reached.');
     }
+  }
+
+  /** Not within `take`: what an asynchronous function was given is kept as long as any function that was made in it. */
+  #join(request: Request, server: Bun.Server<ServerSocketData>, api: StreamEnd): Response | undefined {
+    const viewer = new ServerSocketEnd();
+    viewer.onOpen(() => joinEnds(viewer, api, { clock: this.#parts.clock, stallLimitMs }));
+    viewer.onEnded(() => (this.#open -= 1));
+    if (server.upgrade(request, { data: { end: viewer } })) return undefined;
+    api.close(1000, 'nobody came');
+    this.#open -= 1;
+    return problem(400, 'invalid_request', 'That is no WebSocket handshake.');
   }
 
   async #speakFor(request: Request): Promise<Record<string, string>> {

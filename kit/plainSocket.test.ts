@@ -1,0 +1,82 @@
+import { mkdtempSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectPlain } from './plainSocket.ts';
+
+const MiB = 1_048_576;
+
+async function world() {
+  const path = join(mkdtempSync(join(tmpdir(), 'lb-plain-')), 'server');
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  const arriving = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const socket = await connectPlain({ path }, 2_000);
+  const peer = await arriving;
+  peer.on('error', () => {});
+  onTestFinished(() => {
+    socket.destroy();
+    peer.destroy();
+    server.close();
+  });
+  const heard: string[] = [];
+  let gotBytes = 0;
+  socket.listen({
+    data: (bytes) => (gotBytes += bytes.length),
+    drained: () => heard.push('drained'),
+    closed: () => heard.push('closed'),
+  });
+  return { socket, peer, heard, gotBytes: () => gotBytes };
+}
+
+test('everything arrives in order, whatever waits here meanwhile', async () => {
+  const { socket, peer, heard } = await world();
+  const piece = (at: number) => Buffer.alloc(100_003 + at, at);
+  const expected: Buffer[] = [];
+  for (let at = 0; at < 60; at++) {
+    const head = Buffer.from(`[${at}]`);
+    // Small and large ones: those that are copied together and those that are not.
+    const bytes = at % 2 === 0 ? piece(at) : Buffer.alloc(at, at);
+    expected.push(head, bytes);
+    socket.write(head, bytes);
+  }
+  expect(heard).toEqual([]);
+  const got: Buffer[] = [];
+  peer.on('data', (bytes: Buffer) => got.push(bytes));
+  peer.resume();
+  await expect.poll(() => heard).toEqual(['drained']);
+  const wanted = Buffer.concat(expected);
+  await expect.poll(() => got.reduce((sum, { length }) => sum + length, 0)).toBe(wanted.length);
+  expect(Buffer.concat(got).equals(wanted)).toBe(true);
+});
+
+test('nothing is read while it is paused', async () => {
+  const { socket, peer, gotBytes } = await world();
+  socket.pause();
+  peer.write(Buffer.alloc(4 * MiB));
+  await Bun.sleep(50);
+  expect(gotBytes()).toBe(0);
+  socket.resume();
+  await expect.poll(gotBytes).toBe(4 * MiB);
+});
+
+test('an end waits for what was written, a destruction does not', async () => {
+  const ending = await world();
+  while (ending.socket.write(Buffer.alloc(MiB)));
+  ending.socket.end();
+  await Bun.sleep(50);
+  expect(ending.socket.isClosed).toBe(false);
+  ending.peer.resume();
+  await expect.poll(() => ending.heard).toEqual(['closed']);
+  const broken = await world();
+  while (broken.socket.write(Buffer.alloc(MiB)));
+  broken.socket.destroy();
+  await expect.poll(() => broken.heard).toEqual(['closed']);
+  expect(broken.socket.write(Buffer.from('late'))).toBe(true);
+});
+
+test('where nobody listens is said at once', async () => {
+  await expect(connectPlain({ path: '/nowhere/at/all' }, 2_000)).rejects.toThrow('Failed to connect');
+  await expect(connectPlain({ host: '127.0.0.1', port: 1 }, 2_000)).rejects.toThrow('Failed to connect');
+});
