@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import scalar from '@scalar/fastify-api-reference';
 
 /**
- * The REST reference: the contract, and the script of the viewer beside the other assets. Scalar's plugin for Fastify is the
- * package that carries that script whole; the viewer's own package brings some 280 others with it, for the same script.
+ * The REST reference: a page to read in the frame of the documentation, made of the contract; and the viewer that tries
+ * requests, whose script is put beside the other assets. Scalar's plugin for Fastify is the package that carries that script
+ * whole; the viewer's own package brings some 280 others with it, for the same script.
  */
 
 const dist = join(import.meta.dirname, 'dist');
-const page = join(dist, 'reference', 'index.html');
+const page = join(dist, 'reference', 'try', 'index.html');
 
 interface Route {
   url: string;

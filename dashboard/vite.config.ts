@@ -15,7 +15,7 @@ export default defineConfig({
         app: join(import.meta.dirname, 'web/app.html'),
         docs: join(import.meta.dirname, 'web/docs.html'),
         index: join(import.meta.dirname, 'web/index.html'),
-        reference: join(import.meta.dirname, 'web/reference/index.html'),
+        reference: join(import.meta.dirname, 'web/reference/try/index.html'),
       },
     },
   },

@@ -33,7 +33,7 @@ test('in the repository', () => {
 });
 
 test('on the site', () => {
-  const addresses = new Set(['/docs', '/docs/search.json', '/reference', '/reference/openapi.json']);
+  const addresses = new Set(['/docs', '/docs/search.json', '/reference', '/reference/try', '/reference/openapi.json']);
   for (const { slug, file } of pages) {
     addresses.add(`/docs/${slug}`);
     for (const anchor of anchorsOf(file)) addresses.add(`/docs/${slug}#${anchor}`);

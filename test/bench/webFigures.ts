@@ -24,7 +24,8 @@ export async function webFigures(service: Service): Promise<Figure[]> {
     const pages = [
       { name: '/', path: '/', ready: 'h1' },
       { name: '/docs', path: '/docs', ready: '.copy' },
-      { name: '/reference', path: '/reference', ready: '#reference .section h1' },
+      { name: '/reference', path: '/reference', ready: 'h1' },
+      { name: '/reference/try', path: '/reference/try', ready: '#reference .section h1' },
       { name: '/sign-in', path: '/sign-in', ready: 'h1' },
       { name: '/app, one desktop', path: '/app', ready: 'article .badge.running', state },
       { name: '/app, its screen', path: `/app/desktops/${id}`, ready: 'canvas', state },

@@ -55,6 +55,12 @@ async function violationsOf(page: Page): Promise<string[]> {
 
 test('the REST reference is ours alone: no request elsewhere, within the policy of every page, tried by key only', async () => {
   const { page, strangers, refused } = await openPage('/reference');
+  await page.click('[aria-label="Try Create a desktop and start it"]');
+  await page.waitForSelector('#reference .section h1');
+  // Where the reference leads the viewer shows that operation.
+  const operation = page.locator('[id$="tag/desktops/POST/v1/desktops"]');
+  await expect.poll(() => operation.boundingBox().then((box) => Math.abs(box?.y ?? 9999))).toBeLessThan(200);
+  await page.goto(`${service.publicUrl}/reference/try`);
   await page.waitForSelector('#reference .section h1');
   expect(await page.textContent('#reference .section h1')).toContain('Le Bureau API');
   // Somebody signed in: what the reference tries must not be their doing.
@@ -93,7 +99,7 @@ test('what the reference is made of is the contract; no other page carries its v
   await signedIn.page.waitForURL('**/app');
   const storageState = await signedIn.page.context().storageState();
   await signedIn.page.context().close();
-  for (const path of ['/', '/app', '/docs', '/sign-in']) {
+  for (const path of ['/', '/app', '/docs', '/reference', '/sign-in']) {
     const { page } = await openPage(path, path === '/app' ? { storageState } : {});
     await page.waitForSelector('h1');
     const loaded = await page.evaluate<string[]>(`performance.getEntriesByType('resource').map(({ name }) => name)`);
@@ -142,9 +148,9 @@ test('the documentation is found by words, copied by a button and read from page
 test('pages read well: no violation of WCAG 2.2 AA, no sideways scrolling, in the light, in the dark, on a phone', async () => {
   const { page } = await openPage('/docs');
   const found: string[] = [];
-  for (const path of ['/docs/mcp', '/docs/benchmarks', '/reference', '/']) {
+  for (const path of ['/docs/mcp', '/docs/benchmarks', '/reference', '/reference/try', '/']) {
     await page.goto(service.publicUrl + path);
-    await page.waitForSelector(path === '/reference' ? '#reference .section h1' : 'h1');
+    await page.waitForSelector(path === '/reference/try' ? '#reference .section h1' : 'h1');
     for (const [width, colorScheme] of [
       [1280, 'dark'],
       [360, 'light'],
