@@ -337,7 +337,7 @@ export interface paths {
         };
         /**
          * List windows
-         * @description Needs the capability `desktop:control`.
+         * @description Needs the capability `desktop:view`.
          */
         get: operations["listWindows"];
         put?: never;
@@ -2576,7 +2576,7 @@ export interface components {
             expiresAt: string;
         };
         /** @enum {string} */
-        GrantCapability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write";
+        GrantCapability: "desktop:read" | "desktop:view" | "desktop:lifecycle" | "desktop:control" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write";
         GrantIds: {
             grantIds: string[];
         };
