@@ -10,6 +10,13 @@ import { findGrant, forgetOldest } from './store.ts';
 
 /** Registered clients that nobody allowed in, and open requests: of each, strangers leave behind no more than this. */
 export const ofStrangersMax = 5000;
+/**
+ * Of one grant's refresh tokens, and of its access tokens, the newest that are kept, used up or not. A refresh token that
+ * comes again after its row was forgotten is refused like one that never was, and ends nothing: two hundred newer ones were
+ * exchanged meanwhile, one by one. A thief who hurries so that the owner's own try comes too late is not found out by it;
+ * the owner is asked again then, and finds the former grant in use in their list.
+ */
+export const ofGrantMax = 200;
 
 type Name = Static<typeof OauthRecordName>;
 
@@ -31,7 +38,8 @@ export async function saveRecord(
     .values({ kind, hash, grantId, consumedMs: null, ...change })
     .onConflict((conflict) => conflict.columns(['kind', 'hash']).doUpdateSet(change))
     .execute();
-  if (grantId === null) await forgetOldest(write, { kind, kept: ofStrangersMax, untilMs: change.expiresMs });
+  const kept = grantId === null ? ofStrangersMax : ofGrantMax;
+  await forgetOldest(write, { kind, grantId, kept, untilMs: change.expiresMs });
 }
 
 /** @throws Fault `not_found` */
