@@ -2,10 +2,10 @@ import type Provider from 'oidc-provider';
 import { describeError } from '@lebureau/kit/fault';
 import { noticeCookie, setCookie } from '../cookies.ts';
 import type { GatewayParts } from '../gatewayParts.ts';
-import { Tries } from '../tries.ts';
 import { authorizationServer } from './authorizationServer.ts';
 import { fetchDocument } from './fetchDocument.ts';
 import { OauthCalls } from './oauthCalls.ts';
+import { type OauthTries, oauthTries } from './oauthTries.ts';
 
 /** What the parts of the authorization server share. */
 export interface OauthParts {
@@ -16,8 +16,7 @@ export interface OauthParts {
   resource: string;
   /** Where an authorization request ends that nobody is sent back for, and the cookie with what is said there. */
   refused: (detail: string) => Promise<{ location: string; cookie: string }>;
-  /** How often an address may do what costs something before anybody is known. */
-  tries: { authorize: Tries; register: Tries; registerOfAll: Tries; token: Tries };
+  tries: OauthTries;
 }
 
 export function oauthParts(gateway: GatewayParts): OauthParts {
@@ -43,12 +42,6 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     provider,
     resource,
     refused,
-    tries: {
-      authorize: new Tries(clock, { burst: 30, everyMs: 2000 }),
-      register: new Tries(clock, { burst: 10, everyMs: 60_000 }),
-      // What strangers leave behind in a day is bounded, however many addresses they have.
-      registerOfAll: new Tries(clock, { burst: 200, everyMs: 5000 }),
-      token: new Tries(clock, { burst: 120, everyMs: 500 }),
-    },
+    tries: oauthTries(clock),
   };
 }
