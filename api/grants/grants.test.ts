@@ -191,6 +191,32 @@ test('a client that registered and was never let in is forgotten after a day, on
   expect([await isKept('client-1'), await isKept('client-never-let-in')]).toEqual([true, false]);
 });
 
+test('the document of a client is kept for a day where somebody let it in, and else for as long as a request', async () => {
+  const { database, clock } = api.api.services;
+  const names = { before: 'https://before.example/', after: 'https://after.example/', never: 'https://never.example/' };
+  const keepDocument = (name: string) =>
+    gateway.ask('/v1/oauth/records', {
+      kind: 'document',
+      hash: hashOf(name),
+      grantId: null,
+      payload: { client_id: name },
+      expiresInSeconds: 86_400,
+    });
+  const letIn = (name: string) => gateway.ask('/v1/oauth/grants', { ...wishOf(owner), clientId: name });
+  await letIn(names.before);
+  for (const name of Object.values(names)) expect((await keepDocument(name)).status).toBe(204);
+  await letIn(names.after);
+  const leftMs = async (name: string) => {
+    const query = database.read.selectFrom('oauthRecords').select('expiresMs').where('hash', '=', hashOf(name));
+    return (await query.executeTakeFirstOrThrow()).expiresMs - clock.nowMs();
+  };
+  expect(await leftMs(names.before)).toBeGreaterThan(dayMs - 60_000);
+  expect(await leftMs(names.after)).toBeGreaterThan(dayMs - 60_000);
+  expect(await leftMs(names.never)).toBeLessThanOrEqual(600_000);
+  await database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs: clock.nowMs() + dayMs + 1000 }));
+  for (const name of Object.values(names)) expect((await record('find', 'document', name)).status, name).toBe(404);
+});
+
 test('however many register, what they leave behind is bounded, and nobody who was let in pays for it', async () => {
   await keepClient('client-1');
   await allow(owner);

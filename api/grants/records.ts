@@ -18,6 +18,9 @@ export const ofStrangersMax = 5000;
  */
 export const ofGrantMax = 200;
 
+/** As long as a request may wait for an answer: a document of a client that nobody let in is of no use after that. */
+const strangersDocumentMs = 600_000;
+
 type Name = Static<typeof OauthRecordName>;
 
 /** @throws Fault `not_found` when its grant is no more: nothing is issued under it */
@@ -32,7 +35,10 @@ export async function saveRecord(
     const known = await findGrant(write.db, grantId);
     if (known?.member === undefined || !isGood(known.grant, nowMs)) throw notFound('grant');
   }
-  const change = { payloadJson: JSON.stringify(payload), expiresMs: nowMs + expiresInSeconds * 1000 };
+  const wantedMs = nowMs + expiresInSeconds * 1000;
+  const ofStranger = kind === 'document' && !(await isAllowedIn(write, payload));
+  const expiresMs = ofStranger ? Math.min(wantedMs, nowMs + strangersDocumentMs) : wantedMs;
+  const change = { payloadJson: JSON.stringify(payload), expiresMs };
   await write.db
     .insertInto('oauthRecords')
     .values({ kind, hash, grantId, consumedMs: null, ...change })
@@ -85,6 +91,13 @@ export async function consumeRecord(
   if (row === undefined) throw notFound('record');
   if (row.grantId !== null) await endGrant(services, write, { grantId: row.grantId, requestId: from.requestId });
   return false;
+}
+
+/** Whether somebody let the client in that the document is of: then strangers do not push it out. */
+async function isAllowedIn({ db }: Write, { client_id: clientId }: Record<string, unknown>): Promise<boolean> {
+  if (typeof clientId !== 'string') return false;
+  const query = db.selectFrom('grants').select('id').where('clientId', '=', clientId).where('revokedMs', 'is', null);
+  return (await query.limit(1).executeTakeFirst()) !== undefined;
 }
 
 export async function deleteRecord({ db }: Write, { kind, hash }: Name): Promise<void> {

@@ -3,6 +3,7 @@ import { describeError } from '@lebureau/kit/fault';
 import { noticeCookie, setCookie } from '../cookies.ts';
 import type { GatewayParts } from '../gatewayParts.ts';
 import { authorizationServer } from './authorizationServer.ts';
+import { ClientDocuments } from './clientDocuments.ts';
 import { fetchDocument } from './fetchDocument.ts';
 import { OauthCalls } from './oauthCalls.ts';
 import { type OauthTries, oauthTries } from './oauthTries.ts';
@@ -27,12 +28,14 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     location: '/app/authorize/refused',
     cookie: setCookie(noticeCookie, await notices.seal({ detail, hint: null }), notices.lifeSeconds),
   });
+  const fetch = (url: string) => fetchDocument(url, { allowLoopback: config.clientMetadataLoopback, log });
+  const documents = new ClientDocuments({ fetch, calls, clock, log });
   const provider = authorizationServer({
     origin: config.publicOrigin,
     resource,
     calls,
     clock,
-    fetchDocument: (url) => fetchDocument(url, { allowLoopback: config.clientMetadataLoopback, log }),
+    fetchDocument: (url) => documents.get(url),
     refused,
     broke: (error) => log.error('authorization broke', { error: describeError(error) }),
   });
