@@ -217,6 +217,26 @@ test('the document of a client is kept for a day where somebody let it in, and e
   for (const name of Object.values(names)) expect((await record('find', 'document', name)).status, name).toBe(404);
 });
 
+test('what was allowed and nobody came for is forgotten after an hour, and nothing else is', async () => {
+  const [unclaimed, claimed] = [await allow(owner), await allow(owner)];
+  await gateway.ask('/v1/oauth/records', {
+    kind: 'refresh',
+    hash: hashOf('claimed'),
+    grantId: claimed.grant.id,
+    payload: {},
+    expiresInSeconds: 86_400,
+  });
+  const { database, clock } = api.api.services;
+  const goodAfter = async (minutes: number) => {
+    const nowMs = clock.nowMs() + minutes * 60_000;
+    await database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs }));
+    const answer = await gateway.ask('/v1/oauth/grants/good', { grantIds: [unclaimed.grant.id, claimed.grant.id] });
+    return ((await answer.json()) as { grantIds: string[] }).grantIds.toSorted();
+  };
+  expect(await goodAfter(59)).toEqual([unclaimed.grant.id, claimed.grant.id].toSorted());
+  expect(await goodAfter(61)).toEqual([claimed.grant.id]);
+});
+
 test('however many register, what they leave behind is bounded, and nobody who was let in pays for it', async () => {
   await keepClient('client-1');
   await allow(owner);

@@ -92,7 +92,10 @@ export async function forgetOldest(
     .execute();
 }
 
-/** Forgets what ended long ago. */
+/** What was allowed is asked for within the life of its request; by then nothing was, and nobody can any more. */
+const unclaimedMs = 3_600_000;
+
+/** Forgets what ended long ago, and what nobody came for. */
 export async function purgeGrants(
   db: Write['db'],
   before: { createdMs: number; usedMs: number; nowMs: number },
@@ -102,4 +105,12 @@ export async function purgeGrants(
     .where((where) => where.or([where('createdMs', '<', before.createdMs), where('lastUsedMs', '<', before.usedMs)]))
     .execute();
   await db.deleteFrom('oauthRecords').where('expiresMs', '<', before.nowMs).execute();
+  await db
+    .deleteFrom('grants')
+    .where('revokedMs', 'is', null)
+    .where('createdMs', '<', before.nowMs - unclaimedMs)
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('oauthRecords').select('hash').whereRef('oauthRecords.grantId', '=', 'grants.id'))),
+    )
+    .execute();
 }

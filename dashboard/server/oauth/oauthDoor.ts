@@ -114,7 +114,7 @@ export class OauthDoor {
   /** Somebody was asked: the client gets what they said. */
   async #resume(visit: Visit, uid: string): Promise<Response> {
     if (await mayResume(visit, this.#parts, uid)) return this.#ask(asBrowser(visit.request, visit.url.pathname));
-    return this.#refuse('This was not allowed in this browser by who is signed in here. Connect again.');
+    return this.#refuse('This was not answered in this browser by who is signed in here. Connect again.');
   }
 
   /** Nobody is sent anywhere but to a page of ours. */
