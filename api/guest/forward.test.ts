@@ -392,11 +392,7 @@ test('a key that is narrowed loses the calls that it may not make any more', asy
     if (narrow === 'sight') await api.ask('PATCH', `/v1/desktops/${id}`, { body: { labels: {} } });
     else
       await api.api.services.database.write(({ db }) =>
-        db
-          .updateTable('apiKeys')
-          .set({ capabilitiesJson: '["desktop:read"]' })
-          .where('id', '=', made.key.id)
-          .execute(),
+        db.updateTable('apiKeys').set({ capabilitiesJson: '["desktop:read"]' }).where('id', '=', made.key.id).execute(),
       );
     await told.promise;
     expect((await running).status, narrow).toBe(504);
@@ -445,16 +441,19 @@ test('a problem of the node ends the use of an ephemeral desktop, too', async ()
   const { services } = api.api;
   const usage = new Usage(services.clock);
   const forwarder = new Forwarder(services, { usage, ways: { socketOf: async () => socket } });
-  const answer = await forwarder.forward(guestOperations.find(({ operationId }) => operationId === 'click')!, {
-    caller: (await services.authenticator.authenticate(`Bearer ${api.secret}`))!,
-    request: new Request(`http://api${below('/click')}`, { method: 'POST' }),
-    requestId: 'request-12345',
-    params: { desktopId: id },
-    query: {},
-    body: undefined,
-    bytes: new Uint8Array(),
-    peer: undefined,
-  });
+  const answer = await forwarder.forward(
+    guestOperations.find(({ operationId }) => operationId === 'click')!,
+    {
+      caller: (await services.authenticator.authenticate(`Bearer ${api.secret}`))!,
+      request: new Request(`http://api${below('/click')}`, { method: 'POST' }),
+      requestId: 'request-12345',
+      params: { desktopId: id },
+      query: {},
+      body: undefined,
+      bytes: new Uint8Array(),
+      peer: undefined,
+    },
+  );
   await server.stop(true);
   expect(answer.status).toBe(409);
   // It was used until now, and is in use no more.

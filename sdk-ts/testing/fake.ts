@@ -115,9 +115,7 @@ export class Fake {
 
   /** As the API decides it: who may use a screen may watch it. */
   #allows(wanted: Capability): boolean {
-    return (
-      this.capabilities.has(wanted) || (wanted === 'desktop:view' && this.capabilities.has('desktop:control'))
-    );
+    return this.capabilities.has(wanted) || (wanted === 'desktop:view' && this.capabilities.has('desktop:control'));
   }
 
   async #route(request: Request, url: URL): Promise<Response> {

@@ -71,7 +71,9 @@ function documents(isApiAway = () => false) {
     calls: {
       save: (_kind, name, { payload }) => ask(() => void rows.set(name, payload)),
       find: (_kind, name) =>
-        ask(() => (rows.has(name) ? { payload: rows.get(name) as Record<string, unknown>, consumed: false } : undefined)),
+        ask(() =>
+          rows.has(name) ? { payload: rows.get(name) as Record<string, unknown>, consumed: false } : undefined,
+        ),
       forget: (_kind, name) => ask(() => void rows.delete(name)),
     },
   });
