@@ -63,6 +63,25 @@ test('calls that are over soon cost the database nothing; one that lasts is aske
   for (const use of lasting) uses.remove(use);
 });
 
+test('whenever a key ends, what it has open ends within two seconds', async () => {
+  const { database } = api.api.services;
+  for (const openMs of [0, 400, 900, 1300, 5000]) {
+    const made = { method: 'POST', path: '/v1/keys', body: { name: 'one', capabilities: ['desktop:control'] } };
+    const { key: ended } = await api.expect<{ key: { id: string } }>('createKey', 201, made);
+    const time = steppedClock();
+    const uses = new OpenUses({ database, clock: time.clock, log: silentLog });
+    const closed: string[] = [];
+    const use = useOf(closed);
+    uses.add({ ...use, credential: { ...use.credential, actorId: ended.id } });
+    await time.advance(uses, openMs);
+    expect(closed).toEqual([]);
+    await api.ask('DELETE', `/v1/keys/${ended.id}`);
+    // A tick before two seconds are over: the rest is for the look itself.
+    await time.advance(uses, 1500);
+    expect(closed.length, `${openMs}`).toBeGreaterThanOrEqual(1);
+  }
+});
+
 test('while the database cannot be asked a use goes on, but not for ever', async () => {
   const time = steppedClock();
   let isAway = true;
@@ -79,15 +98,15 @@ test('while the database cannot be asked a use goes on, but not for ever', async
     uses.add(use);
   };
   add();
-  await time.advance(10_000);
+  await time.advance(uses, 10_000);
   expect(closed).toEqual([]);
-  await time.advance(2000);
+  await time.advance(uses, 2000);
   expect(closed).toEqual(['the database is away']);
   // Where it comes back in time the doubt is forgotten.
   add();
-  for (isAway of [true, false, true]) await time.advance(6000);
+  for (isAway of [true, false, true]) await time.advance(uses, 6000);
   expect(closed).toHaveLength(1);
-  await time.advance(6000);
+  await time.advance(uses, 6000);
   expect(closed).toHaveLength(2);
 });
 
@@ -106,13 +125,13 @@ function steppedClock() {
         };
       }),
   };
-  const advance = async (ms: number) => {
+  const advance = async (uses: OpenUses, ms: number) => {
     const untilMs = nowMs + ms;
-    while (nowMs < untilMs && wake !== undefined) {
+    while (nowMs < untilMs && uses.size > 0) {
       const go = wake;
       wake = undefined;
-      go();
-      await Bun.sleep(1);
+      go?.();
+      while (wake === undefined && uses.size > 0) await Bun.sleep(1);
     }
   };
   return { clock, advance };

@@ -109,8 +109,12 @@ export async function purgeGrants(
     .deleteFrom('grants')
     .where('revokedMs', 'is', null)
     .where('createdMs', '<', before.nowMs - unclaimedMs)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('oauthRecords').select('hash').whereRef('oauthRecords.grantId', '=', 'grants.id'))),
+    .where((where) =>
+      where.not(
+        where.exists(
+          where.selectFrom('oauthRecords').select('hash').whereRef('oauthRecords.grantId', '=', 'grants.id'),
+        ),
+      ),
     )
     .execute();
 }

@@ -79,6 +79,7 @@ test('a client that was let in goes on while its host is away, and ends when its
   expect((await client.begin()).headers.get('location')).toBe('/app/authorize/refused');
   const second = await refreshed(first);
   expect(await statusAt(second)).toBe(200);
+  expect((await client.begin()).headers.get('location')).toBe('/app/authorize/refused');
 
   document.open();
   document.answerWith((good) => Response.json({ ...good, redirect_uris: ['https://new.example/back'] }));

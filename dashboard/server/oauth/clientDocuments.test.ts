@@ -79,7 +79,8 @@ function documents(isApiAway = () => false) {
   });
   const get = (name: string, { network = '203.0.113.1', mayTakeKept = false } = {}) =>
     asker.run({ network, mayTakeKept }, async () => (await all.get(name)).json());
-  return { get, rows };
+  const mayUse = (mayTakeKept: boolean) => asker.run({ network: '203.0.113.1', mayTakeKept }, () => all.mayUse(url()));
+  return { get, rows, mayUse };
 }
 const asToken = { mayTakeKept: true };
 
@@ -120,6 +121,22 @@ test('nor does it need a host that can be reached at all', async () => {
   const dead = 'https://localhost:1/client.json';
   rows.set(dead, { client_id: dead });
   expect(await get(dead, asToken)).toEqual({ client_id: dead });
+});
+
+test('what stands in is not used by who asks to be let in, also not by way of what the library keeps', async () => {
+  const { get, mayUse } = documents();
+  await get(url());
+  expect(mayUse(false)).toBe(true);
+  nowMs += 2000;
+  answer = () => new Response('', { status: 503 });
+  await get(url(), asToken);
+  expect([mayUse(true), mayUse(false)]).toEqual([true, false]);
+  // Longer than the library keeps it.
+  nowMs += 3_600_000;
+  expect(mayUse(false)).toBe(false);
+  answer = () => Response.json(good());
+  await get(url());
+  expect(mayUse(false)).toBe(true);
 });
 
 test.each<[string, () => Response]>([

@@ -23,14 +23,17 @@ const keptSeconds = 86_400;
 /** Each for four seconds at most; somebody waits for one. */
 const atOnceMax = { ofAll: 200, ofOne: 5 };
 const rememberedMax = 500;
-/** What stands in is asked for again soon. */
-const keptCacheControl = 'max-age=60';
+/** What stands in is asked for again soon; so long the library keeps it. */
+const standInSeconds = 60;
+const standInsMax = 1000;
 
 /** The documents that client_ids name, for the library, which asks anew for one that it did not like, in the same breath. */
 export class ClientDocuments {
   readonly #parts: ClientDocumentsParts;
   readonly #places = new Places(atOnceMax);
   readonly #recent: Remembered<Fetched>;
+  /** URLs for which something stands in, and until when the library may have that. */
+  readonly #standIns = new Map<string, number>();
 
   constructor(parts: ClientDocumentsParts) {
     this.#parts = parts;
@@ -41,10 +44,32 @@ export class ClientDocuments {
   async get(url: string): Promise<Response> {
     const { network, mayTakeKept } = asker.getStore() ?? { network: 'nobody', mayTakeKept: false };
     const fetched = await this.#recent.get(url, () => this.#fetch(url, networkOf(network))).catch(refused);
-    if (!('refused' in fetched)) return responseOf(fetched);
+    if (!('refused' in fetched)) {
+      this.#standIns.delete(url);
+      return responseOf(fetched);
+    }
     const kept = mayTakeKept && fetched.refused instanceof Away ? await this.#keptOf(url) : undefined;
-    if (kept === undefined) throw fetched.refused;
-    return responseOf({ text: JSON.stringify(kept), cacheControl: keptCacheControl });
+    if (kept === undefined || !this.#noteStandIn(url)) throw fetched.refused;
+    return responseOf({ text: JSON.stringify(kept), cacheControl: `max-age=${standInSeconds}` });
+  }
+
+  /**
+   * Whether what the library knows of this client is good for who asks now. It keeps what it was given for the token
+   * endpoint: who keeps a host away could begin a request by a document that its host has taken back.
+   */
+  mayUse(url: string): boolean {
+    return asker.getStore()?.mayTakeKept === true || !this.#standIns.has(url);
+  }
+
+  /** Noted until one comes from its host. @returns false when it cannot be */
+  #noteStandIn(url: string): boolean {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (this.#standIns.size >= standInsMax)
+      for (const [each, untilMs] of this.#standIns) if (untilMs <= nowMs) this.#standIns.delete(each);
+    if (this.#standIns.size >= standInsMax) return false;
+    // Longer than the library has it, whose clock is another one.
+    this.#standIns.set(url, nowMs + 2 * standInSeconds * 1000);
+    return true;
   }
 
   /** What was refused is remembered; that there was no place is not. @throws Away when there is none */

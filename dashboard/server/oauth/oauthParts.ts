@@ -36,6 +36,7 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     calls,
     clock,
     fetchDocument: (url) => documents.get(url),
+    mayUseDocument: (url) => documents.mayUse(url),
     refused,
     broke: (error) => log.error('authorization broke', { error: describeError(error) }),
   });
