@@ -55,7 +55,7 @@ test('a key sees the tools that it may use', () => {
   expect(names('desktop:read')).toEqual(['desktops_list', 'desktops_get', 'desktops_wait']);
   expect(names('files:read')).toEqual(['desktop_files_list', 'desktop_files_read']);
   expect(names()).toEqual([]);
-  expect(names('desktop:view')).toEqual(['desktop_screenshot']);
+  expect(names('desktop:view')).toEqual(['desktop_screenshot', 'desktop_windows']);
   expect(names('desktop:control')).toEqual(expect.arrayContaining(['desktop_screenshot', 'desktop_click']));
   expect(names(...all).filter((name) => /upload|download/.test(name))).toEqual([]);
 });

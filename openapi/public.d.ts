@@ -337,7 +337,7 @@ export interface paths {
         };
         /**
          * List windows
-         * @description Needs the capability `desktop:control`.
+         * @description Needs the capability `desktop:view`.
          */
         get: operations["listWindows"];
         put?: never;
@@ -1548,7 +1548,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Keep a code, token, open request or registered client
+         * Keep a code, token, open request, registered client or the document of one
          * @description Only for the gateway.
          */
         post: operations["saveOauthRecord"];
@@ -2576,7 +2576,7 @@ export interface components {
             expiresAt: string;
         };
         /** @enum {string} */
-        GrantCapability: "desktop:read" | "desktop:lifecycle" | "desktop:control" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write";
+        GrantCapability: "desktop:read" | "desktop:view" | "desktop:lifecycle" | "desktop:control" | "desktop:create" | "desktop:destroy" | "files:read" | "files:write";
         GrantIds: {
             grantIds: string[];
         };
@@ -2856,7 +2856,7 @@ export interface components {
         };
         OauthRecordName: {
             /** @enum {string} */
-            kind: "client" | "request" | "code" | "access" | "refresh";
+            kind: "client" | "document" | "request" | "code" | "access" | "refresh";
             /** @description SHA-256 of what names it, hexadecimal. */
             hash: string;
         };
@@ -3051,7 +3051,7 @@ export interface components {
         };
         SaveOauthRecord: {
             /** @enum {string} */
-            kind: "client" | "request" | "code" | "access" | "refresh";
+            kind: "client" | "document" | "request" | "code" | "access" | "refresh";
             /** @description SHA-256 of what names it, hexadecimal. */
             hash: string;
             grantId: string | null;

@@ -89,7 +89,7 @@ export const saveOauthRecord = operation({
   ...ofGateway,
   operationId: 'saveOauthRecord',
   path: '/v1/oauth/records',
-  summary: 'Keep a code, token, open request or registered client',
+  summary: 'Keep a code, token, open request, registered client or the document of one',
   body: SaveOauthRecord,
   responses: { 204: { about: 'Kept.' } },
   problems: ['not_found'],

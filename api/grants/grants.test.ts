@@ -1,8 +1,9 @@
+import type { NodeDouble } from '@lebureau/test/doubles/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { assertion, type SignedInAs, testGateway } from '../testing/gateway.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { hashOf } from '../signIn/secret.ts';
-import { ofStrangersMax } from './records.ts';
+import { ofGrantMax, ofStrangersMax } from './records.ts';
 import { purgeGrants } from './store.ts';
 
 /** What people allow MCP clients, and how that shrinks and ends. */
@@ -15,10 +16,12 @@ interface Found {
 let api: TestApi;
 let gateway: ReturnType<typeof testGateway>;
 let owner: SignedInAs;
+let node: NodeDouble;
 beforeAll(async () => {
   api = await startTestApi();
   gateway = testGateway(api);
   owner = await gateway.owner();
+  node = await api.node();
 });
 afterAll(() => api.stop());
 
@@ -79,7 +82,6 @@ test('a client does what it was allowed, under its own name, and its person sees
   for (const path of ['/v1/sessions', '/v1/grants'])
     expect((await api.ask('GET', path, { secret })).status, path).toBe(401);
   expect((await api.ask('GET', '/v1/keys', { secret })).status).toBe(403);
-  await api.node();
   const made = await api.ask('POST', '/v1/desktops', { body: { name: 'one' }, secret });
   expect(made.status).toBe(201);
   const event = await api.api.services.database.read
@@ -189,6 +191,52 @@ test('a client that registered and was never let in is forgotten after a day, on
   expect([await isKept('client-1'), await isKept('client-never-let-in')]).toEqual([true, false]);
 });
 
+test('the document of a client is kept for a day where somebody let it in, and else for as long as a request', async () => {
+  const { database, clock } = api.api.services;
+  const names = { before: 'https://before.example/', after: 'https://after.example/', never: 'https://never.example/' };
+  const keepDocument = (name: string) =>
+    gateway.ask('/v1/oauth/records', {
+      kind: 'document',
+      hash: hashOf(name),
+      grantId: null,
+      payload: { client_id: name },
+      expiresInSeconds: 86_400,
+    });
+  const letIn = (name: string) => gateway.ask('/v1/oauth/grants', { ...wishOf(owner), clientId: name });
+  await letIn(names.before);
+  for (const name of Object.values(names)) expect((await keepDocument(name)).status).toBe(204);
+  await letIn(names.after);
+  const leftMs = async (name: string) => {
+    const query = database.read.selectFrom('oauthRecords').select('expiresMs').where('hash', '=', hashOf(name));
+    return (await query.executeTakeFirstOrThrow()).expiresMs - clock.nowMs();
+  };
+  expect(await leftMs(names.before)).toBeGreaterThan(dayMs - 60_000);
+  expect(await leftMs(names.after)).toBeGreaterThan(dayMs - 60_000);
+  expect(await leftMs(names.never)).toBeLessThanOrEqual(600_000);
+  await database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs: clock.nowMs() + dayMs + 1000 }));
+  for (const name of Object.values(names)) expect((await record('find', 'document', name)).status, name).toBe(404);
+});
+
+test('what was allowed and nobody came for is forgotten after an hour, and nothing else is', async () => {
+  const [unclaimed, claimed] = [await allow(owner), await allow(owner)];
+  await gateway.ask('/v1/oauth/records', {
+    kind: 'refresh',
+    hash: hashOf('claimed'),
+    grantId: claimed.grant.id,
+    payload: {},
+    expiresInSeconds: 86_400,
+  });
+  const { database, clock } = api.api.services;
+  const goodAfter = async (minutes: number) => {
+    const nowMs = clock.nowMs() + minutes * 60_000;
+    await database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs }));
+    const answer = await gateway.ask('/v1/oauth/grants/good', { grantIds: [unclaimed.grant.id, claimed.grant.id] });
+    return ((await answer.json()) as { grantIds: string[] }).grantIds.toSorted();
+  };
+  expect(await goodAfter(59)).toEqual([unclaimed.grant.id, claimed.grant.id].toSorted());
+  expect(await goodAfter(61)).toEqual([claimed.grant.id]);
+});
+
 test('however many register, what they leave behind is bounded, and nobody who was let in pays for it', async () => {
   await keepClient('client-1');
   await allow(owner);
@@ -219,6 +267,84 @@ test('however many register, what they leave behind is bounded, and nobody who w
   expect([kept.length, kept[0]!.hash]).toEqual([ofStrangersMax, 'stranger 2']);
   for (const name of ['client-1', 'who came last', 'who came at the very last'])
     expect(await isKept(name), name).toBe(true);
+});
+
+test('of a grant’s refresh tokens the newest are kept; a forgotten one is refused, and a kept one that comes twice ends all', async () => {
+  const found = await allow(owner);
+  const other = await allow(owner);
+  await keep('refresh', 'of another grant', other.grant.id);
+  await keep('access', 'its access token', found.grant.id);
+  const { database, clock } = api.api.services;
+  // As if each was made a moment before the next, all of them used up.
+  const soonMs = clock.nowMs() + 500_000;
+  const rows = Array.from({ length: ofGrantMax }, (_, n) => ({
+    kind: 'refresh',
+    hash: hashOf(`turn ${n}`),
+    grantId: found.grant.id,
+    payloadJson: '{}',
+    expiresMs: soonMs + n,
+    consumedMs: soonMs,
+  }));
+  await database.write(({ db }) => db.insertInto('oauthRecords').values(rows).execute());
+  await keep('refresh', 'the newest', found.grant.id);
+  const kept = await database.read
+    .selectFrom('oauthRecords')
+    .select('hash')
+    .where('grantId', '=', found.grant.id)
+    .where('kind', '=', 'refresh')
+    .execute();
+  expect(kept).toHaveLength(ofGrantMax);
+  const isThere = async (kind: string, name: string) => (await record('find', kind, name)).ok;
+  expect([await isThere('refresh', 'turn 0'), await isThere('refresh', 'turn 1')]).toEqual([false, true]);
+  for (const [kind, name] of [
+    ['refresh', 'the newest'],
+    ['refresh', 'of another grant'],
+    ['access', 'its access token'],
+  ] as const)
+    expect(await isThere(kind, name), name).toBe(true);
+  expect((await record('consume', 'refresh', 'turn 0')).status).toBe(404);
+  expect(await meOf(await asClient(found))).toEqual(some);
+  expect(await (await record('consume', 'refresh', 'turn 1')).json()).toEqual({ first: false });
+  expect(await meOf(await asClient(found))).toBe(401);
+  expect(await isThere('refresh', 'the newest')).toBe(false);
+});
+
+test('a client can be allowed to look alone', async () => {
+  const viewer = await newcomer('viewer');
+  const secret = await asClient(await allow(viewer, ['desktop:view']));
+  expect(await meOf(secret)).toEqual(['desktop:view']);
+  const made = { method: 'POST', path: '/v1/desktops', body: { network: 'none' } };
+  const { id } = await api.expect<{ id: string }>('createDesktop', 201, made);
+  await api.ask('GET', `/v1/desktops/${id}?waitFor=ready&timeoutSeconds=20`);
+  const statusOf = async (method: string, path: string, body?: object) =>
+    (await api.ask(method, `/v1/desktops/${id}${path}`, { secret, body })).status;
+  expect(await statusOf('GET', '/screenshot')).toBe(200);
+  expect(await statusOf('GET', '/windows')).toBe(200);
+  expect(await statusOf('GET', '')).toBe(403);
+  expect(await statusOf('GET', '/clipboard')).toBe(403);
+  expect(await statusOf('POST', '/windows/0x3a00007/focus')).toBe(403);
+});
+
+test('the end of a grant cuts what its client runs in a desktop', async () => {
+  const found = await allow(owner, ['desktop:control']);
+  const made = { method: 'POST', path: '/v1/desktops', body: { network: 'none' } };
+  const { id } = await api.expect<{ id: string }>('createDesktop', 201, made);
+  await api.ask('GET', `/v1/desktops/${id}?waitFor=ready&timeoutSeconds=20`);
+  const reached = Promise.withResolvers<void>();
+  const told = Promise.withResolvers<void>();
+  node.guest.answer = async (request) => {
+    reached.resolve();
+    request.signal.addEventListener('abort', () => told.resolve());
+    await told.promise;
+    return undefined;
+  };
+  const secret = await asClient(found);
+  const running = api.ask('POST', `/v1/desktops/${id}/exec`, { secret, body: { command: 'sleep 600' } });
+  await reached.promise;
+  const path = `/v1/grants/${found.grant.id}`;
+  await api.expect('revokeGrant', 204, { method: 'DELETE', path, secret: owner.assertion });
+  await told.promise;
+  expect((await running).status).toBe(504);
 });
 
 test('no secret stands in the database, only its hash', async () => {

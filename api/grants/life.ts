@@ -7,6 +7,9 @@ export const lifeMs = 180 * 24 * 3_600_000;
 /** How exactly its last use is written down. */
 export const usedStepMs = 60_000;
 
+/** How long a client's document that was good last stands in while its host is away. */
+export const documentMs = 24 * 3_600_000;
+
 export function isGood(grant: GrantRow, nowMs: number): boolean {
   return grant.revokedMs === null && nowMs < grant.createdMs + lifeMs && nowMs < grant.lastUsedMs + idleMs;
 }

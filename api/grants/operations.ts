@@ -13,7 +13,7 @@ import { hashOf } from '../signIn/secret.ts';
 import { capabilitiesOf } from '../users/roles.ts';
 import type { Member } from '../users/store.ts';
 import { allowedBy } from './allowedBy.ts';
-import { idleMs, isGood, lifeMs, usedStepMs } from './life.ts';
+import { documentMs, idleMs, isGood, lifeMs, usedStepMs } from './life.ts';
 import type { CreateGrant, FoundGrant, Grant, OauthRecordName } from './schema.ts';
 import {
   endGrants,
@@ -115,7 +115,7 @@ export async function createGrant(
     revokedMs: null,
   };
   await insertGrant(write, row);
-  await keepClient(write, body.clientId, nowMs + lifeMs);
+  await keepClient(write, body.clientId, nowMs);
   await record(write, services.clock, {
     type: 'grant.created',
     workspaceId: row.workspaceId,
@@ -126,14 +126,21 @@ export async function createGrant(
   return { grant: toWire(row, person.session!), userId, resource: row.resource };
 }
 
-/** A client that registered and was allowed in is kept for as long as it may come back. */
-async function keepClient({ db }: Write, clientId: string, untilMs: number): Promise<void> {
-  await db
-    .updateTable('oauthRecords')
-    .set({ expiresMs: untilMs })
-    .where('kind', '=', 'client')
-    .where('hash', '=', hashOf(clientId))
-    .execute();
+/**
+ * A client that registered and was allowed in is kept for as long as it may come back; its document, where it has one,
+ * for as long as one may be taken that was good last.
+ */
+async function keepClient({ db }: Write, clientId: string, nowMs: number): Promise<void> {
+  for (const [kind, keptMs] of [
+    ['client', lifeMs],
+    ['document', documentMs],
+  ] as const)
+    await db
+      .updateTable('oauthRecords')
+      .set({ expiresMs: nowMs + keptMs })
+      .where('kind', '=', kind)
+      .where('hash', '=', hashOf(clientId))
+      .execute();
 }
 
 async function personOf(

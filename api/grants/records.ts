@@ -10,6 +10,16 @@ import { findGrant, forgetOldest } from './store.ts';
 
 /** Registered clients that nobody allowed in, and open requests: of each, strangers leave behind no more than this. */
 export const ofStrangersMax = 5000;
+/**
+ * Of one grant's refresh tokens, and of its access tokens, the newest that are kept, used up or not. A refresh token that
+ * comes again after its row was forgotten is refused like one that never was, and ends nothing: two hundred newer ones were
+ * exchanged meanwhile, one by one. A thief who hurries so that the owner's own try comes too late is not found out by it;
+ * the owner is asked again then, and finds the former grant in use in their list.
+ */
+export const ofGrantMax = 200;
+
+/** As long as a request may wait for an answer: a document of a client that nobody let in is of no use after that. */
+const strangersDocumentMs = 600_000;
 
 type Name = Static<typeof OauthRecordName>;
 
@@ -25,13 +35,17 @@ export async function saveRecord(
     const known = await findGrant(write.db, grantId);
     if (known?.member === undefined || !isGood(known.grant, nowMs)) throw notFound('grant');
   }
-  const change = { payloadJson: JSON.stringify(payload), expiresMs: nowMs + expiresInSeconds * 1000 };
+  const wantedMs = nowMs + expiresInSeconds * 1000;
+  const ofStranger = kind === 'document' && !(await isAllowedIn(write, payload));
+  const expiresMs = ofStranger ? Math.min(wantedMs, nowMs + strangersDocumentMs) : wantedMs;
+  const change = { payloadJson: JSON.stringify(payload), expiresMs };
   await write.db
     .insertInto('oauthRecords')
     .values({ kind, hash, grantId, consumedMs: null, ...change })
     .onConflict((conflict) => conflict.columns(['kind', 'hash']).doUpdateSet(change))
     .execute();
-  if (grantId === null) await forgetOldest(write, { kind, kept: ofStrangersMax, untilMs: change.expiresMs });
+  const kept = grantId === null ? ofStrangersMax : ofGrantMax;
+  await forgetOldest(write, { kind, grantId, kept, untilMs: change.expiresMs });
 }
 
 /** @throws Fault `not_found` */
@@ -77,6 +91,13 @@ export async function consumeRecord(
   if (row === undefined) throw notFound('record');
   if (row.grantId !== null) await endGrant(services, write, { grantId: row.grantId, requestId: from.requestId });
   return false;
+}
+
+/** Whether somebody let the client in that the document is of: then strangers do not push it out. */
+async function isAllowedIn({ db }: Write, { client_id: clientId }: Record<string, unknown>): Promise<boolean> {
+  if (typeof clientId !== 'string') return false;
+  const query = db.selectFrom('grants').select('id').where('clientId', '=', clientId).where('revokedMs', 'is', null);
+  return (await query.limit(1).executeTakeFirst()) !== undefined;
 }
 
 export async function deleteRecord({ db }: Write, { kind, hash }: Name): Promise<void> {

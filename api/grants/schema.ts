@@ -51,7 +51,7 @@ export const FoundGrant = t.Object({ grant: Grant, userId: UserId, resource });
 export const GrantIds = t.Object({ grantIds: t.Array(GrantId, { maxItems: 500 }) });
 
 const Hash = t.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of what names it, hexadecimal.' });
-const Kind = t.Word(['client', 'request', 'code', 'access', 'refresh']);
+const Kind = t.Word(['client', 'document', 'request', 'code', 'access', 'refresh']);
 const Payload = t.Record(t.String(), t.Unknown(), { description: 'What the gateway wants to know again.' });
 
 export const OauthRecordName = t.Object({ kind: Kind, hash: Hash });

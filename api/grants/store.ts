@@ -1,5 +1,6 @@
+import type { ExpressionBuilder } from 'kysely';
 import type { Reader, Write } from '../db/database.ts';
-import type { GrantRow } from '../db/tables.ts';
+import type { GrantRow, Tables } from '../db/tables.ts';
 import { findMember, type Member } from '../users/store.ts';
 
 /** A grant and who gave it; `member` is undefined once they were removed from the workspace. */
@@ -63,27 +64,38 @@ export async function endGrants(
 }
 
 /**
- * Of the records that expire by `untilMs`, forgets the oldest beyond `kept`: whoever is in the middle of something began
- * just now. A client that was allowed in expires later, and is not among them.
+ * Of the records of a grant, or of none, that expire by `untilMs`, forgets the oldest beyond `kept`: whoever is in the
+ * middle of something began just now. A client that was allowed in expires later, and is not among them.
  */
 export async function forgetOldest(
   { db }: Write,
-  { kind, kept, untilMs }: { kind: string; kept: number; untilMs: number },
+  { kind, grantId, kept, untilMs }: { kind: string; grantId: string | null; kept: number; untilMs: number },
 ): Promise<void> {
+  const isOfGrant = (where: ExpressionBuilder<Tables, 'oauthRecords'>) =>
+    grantId === null ? where('grantId', 'is', null) : where('grantId', '=', grantId);
   const beyond = await db
     .selectFrom('oauthRecords')
     .select('expiresMs')
     .where('kind', '=', kind)
+    .where(isOfGrant)
     .where('expiresMs', '<=', untilMs)
     .orderBy('expiresMs', 'desc')
     .offset(kept)
     .limit(1)
     .executeTakeFirst();
   if (beyond === undefined) return;
-  await db.deleteFrom('oauthRecords').where('kind', '=', kind).where('expiresMs', '<=', beyond.expiresMs).execute();
+  await db
+    .deleteFrom('oauthRecords')
+    .where('kind', '=', kind)
+    .where(isOfGrant)
+    .where('expiresMs', '<=', beyond.expiresMs)
+    .execute();
 }
 
-/** Forgets what ended long ago. */
+/** What was allowed is asked for within the life of its request; by then nothing was, and nobody can any more. */
+const unclaimedMs = 3_600_000;
+
+/** Forgets what ended long ago, and what nobody came for. */
 export async function purgeGrants(
   db: Write['db'],
   before: { createdMs: number; usedMs: number; nowMs: number },
@@ -93,4 +105,16 @@ export async function purgeGrants(
     .where((where) => where.or([where('createdMs', '<', before.createdMs), where('lastUsedMs', '<', before.usedMs)]))
     .execute();
   await db.deleteFrom('oauthRecords').where('expiresMs', '<', before.nowMs).execute();
+  await db
+    .deleteFrom('grants')
+    .where('revokedMs', 'is', null)
+    .where('createdMs', '<', before.nowMs - unclaimedMs)
+    .where((where) =>
+      where.not(
+        where.exists(
+          where.selectFrom('oauthRecords').select('hash').whereRef('oauthRecords.grantId', '=', 'grants.id'),
+        ),
+      ),
+    )
+    .execute();
 }

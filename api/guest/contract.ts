@@ -136,7 +136,8 @@ const eyesAndHands: GuestOperation[] = [
     method: 'GET',
     path: '/windows',
     summary: 'List windows',
-    capability: 'desktop:control',
+    // Whoever sees the screen sees them. The clipboard is not on it: it holds what was copied out of sight, passwords too.
+    capability: 'desktop:view',
     bucket: 'input',
     response: WindowList,
   },

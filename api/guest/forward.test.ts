@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectContract } from '@lebureau/test/contract';
 import type { NodeDouble } from '@lebureau/test/doubles/node';
+import { Usage } from '../desktops/usage.ts';
 import { problems } from '../http/problems.ts';
 import { guestExamples } from '../openapi/guestExamples.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { guestOperations } from './contract.ts';
+import { Forwarder } from './forward.ts';
 
 let api: TestApi;
 let node: NodeDouble;
@@ -310,6 +313,32 @@ test('an upload whose client goes away in the middle is cut at the node, too', a
   leaving.abort();
   expect(await running).toBe('cut');
   await expect.poll(() => node.guest.abortedUploads).toBe(before + 1);
+});
+
+test('a problem of the node ends the use of an ephemeral desktop, too', async () => {
+  const socket = join(api.config.home, 'says-no.sock');
+  const says = { status: 409, headers: { 'content-type': 'application/problem+json' } };
+  const server = Bun.serve({ unix: socket, fetch: () => Response.json({ code: 'stale_frame' }, says) });
+  const { services } = api.api;
+  const usage = new Usage(services.clock);
+  const forwarder = new Forwarder(services, { usage, ways: { socketOf: async () => socket } });
+  const answer = await forwarder.forward(
+    guestOperations.find(({ operationId }) => operationId === 'click')!,
+    {
+      caller: (await services.authenticator.authenticate(`Bearer ${api.secret}`))!,
+      request: new Request(`http://api${below('/click')}`, { method: 'POST' }),
+      requestId: 'request-12345',
+      params: { desktopId: id },
+      query: {},
+      body: undefined,
+      bytes: new Uint8Array(),
+      peer: undefined,
+    },
+  );
+  await server.stop(true);
+  expect(answer.status).toBe(409);
+  // It was used until now, and is in use no more.
+  expect([usage.take(), usage.isUsed(id)]).toEqual([[id], false]);
 });
 
 test('50 MB pass both ways', async () => {

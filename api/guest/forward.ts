@@ -1,4 +1,5 @@
 import { Fault } from '@lebureau/kit/fault';
+import { OpenUses } from '../desktops/openUses.ts';
 import { getDesktop } from '../desktops/operations.ts';
 import { allowedActionsOf, statusOf } from '../desktops/status.ts';
 import { renewExpiry } from '../desktops/store.ts';
@@ -7,8 +8,8 @@ import { type DesktopView, factsOf, isReady } from '../desktops/view.ts';
 import { boundedText } from '../http/boundedText.ts';
 import { problems } from '../http/problems.ts';
 import type { Call } from '../http/route.ts';
+import { credentialOf } from '../keys/stillGood.ts';
 import type { Ways } from '../reach/ways.ts';
-import { whileGood } from '../keys/whileGood.ts';
 import type { Services } from '../services.ts';
 import type { GuestOperation } from './guestOperation.ts';
 import { saysTooOld } from './tooOld.ts';
@@ -49,31 +50,65 @@ interface ForwardParams {
 export class Forwarder {
   readonly #services: Services;
   readonly #usage: Usage;
-  readonly #ways: Ways;
+  readonly #ways: Pick<Ways, 'socketOf'>;
+  /** Who came with something that has ended since is not served to the end: the node hears it, and stops what it can. */
+  readonly #open: OpenUses;
 
-  constructor(services: Services, at: { usage: Usage; ways: Ways }) {
+  constructor(services: Services, at: { usage: Usage; ways: Pick<Ways, 'socketOf'> }) {
     this.#services = services;
     this.#usage = at.usage;
     this.#ways = at.ways;
+    const { database, clock, log } = services;
+    // Without the end of the service: calls may come to theirs.
+    this.#open = new OpenUses({ database, clock, log });
   }
 
   async forward(operation: GuestOperation, call: Call<ForwardParams>): Promise<Response> {
     const view = await getDesktop(this.#services, call.caller, call.params.desktopId);
     demandReady(view, this.#services.clock.nowMs());
-    const end = view.ephemeral === 1 ? this.#usage.begin(view.id) : () => {};
+    const cut = new AbortController();
+    const end = this.#begin(operation, call, { view, cut });
     try {
       if (view.expiresMs !== null) await this.#renew(view, view.expiresMs);
-      const answer = await this.#ask(operation, call, view);
-      if (answer.headers.get('content-type')?.startsWith('application/problem+json'))
-        return await problemFrom(answer, call.requestId, operation.younger);
+      const answer = await this.#ask(operation, call, { view, cut: cut.signal });
+      if (answer.headers.get('content-type')?.startsWith('application/problem+json')) {
+        const problem = await problemFrom(answer, call.requestId, operation.younger);
+        end();
+        return problem;
+      }
       const bodiless = answer.status === 204 || answer.status === 304;
-      const body = bodiless ? null : view.ephemeral === 1 ? ended(answer.body, end) : answer.body;
-      if (body === null) end();
+      // What is made while it is read may last; of everything else the node is done.
+      const lasts = view.ephemeral === 1 || operation.response === 'octets' || operation.response === 'events';
+      const body = bodiless ? null : lasts ? ended(answer.body, end) : answer.body;
+      if (body === null || !lasts) end();
       return new Response(body, { status: answer.status, headers: picked(answer.headers, sentUp) });
     } catch (error) {
       end();
       throw error;
     }
+  }
+
+  /** Counts the call as one that runs. @returns what says that it is over */
+  #begin(
+    operation: GuestOperation,
+    { caller, request }: Call<ForwardParams>,
+    { view, cut }: { view: DesktopView; cut: AbortController },
+  ): () => void {
+    const endUse = view.ephemeral === 1 ? this.#usage.begin(view.id) : () => {};
+    const use = {
+      credential: credentialOf(caller),
+      capability: operation.capability,
+      desktopId: view.id,
+      close: () => cut.abort(),
+    };
+    this.#open.add(use);
+    const end = () => {
+      request.signal.removeEventListener('abort', end);
+      this.#open.remove(use);
+      endUse();
+    };
+    request.signal.addEventListener('abort', end, { once: true });
+    return end;
   }
 
   /** The loop writes a use down later than that, and another replica may find the time over before. */
@@ -87,7 +122,11 @@ export class Forwarder {
     });
   }
 
-  async #ask(operation: GuestOperation, call: Call<ForwardParams>, view: DesktopView): Promise<Response> {
+  async #ask(
+    operation: GuestOperation,
+    call: Call<ForwardParams>,
+    { view, cut }: { view: DesktopView; cut: AbortSignal },
+  ): Promise<Response> {
     const { request, requestId, params } = call;
     const { pathname, search } = new URL(request.url);
     const path = pathname.slice(pathname.indexOf(params.desktopId) + params.desktopId.length);
@@ -97,9 +136,8 @@ export class Forwarder {
     const headersWithin = new AbortController();
     const timer = setTimeout(() => headersWithin.abort(), slow ? longAnswerTimeoutMs : answerTimeoutMs);
     if (operation.body === 'octets') clearTimeout(timer);
-    const over = new AbortController();
     try {
-      const answer = await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
+      return await fetch(`http://node/guest/${view.assignmentId}${path}${search}`, {
         unix,
         method: operation.method,
         headers: {
@@ -111,35 +149,21 @@ export class Forwarder {
         signal: AbortSignal.any([
           request.signal,
           headersWithin.signal,
+          cut,
           // Who follows goes on elsewhere; everything else may come to its end.
-          ...(operation.response === 'events'
-            ? [
-                this.#services.ending,
-                whileGood(this.#services, call.caller, {
-                  capability: operation.capability,
-                  left: AbortSignal.any([request.signal, over.signal]),
-                }),
-              ]
-            : []),
+          ...(operation.response === 'events' ? [this.#services.ending] : []),
         ]),
         redirect: 'manual',
         decompress: false,
         timeout: false,
       } as RequestInit);
-      return operation.response === 'events' ? endingWith(answer, over) : answer;
     } catch (error) {
-      over.abort();
-      throw unreachable(error, { timedOut: headersWithin.signal.aborted, left: request.signal.aborted });
+      const why = { cut: cut.aborted, timedOut: headersWithin.signal.aborted, left: request.signal.aborted };
+      throw unreachable(error, why);
     } finally {
       clearTimeout(timer);
     }
   }
-}
-
-/** The same answer; `over` is told when its body came to an end. */
-function endingWith(answer: Response, over: AbortController): Response {
-  const end = new TransformStream<Uint8Array, Uint8Array>({ flush: () => over.abort() });
-  return new Response(answer.body?.pipeThrough(end), answer);
 }
 
 /** @throws Fault that says why nobody can reach into it now */
@@ -206,7 +230,9 @@ async function membersOf(answer: Response): Promise<Record<string, unknown>> {
 
 const neverConnected = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ENOENT', 'ECONNREFUSED']);
 
-function unreachable(error: unknown, why: { timedOut: boolean; left: boolean }): Fault {
+function unreachable(error: unknown, why: { cut: boolean; timedOut: boolean; left: boolean }): Fault {
+  if (why.cut)
+    return new Fault('timeout', 'The right to do that has ended meanwhile; it may have been carried out in part.');
   if (why.timedOut) return new Fault('timeout', 'The node did not answer in time.', { cause: error });
   if (why.left) return new Fault('timeout', 'The client went away.');
   const code = (error as { code?: string }).code ?? '';
@@ -222,14 +248,13 @@ function ended(body: ReadableStream<Uint8Array> | null, end: () => void): Readab
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await reader.read().catch((error: unknown) => {
-          end();
-          throw error;
-        });
-        if (value) controller.enqueue(value);
-        if (!done) return;
+        const piece = await reader.read().catch(() => undefined);
+        if (piece?.value) controller.enqueue(piece.value);
+        if (piece?.done === false) return;
         end();
-        controller.close();
+        if (piece) controller.close();
+        // Whoever reads must not take it for the whole. Without a reason: the runtime would print it.
+        else controller.error();
       },
       async cancel(reason) {
         end();

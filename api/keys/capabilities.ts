@@ -1,7 +1,7 @@
 /** Every capability of an API key and what it allows. `read` marks those a read-only key may have. */
 export const capabilities = {
   'desktop:read': 'List desktops, see one with its status; list templates',
-  'desktop:view': 'Watch the screen, live or as screenshots; part of desktop:control',
+  'desktop:view': 'Watch the screen, live or as screenshots; list its windows; part of desktop:control',
   'desktop:lifecycle': 'Start, stop and restart desktops; change their name and labels',
   'desktop:control': 'See the screen, use mouse, keyboard, clipboard, windows and shell',
   'desktop:chat': 'Talk to the agent on a desktop',

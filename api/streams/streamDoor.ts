@@ -3,6 +3,7 @@ import { newId } from '@lebureau/kit/id';
 import { joinEnds } from '@lebureau/kit/joinEnds';
 import { ServerSocketEnd, type ServerSocketData } from '@lebureau/kit/serverSocketEnd';
 import type { StreamEnd } from '@lebureau/kit/streamEnd';
+import { OpenUses } from '../desktops/openUses.ts';
 import type { Usage } from '../desktops/usage.ts';
 import type { Gate } from '../http/gate.ts';
 import type { Caller } from '../keys/auth.ts';
@@ -10,7 +11,6 @@ import { credentialOf } from '../keys/stillGood.ts';
 import type { Ways } from '../reach/ways.ts';
 import type { Services } from '../services.ts';
 import { capabilityFor } from './capabilityFor.ts';
-import { OpenStreams } from './openStreams.ts';
 import { type Admitted, admitTicket, dialNode } from './operations.ts';
 
 export interface StreamDoorOptions {
@@ -32,13 +32,13 @@ const streamPath = /^\/v1\/desktops\/([a-z0-9_]{1,40})\/streams\/([a-z]{1,20})$/
 export class StreamDoor {
   readonly #services: Services;
   readonly #options: StreamDoorOptions;
-  readonly #open: OpenStreams;
+  readonly #open: OpenUses;
   #arriving = 0;
 
   constructor(services: Services, options: StreamDoorOptions) {
     this.#services = services;
     this.#options = options;
-    this.#open = new OpenStreams(services);
+    this.#open = new OpenUses(services);
   }
 
   /** @returns undefined for a request that wants no stream. */
@@ -101,8 +101,7 @@ export class StreamDoor {
       credential: credentialOf(caller),
       capability: capabilityFor(wish),
       desktopId: view.id,
-      assignmentId: view.assignmentId,
-      nodeId: view.nodeId,
+      machine: { assignmentId: view.assignmentId, nodeId: view.nodeId },
       close: (code: number, reason: string) => {
         viewer.close(code, reason);
         node.close(code, reason);

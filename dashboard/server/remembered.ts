@@ -7,10 +7,12 @@ const rememberedMax = 10_000;
 /** Answers of the API by name, each asked for at most about once a second. */
 export class Remembered<Answer> {
   readonly #clock: Clock;
+  readonly #max: number;
   readonly #known = new Map<string, { answer: Answer; untilMs: number }>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, max = rememberedMax) {
     this.#clock = clock;
+    this.#max = max;
   }
 
   async get(name: string, ask: () => Promise<Answer>): Promise<Answer> {
@@ -18,7 +20,7 @@ export class Remembered<Answer> {
     const known = this.#known.get(name);
     if (known !== undefined && known.untilMs > nowMs) return known.answer;
     const answer = await ask();
-    if (this.#known.size >= rememberedMax) this.#known.clear();
+    if (this.#known.size >= this.#max) this.#known.clear();
     this.#known.set(name, { answer, untilMs: nowMs + rememberedMs });
     return answer;
   }

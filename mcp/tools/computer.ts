@@ -185,9 +185,10 @@ const windows = defineTool<{ focus?: string }>({
   name: 'desktop_windows',
   title: 'List or focus windows',
   toolset: 'computer',
-  capability: 'desktop:control',
+  // To list them is to look; the API lets nobody without desktop:control bring one to the front.
+  capability: 'desktop:view',
   description:
-    'List the open windows with id, title, place and which is active; with focus=windowId bring that one to the front instead.',
+    'List the open windows with id, title, place and which is active; with focus=windowId bring that one to the front instead (takes desktop:control).',
   onDesktop: true,
   input: { focus: { type: 'string', pattern: '^0x[0-9a-f]{1,8}$', description: 'windowId' } },
   effect: { ...act, destructive: false, idempotent: true },

@@ -8,6 +8,7 @@ export type Capability = Me['capabilities'][number];
 
 const everything: Capability[] = [
   'desktop:read',
+  'desktop:view',
   'desktop:lifecycle',
   'desktop:control',
   'desktop:chat',
@@ -112,11 +113,16 @@ export class Fake {
     return (await answer).clone() as Response;
   }
 
+  /** As the API decides it: who may use a screen may watch it. */
+  #allows(wanted: Capability): boolean {
+    return this.capabilities.has(wanted) || (wanted === 'desktop:view' && this.capabilities.has('desktop:control'));
+  }
+
   async #route(request: Request, url: URL): Promise<Response> {
     for (const [method, path, capability, handle] of fakeRoutes) {
       const match = method === request.method ? path.exec(url.pathname) : null;
       if (!match) continue;
-      if (capability !== 'key' && !this.capabilities.has(capability)) {
+      if (capability !== 'key' && !this.#allows(capability)) {
         throw new FakeProblem(403, 'capability_missing', { capability, detail: `The key lacks ${capability}.` });
       }
       const id = match[1];

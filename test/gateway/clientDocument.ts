@@ -10,7 +10,12 @@ export interface ClientDocument {
   caPath: string;
   /** How often it was asked for. */
   asked(): number;
+  /** What its host answers from now on; left out: the document. */
+  answerWith(answer?: (document: object) => Response): void;
+  /** Nobody listens there any more … */
   close(): Promise<void>;
+  /** … and again. */
+  open(): void;
 }
 
 /** A client's own metadata, over https on this machine. */
@@ -20,15 +25,26 @@ export function startClientDocument(folder: string, metadata: object): ClientDoc
   writeFileSync(caPath, ca);
   let asked = 0;
   let url = '';
-  const server: Server<undefined> = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    tls: { cert: certificate, key },
-    fetch: () => {
-      asked += 1;
-      return Response.json({ client_id: url, ...metadata });
-    },
-  });
-  url = `https://localhost:${server.port}/client.json`;
-  return { url, caPath, asked: () => asked, close: () => server.stop(true) };
+  let answer = (document: object) => Response.json(document);
+  const listen = (port: number): Server<undefined> =>
+    Bun.serve({
+      hostname: '127.0.0.1',
+      port,
+      tls: { cert: certificate, key },
+      fetch: () => {
+        asked += 1;
+        return answer({ client_id: url, ...metadata });
+      },
+    });
+  let server = listen(0);
+  const port = server.port!;
+  url = `https://localhost:${port}/client.json`;
+  return {
+    url,
+    caPath,
+    asked: () => asked,
+    answerWith: (how = (document) => Response.json(document)) => void (answer = how),
+    close: () => server.stop(true),
+    open: () => void (server = listen(port)),
+  };
 }

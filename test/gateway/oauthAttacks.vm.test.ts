@@ -178,10 +178,32 @@ describe('a yes', () => {
     const resume = (cookie: string) => client.resume(asked.uid, cookie);
     expect((await resume(asked.cookie)).headers.get('location')).toBe('/app/authorize/refused');
     expect((await asked.decide(service, member, { allow: ['desktop:read'] })).status).toBe(200);
-    for (const cookie of [asked.cookie, `${owner.cookie}; ${asked.cookie}`])
-      expect((await resume(cookie)).headers.get('location')).toBe('/app/authorize/refused');
     const { location } = Object.fromEntries((await resume(`${member.cookie}; ${asked.cookie}`)).headers);
     expect(new URL(location!).searchParams.get('code')).toHaveLength(43);
+    const clientsOf = async (visitor: Visitor) => {
+      const answer = await asPage(service, visitor, { method: 'GET', path: '/v1/grants' });
+      return ((await answer.json()) as { data: unknown[] }).data.length;
+    };
+    const person = await invite('member');
+    const { token } = (await (
+      await asPage(service, owner, { method: 'POST', path: '/v1/sign-in-links', body: { userId: person.userId } })
+    ).json()) as { token: string };
+    const elsewhere = await signInByLink(service, token);
+    expect([elsewhere.userId, elsewhere.cookie === person.cookie]).toEqual([person.userId, false]);
+    for (const other of [undefined, owner, elsewhere]) {
+      for (const allow of [['desktop:read'], []]) {
+        const again = await askedOf(await client.begin());
+        expect((await again.decide(service, person, { allow })).status).toBe(200);
+        const came = (visitor?: Visitor) =>
+          client.resume(again.uid, visitor === undefined ? again.cookie : `${visitor.cookie}; ${again.cookie}`);
+        expect((await came(other)).headers.get('location')).toBe('/app/authorize/refused');
+        // What was allowed for a browser that is not the one ended: it cannot be fetched, and is not in the list.
+        const late = await came(person);
+        if (allow.length > 0) expect(late.headers.get('location')).toBe('/app/authorize/refused');
+        else expect(late.headers.get('location')).toContain('error=access_denied');
+        expect(await clientsOf(person)).toBe(0);
+      }
+    }
   });
 
   test('gives no more than was asked for, than the role has, and nothing of people, keys and nodes', async () => {

@@ -14,6 +14,8 @@ export interface AuthorizationServerOptions {
   clock: Clock;
   /** Fetches the document that a client_id names, cleaned. */
   fetchDocument: (url: string) => Promise<Response>;
+  /** Whether what was fetched of it before may be used for who asks now. */
+  mayUseDocument: (url: string) => boolean;
   /** Where an authorization request ends that cannot be sent back to its client. */
   refused: (detail: string) => Promise<{ location: string; cookie: string }>;
   /** What broke on our side. */
@@ -90,7 +92,7 @@ function configuration(options: AuthorizationServerOptions): Configuration {
   } as Configuration;
 }
 
-function features({ resource, clock }: AuthorizationServerOptions): object {
+function features({ resource, clock, mayUseDocument }: AuthorizationServerOptions): object {
   return {
     devInteractions: { enabled: false },
     userinfo: { enabled: false },
@@ -101,7 +103,12 @@ function features({ resource, clock }: AuthorizationServerOptions): object {
       issueRegistrationAccessToken: false,
       idFactory: () => newId('cli', clock.nowMs()),
     },
-    clientIdMetadataDocument: { enabled: true, ack: 'draft-02', cacheDuration: { min: 60, max: 3600 } },
+    clientIdMetadataDocument: {
+      enabled: true,
+      ack: 'draft-02',
+      cacheDuration: { min: 60, max: 3600 },
+      allowClient: (_context: unknown, { clientId }: { clientId: string }) => mayUseDocument(clientId),
+    },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => resource,

@@ -61,7 +61,7 @@ export async function decide(visit: Visit, parts: OauthParts, uid: string): Prom
   try {
     const result =
       capabilities.length === 0
-        ? { error: 'access_denied', error_description: 'the person said no' }
+        ? { error: 'access_denied', error_description: 'the person said no', sessionId: who.session.id }
         : await granted(parts, { who, asked: found.asked, capabilities });
     const { incoming, outgoing } = bridged(visit, parts);
     const continueTo = await parts.provider.interactionResult(incoming, outgoing, result, {
@@ -99,7 +99,8 @@ async function granted(
     resource,
     capabilities,
   });
-  return { login: { accountId: who.user.id, remember: false }, consent: { grantId: grant.id } };
+  const sessionId = who.session.id;
+  return { login: { accountId: who.user.id, remember: false }, consent: { grantId: grant.id }, sessionId };
 }
 
 /** Undefined when this browser did not bring it, or too long ago. */

@@ -1,5 +1,6 @@
 import { describeError } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
+import { Away } from './away.ts';
 import { clientMetadataOf } from './clientMetadata.ts';
 import { guardedFetch, resolveHost } from './guardedFetch.ts';
 
@@ -12,7 +13,7 @@ const notFetched = 'its document could not be fetched, or is not JSON';
 
 /**
  * The metadata that a client_id names (draft-ietf-oauth-client-id-metadata-document), with nothing but what we take.
- * @throws Error that says what was refused
+ * @throws Away when its host does not answer; Error that says what was refused
  */
 export async function fetchDocument(
   url: string,
@@ -20,7 +21,7 @@ export async function fetchDocument(
 ): Promise<Response> {
   const { said, cacheControl } = await read(url, allowLoopback).catch((error: unknown) => {
     log.info('no document of a client', { url, error: describeError(error) });
-    throw new Error(notFetched);
+    throw error instanceof Away ? new Away(notFetched) : new Error(notFetched);
   });
   // The library looks at these: whose document it is, and that it holds no secret.
   const { client_id: clientId, client_secret: secret, token_endpoint_auth_method: method } = said;

@@ -107,14 +107,13 @@ test.each<[string, string]>([
   ['says only to go on', 'HTTP/1.1 100 Continue\r\n\r\n'],
   ['stops in a header', 'HTTP/1.1 200 OK\r\nx'],
   ['stops in the body', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc'],
-])('one that %s is given up, and its place is free', async (_name, said) => {
+])('one that %s is given up', async (_name, said) => {
   const odd = createServer(pair, (socket) => {
     socket.on('error', () => undefined);
     socket.write(said);
   });
   await new Promise<void>((resolve) => odd.listen(0, '127.0.0.1', resolve));
   const { port } = odd.address() as { port: number };
-  // As many as may be under way at once.
   const all = Array.from({ length: 20 }, () => guardedFetch(`https://localhost:${port}/`, guard({ limitMs: 120 })));
   const results = await Promise.allSettled(all);
   expect(results.map(({ status }) => status)).toEqual(results.map(() => 'rejected'));

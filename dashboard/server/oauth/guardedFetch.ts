@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
+import { Away } from './away.ts';
 import { isLoopbackAddress, isPublicAddress } from './publicAddress.ts';
 
 export interface Guard {
@@ -17,9 +18,6 @@ export interface Guard {
 /** What is meant to be a document of a client, not any file or upload that a good host happens to show (draft, section 4). */
 const jsonType = /^application\/(?:[\w.+-]+\+)?json[ \t]*(?:;|$)/i;
 
-const atOnceMax = 20;
-let atOnce = 0;
-
 export async function resolveHost(host: string): Promise<readonly string[]> {
   return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 }
@@ -27,20 +25,14 @@ export async function resolveHost(host: string): Promise<readonly string[]> {
 /**
  * GETs a small JSON document that a stranger named. The name is resolved once and every address of it looked at; the
  * connection goes to the address that was looked at, so a name that changes its mind (DNS rebinding) changes nothing.
- * Redirects are not followed. @throws Error that says what was refused
+ * Redirects are not followed. It is over with the limit, whatever the other side says or leaves out.
+ * @throws Away when the host does not answer, or not for now; Error that says what was refused
  */
 export async function guardedFetch(url: string, guard: Guard): Promise<Response> {
-  if (atOnce >= atOnceMax) throw new Error('too many documents are being fetched');
-  atOnce += 1;
-  try {
-    const limit = AbortSignal.timeout(guard.limitMs);
-    const target = new URL(url);
-    const address = await within(limit, addressOf(target, guard));
-    // Whatever the other side says or leaves out: with the limit it is over, and its place is free.
-    return await within(limit, get(target, { address, limit, guard }));
-  } finally {
-    atOnce -= 1;
-  }
+  const limit = AbortSignal.timeout(guard.limitMs);
+  const target = new URL(url);
+  const address = await within(limit, addressOf(target, guard));
+  return await within(limit, get(target, { address, limit, guard }));
 }
 
 /** @throws Error */
@@ -48,7 +40,7 @@ async function addressOf(url: URL, { resolve, allowLoopback }: Guard): Promise<s
   if (url.protocol !== 'https:') throw new Error('only https is fetched');
   if (url.username !== '' || url.password !== '') throw new Error('a URL with credentials is not fetched');
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const addresses = isIP(host) === 0 ? await resolve(host) : [host];
+  const addresses = isIP(host) === 0 ? await resolve(host).catch(asAway) : [host];
   const [first] = addresses;
   if (first === undefined) throw new Error(`${host} has no address`);
   if (allowLoopback && addresses.every(isLoopbackAddress)) return first;
@@ -72,7 +64,7 @@ function get(url: URL, at: { address: string; limit: AbortSignal; guard: Guard }
       agent: false,
       signal: at.limit,
     });
-    outgoing.on('error', reject);
+    outgoing.on('error', (error) => reject(away(error)));
     outgoing.on('upgrade', (_answer, socket) => {
       socket.destroy();
       reject(new Error('answered 101'));
@@ -86,9 +78,10 @@ function get(url: URL, at: { address: string; limit: AbortSignal; guard: Guard }
         reject(new Error('the document is too large'));
         outgoing.destroy();
       });
-      incoming.on('error', reject);
+      incoming.on('error', (error) => reject(away(error)));
       incoming.on('end', () => {
         const status = incoming.statusCode ?? 0;
+        if (status >= 500 || status === 429) return reject(new Away(`answered ${status}`));
         // A redirect could lead anywhere.
         if (status !== 200) return reject(new Error(`answered ${status}`));
         if (!jsonType.test(incoming.headers['content-type'] ?? ''))
@@ -103,7 +96,15 @@ function get(url: URL, at: { address: string; limit: AbortSignal; guard: Guard }
 
 async function within<Value>(limit: AbortSignal, work: Promise<Value>): Promise<Value> {
   const over = new Promise<never>((_, reject) => {
-    limit.addEventListener('abort', () => reject(new Error('it took too long')), { once: true });
+    limit.addEventListener('abort', () => reject(new Away('it took too long')), { once: true });
   });
   return Promise.race([work, over]);
+}
+
+function away(cause: unknown): Away {
+  return new Away(cause instanceof Error ? cause.message : String(cause), { cause });
+}
+
+function asAway(cause: unknown): never {
+  throw away(cause);
 }

@@ -2,6 +2,7 @@ import type { GatewayParts } from '../gatewayParts.ts';
 import { problem } from '../problem.ts';
 import type { Tries } from '../tries.ts';
 import type { Visit } from '../visit.ts';
+import { asker } from './asker.ts';
 import { paths } from './authorizationServer.ts';
 import { clientMetadataOf } from './clientMetadata.ts';
 import { answerRequest, decide } from './consent.ts';
@@ -40,7 +41,12 @@ export class OauthDoor {
   }
 
   /** @returns undefined for what is none of it */
-  async answer(visit: Visit): Promise<Response | undefined> {
+  answer(visit: Visit): Promise<Response | undefined> {
+    const mayTakeKept = visit.url.pathname === paths.token || visit.url.pathname === paths.revoke;
+    return asker.run({ network: visit.ipAddress, mayTakeKept }, () => this.#answer(visit));
+  }
+
+  async #answer(visit: Visit): Promise<Response | undefined> {
     const { request, url } = visit;
     const { tries } = this.#parts;
     const { pathname } = url;
@@ -108,7 +114,7 @@ export class OauthDoor {
   /** Somebody was asked: the client gets what they said. */
   async #resume(visit: Visit, uid: string): Promise<Response> {
     if (await mayResume(visit, this.#parts, uid)) return this.#ask(asBrowser(visit.request, visit.url.pathname));
-    return this.#refuse('This was not allowed in this browser by who is signed in here. Connect again.');
+    return this.#refuse('This was not answered in this browser by who is signed in here. Connect again.');
   }
 
   /** Nobody is sent anywhere but to a page of ours. */

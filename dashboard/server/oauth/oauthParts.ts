@@ -2,10 +2,11 @@ import type Provider from 'oidc-provider';
 import { describeError } from '@lebureau/kit/fault';
 import { noticeCookie, setCookie } from '../cookies.ts';
 import type { GatewayParts } from '../gatewayParts.ts';
-import { Tries } from '../tries.ts';
 import { authorizationServer } from './authorizationServer.ts';
+import { ClientDocuments } from './clientDocuments.ts';
 import { fetchDocument } from './fetchDocument.ts';
 import { OauthCalls } from './oauthCalls.ts';
+import { type OauthTries, oauthTries } from './oauthTries.ts';
 
 /** What the parts of the authorization server share. */
 export interface OauthParts {
@@ -16,8 +17,7 @@ export interface OauthParts {
   resource: string;
   /** Where an authorization request ends that nobody is sent back for, and the cookie with what is said there. */
   refused: (detail: string) => Promise<{ location: string; cookie: string }>;
-  /** How often an address may do what costs something before anybody is known. */
-  tries: { authorize: Tries; register: Tries; registerOfAll: Tries; token: Tries };
+  tries: OauthTries;
 }
 
 export function oauthParts(gateway: GatewayParts): OauthParts {
@@ -28,12 +28,15 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     location: '/app/authorize/refused',
     cookie: setCookie(noticeCookie, await notices.seal({ detail, hint: null }), notices.lifeSeconds),
   });
+  const fetch = (url: string) => fetchDocument(url, { allowLoopback: config.clientMetadataLoopback, log });
+  const documents = new ClientDocuments({ fetch, calls, clock, log });
   const provider = authorizationServer({
     origin: config.publicOrigin,
     resource,
     calls,
     clock,
-    fetchDocument: (url) => fetchDocument(url, { allowLoopback: config.clientMetadataLoopback, log }),
+    fetchDocument: (url) => documents.get(url),
+    mayUseDocument: (url) => documents.mayUse(url),
     refused,
     broke: (error) => log.error('authorization broke', { error: describeError(error) }),
   });
@@ -43,12 +46,6 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     provider,
     resource,
     refused,
-    tries: {
-      authorize: new Tries(clock, { burst: 30, everyMs: 2000 }),
-      register: new Tries(clock, { burst: 10, everyMs: 60_000 }),
-      // What strangers leave behind in a day is bounded, however many addresses they have.
-      registerOfAll: new Tries(clock, { burst: 200, everyMs: 5000 }),
-      token: new Tries(clock, { burst: 120, everyMs: 500 }),
-    },
+    tries: oauthTries(clock),
   };
 }

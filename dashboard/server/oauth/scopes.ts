@@ -3,6 +3,7 @@ import type { GrantCapability } from './oauthCalls.ts';
 /** What a client can ask for: the capabilities that the tools of MCP need. */
 export const scopes = [
   'desktop:read',
+  'desktop:view',
   'desktop:lifecycle',
   'desktop:control',
   'desktop:create',

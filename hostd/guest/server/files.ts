@@ -62,7 +62,8 @@ export const fileHandlers: GuestHandlers = {
   },
   finishUpload: async (guest, call) => {
     const body = await call.json<Schemas['FinishUploadBody']>();
-    return answer(await finishUpload(await guest.files(), { ...body, uploadId: call.params['uploadId']! }));
+    const ask = { ...body, uploadId: call.params['uploadId']! };
+    return answer(await finishUpload(await guest.files(), ask, call.signal));
   },
   cancelUpload: async (guest, { query, params }) => {
     await cancelUpload(await guest.files(), { uploadId: params['uploadId']!, path: required(query, 'path') });
