@@ -7,7 +7,7 @@ import { isSecret, newSecret } from './keys/secret.ts';
 import { countKeys, insertKey } from './keys/store.ts';
 import type { Services } from './services.ts';
 import { newLink } from './signIn/links.ts';
-import { writeNewFile } from './writeNewFile.ts';
+import { writeNewFile } from '@lebureau/kit/writeNewFile';
 import { firstWorkspace, insertWorkspace } from './workspaces/store.ts';
 
 /** Makes the first workspace, or brings its quota to what the configuration says. */

@@ -1,8 +1,8 @@
-import { createPrivateKey, createPublicKey, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { createPrivateKey, createPublicKey, hkdfSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeNewFile } from '@lebureau/kit/writeNewFile';
 import { isFileMissing } from './home.ts';
-import { syncFolder } from './syncFolder.ts';
 
 /**
  * Everything of a guest's identity is derived from one secret of the node and the assignment's id, so hostd needs no
@@ -35,22 +35,11 @@ export function readNodeSecret(home: string): Buffer {
   } catch (error) {
     if (!isFileMissing(error)) throw error;
   }
-  const draft = join(home, `.node-secret-${randomUUID()}`);
-  const file = openSync(draft, 'wx', 0o600);
   try {
-    writeSync(file, randomBytes(secretBytes));
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  try {
-    linkSync(draft, path);
+    writeNewFile(path, randomBytes(secretBytes));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    unlinkSync(draft);
   }
-  syncFolder(home);
   return checked(readFileSync(path), path);
 }
 

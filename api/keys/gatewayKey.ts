@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeNewFile } from '../writeNewFile.ts';
+import { writeNewFile } from '@lebureau/kit/writeNewFile';
 
 /**
  * The public keys of the gateways that are trusted, PEM. Where none is given, that of the file `gateway-key` in the home

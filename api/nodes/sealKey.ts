@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeNewFile } from '../writeNewFile.ts';
+import { writeNewFile } from '@lebureau/kit/writeNewFile';
 import type { SealKeys } from './authorityRows.ts';
 import { sealKeyBytes } from './seal.ts';
 

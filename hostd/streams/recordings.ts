@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
-import { syncFolder } from '../syncFolder.ts';
+import { syncFolder } from '@lebureau/kit/syncFolder';
 import { joinCasts, readCastHeader } from './castParts.ts';
 import { markDeleted, wasDeleted } from './deletedMarks.ts';
 import { type GivenPiece, takePiece } from './givenPiece.ts';
