@@ -18,8 +18,8 @@ export const ofStrangersMax = 5000;
  */
 export const ofGrantMax = 200;
 
-/** As long as a request may wait for an answer: a document of a client that nobody let in is of no use after that. */
-const strangersDocumentMs = 600_000;
+/** As long as the gateway may go by it without fetching it again, and a request may wait for an answer after that. */
+const strangersDocumentMs = 3_600_000 + 600_000;
 
 type Name = Static<typeof OauthRecordName>;
 

@@ -71,19 +71,24 @@ test('the metadata says where, how and for what, and everybody may read it', asy
     expect((await fetch(`${service.publicUrl}/oauth/${path}`)).status, path).toBe(404);
 });
 
-test('what can be asked for is what the tools need', async () => {
-  const response = await fetch(`${service.publicUrl}/mcp`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${(await client.tokensFor(owner, ['desktop:read', 'desktop:control'])).access_token}`,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
-  });
-  const text = await response.text();
-  expect(text).toContain('desktop_screenshot');
-  expect(text).not.toContain('desktops_create');
+test('what can be asked for is what the tools need, and to look alone is one of it', async () => {
+  const toolsOf = async (...allow: string[]) => {
+    const response = await fetch(`${service.publicUrl}/mcp`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${(await client.tokensFor(owner, allow)).access_token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
+    });
+    const names = (await response.text()).matchAll(/"name":"(desktops?_\w+)"/g);
+    return Array.from(names, ([, name]) => name);
+  };
+  const hands = await toolsOf('desktop:read', 'desktop:control');
+  expect(hands).toEqual(expect.arrayContaining(['desktop_screenshot', 'desktop_click', 'desktops_list']));
+  expect(hands).not.toContain('desktops_create');
+  expect(await toolsOf('desktop:view')).toEqual(['desktop_screenshot', 'desktop_windows']);
 });
 
 describe('an authorization request', () => {

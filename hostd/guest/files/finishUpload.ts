@@ -25,10 +25,9 @@ const checksumTimeoutMs = 600_000;
 /**
  * Puts a whole upload in its place: checked, flushed, then renamed. Nothing but the whole is ever seen there. Said again
  * after an answer that was lost it answers the same; when hostd was started anew in between, only with the checksum.
- * Whoever goes away before the rename leaves the upload as it was.
  * @throws Fault range_not_satisfiable when bytes are missing; invalid_request when they are others, and then it is gone
  */
-export async function finishUpload(channels: FileChannels, ask: Finish, signal?: AbortSignal): Promise<WriteReceipt> {
+export async function finishUpload(channels: FileChannels, ask: Finish): Promise<WriteReceipt> {
   const upload = await findUpload(channels, ask);
   return channels.uploads.exclusively(upload.name, async () => {
     const session = await channels.session('bulk');
@@ -39,10 +38,9 @@ export async function finishUpload(channels: FileChannels, ask: Finish, signal?:
     const { mode } = await placeOf(session, upload.path, ask);
     channels.writing.add(upload.name);
     try {
-      const sha256 = await checksumOf(channels, { session, upload, signal });
+      const sha256 = await checksumOf(channels, session, upload);
       if (ask.sha256 !== undefined && ask.sha256 !== sha256) await refuse(channels, session, upload);
       await makeDurable(session, upload.temporary, mode);
-      signal?.throwIfAborted();
       await explained(session, upload.path, () =>
         putInPlace(session, upload.temporary, { path: upload.path, isNew: ask.overwrite === false }),
       );
@@ -93,18 +91,15 @@ async function makeDurable(session: SftpSession, temporary: string, mode: number
 }
 
 /** Known from what passed through here, or else made in the guest. */
-async function checksumOf(
-  channels: FileChannels,
-  { session, upload, signal }: { session: SftpSession; upload: UploadFile; signal: AbortSignal | undefined },
-): Promise<string> {
+async function checksumOf(channels: FileChannels, session: SftpSession, upload: UploadFile): Promise<string> {
   const { receivedBytes: bytes } = await receivedOf(channels, session, upload);
   const hash = channels.uploads.takeHash(upload.name, bytes, session);
-  if (hash === undefined) return checksumInGuest(channels, upload.temporary, signal);
+  if (hash === undefined) return checksumInGuest(channels, upload.temporary);
   channels.uploads.keepHash(upload.name, { hash, bytes, session });
   return hash.copy().digest('hex');
 }
 
-async function checksumInGuest(channels: FileChannels, path: string, signal?: AbortSignal): Promise<string> {
+async function checksumInGuest(channels: FileChannels, path: string): Promise<string> {
   const init = await channels.parts.init();
   const result = await init.exec({
     argv: ['sha256sum', '--', path],
@@ -113,7 +108,6 @@ async function checksumInGuest(channels: FileChannels, path: string, signal?: Ab
     env: { LC_ALL: 'C' },
     timeoutMs: checksumTimeoutMs,
     outputMaxBytes: 8192,
-    signal,
   });
   // A name with a line break is written with a backslash before the line.
   const sum = /^\\?([0-9a-f]{64}) /.exec(Buffer.from(result.stdout).toString())?.[1];

@@ -62,8 +62,7 @@ export const fileHandlers: GuestHandlers = {
   },
   finishUpload: async (guest, call) => {
     const body = await call.json<Schemas['FinishUploadBody']>();
-    const ask = { ...body, uploadId: call.params['uploadId']! };
-    return answer(await finishUpload(await guest.files(), ask, call.signal));
+    return answer(await finishUpload(await guest.files(), { ...body, uploadId: call.params['uploadId']! }));
   },
   cancelUpload: async (guest, { query, params }) => {
     await cancelUpload(await guest.files(), { uploadId: params['uploadId']!, path: required(query, 'path') });
