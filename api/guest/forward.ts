@@ -1,4 +1,5 @@
 import { Fault } from '@lebureau/kit/fault';
+import { closeCodes } from '@lebureau/kit/streamEnd';
 import { OpenUses } from '../desktops/openUses.ts';
 import { getDesktop } from '../desktops/operations.ts';
 import { allowedActionsOf, statusOf } from '../desktops/status.ts';
@@ -99,7 +100,7 @@ export class Forwarder {
       credential: credentialOf(caller),
       capability: operation.capability,
       desktopId: view.id,
-      close: () => cut.abort(),
+      close: (code: number) => cut.abort(code),
     };
     this.#open.add(use);
     const end = () => {
@@ -158,7 +159,11 @@ export class Forwarder {
         timeout: false,
       } as RequestInit);
     } catch (error) {
-      const why = { cut: cut.aborted, timedOut: headersWithin.signal.aborted, left: request.signal.aborted };
+      const why = {
+        cut: cut.aborted ? Number(cut.reason) : undefined,
+        timedOut: headersWithin.signal.aborted,
+        left: request.signal.aborted,
+      };
       throw unreachable(error, why);
     } finally {
       clearTimeout(timer);
@@ -230,8 +235,13 @@ async function membersOf(answer: Response): Promise<Record<string, unknown>> {
 
 const neverConnected = new Set(['ConnectionRefused', 'FailedToOpenSocket', 'ENOENT', 'ECONNREFUSED']);
 
-function unreachable(error: unknown, why: { cut: boolean; timedOut: boolean; left: boolean }): Fault {
-  if (why.cut)
+function unreachable(error: unknown, why: { cut: number | undefined; timedOut: boolean; left: boolean }): Fault {
+  if (why.cut === closeCodes.restarting)
+    return new Fault(
+      'timeout',
+      'Whether you may still do that is not known now; it may have been carried out in part.',
+    );
+  if (why.cut !== undefined)
     return new Fault('timeout', 'The right to do that has ended meanwhile; it may have been carried out in part.');
   if (why.timedOut) return new Fault('timeout', 'The node did not answer in time.', { cause: error });
   if (why.left) return new Fault('timeout', 'The client went away.');
