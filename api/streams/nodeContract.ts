@@ -56,11 +56,14 @@ export const openStream = operation({
   method: 'GET',
   path: '/guest/:assignmentId/streams/:kind',
   tag: 'streams',
-  summary: 'Open a live stream (WebSocket)',
+  summary: 'Open a live stream (WebSocket); without an upgrade: whether it could be opened',
   capability: 'node',
+  headers: { 'X-Behind': 'Whose streams are counted together: the person behind keys, clients and sessions.' },
   params: t.Object({ assignmentId: AssignmentId, kind: StreamKind }),
   query: t.Object(streamWish),
-  // Tools want a 2xx of every operation.
-  responses: { 101: { about: 'The stream.' }, 200: { about: 'Never sent: a stream begins with 101.' } },
+  responses: {
+    101: { about: 'The stream.' },
+    204: { about: 'It could be opened now; that was asked for without an upgrade.' },
+  },
   problems: ['not_found', 'not_ready', 'rate_limited', 'guest_unreachable', 'unsupported'],
 });
