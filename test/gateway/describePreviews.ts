@@ -72,12 +72,31 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
       const made = await asPage(at().service, visitor, { method: 'POST', path, body: { kind: 'port', port } });
       return ((await made.json()) as { ticket: string }).ticket;
     }
-    const open = (ticket: string, at: { id: string; port: number }, headers: Record<string, string> = {}) =>
-      ask(`/.lebureau/open?ticket=${ticket}`, { host: hostOf(at.id, at.port), headers: { cookie: '', ...headers } });
-    async function enter(id: string, port: number, visitor = at().owner): Promise<string> {
-      const set = (await open(await ticketFor(id, port, visitor), { id, port })).headers.getSetCookie()[0] ?? '';
-      return set.split(';')[0]!;
+    /** The three steps of a browser that comes from the page of the desktop: where they end, and what it sets. */
+    async function open(
+      ticket: string,
+      to: { id: string; port: number },
+      headers: Record<string, string> = {},
+      visitor = at().owner,
+    ): Promise<Response> {
+      const host = hostOf(to.id, to.port);
+      const begun = await ask(`/.lebureau/open?ticket=${ticket}`, { host, headers: { cookie: '', ...headers } });
+      if (begun.status !== 303) return begun;
+      const admitted = await admit(begun.headers.get('location')!, visitor, headers);
+      const code = admitted.headers.get('location');
+      if (!code?.includes('/.lebureau/enter?')) return admitted;
+      return bring(code, begun, headers);
     }
+    const admit = (location: string, { cookie: theirs }: { cookie: string }, headers: Record<string, string> = {}) =>
+      fetch(location, { redirect: 'manual', headers: { ...headers, cookie: theirs } });
+    /** To the origin that the code is for, with what was set where the way began. */
+    const bring = (code: string, begun: Response, headers: Record<string, string> = {}) => {
+      const { host, pathname, search } = new URL(code);
+      return ask(pathname + search, { host, headers: { ...headers, cookie: cookieIn(begun) } });
+    };
+    const cookieIn = (response: Response) => (response.headers.getSetCookie()[0] ?? '').split(';')[0]!;
+    const enter = async (id: string, port: number, visitor = at().owner): Promise<string> =>
+      cookieIn(await open(await ticketFor(id, port, visitor), { id, port }, {}, visitor));
     const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
 
     test('a ticket of the desktop’s page becomes a cookie of that origin, once', async () => {
@@ -89,10 +108,94 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
         expect(set).toContain(part);
       expect(set).not.toContain('Domain');
       expect((await open(ticket, { id: desktop, port: 8080 })).status).toBe(401);
-      const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' };
       const again = await open(ticket, { id: desktop, port: 8080 }, navigation);
       expect(again.headers.get('location')).toBe(`${at().service.publicUrl}/app/desktops/${desktop}/ports?port=8080`);
       expect(await (await ask('/where?q=1')).text()).toBe('/where?q=1');
+    });
+
+    const member = async (): Promise<Visitor> => {
+      const invited = { method: 'POST', path: '/v1/sign-in-links', body: { role: 'member' } };
+      const { token } = (await (await asPage(at().service, at().owner, invited)).json()) as { token: string };
+      return signInByLink(at().service, token);
+    };
+    const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' };
+
+    test('nobody brings another browser into a preview of theirs, with a ticket or with a code', async () => {
+      const { service, owner } = at();
+      const ports = `${service.publicUrl}/app/desktops/${desktop}/ports?port=8080`;
+      const place = { id: desktop, port: 8080 };
+      const mallory = await member();
+      const isRefused = (answer: Response) =>
+        expect([answer.status, answer.headers.get('location'), answer.headers.getSetCookie()]).toEqual([
+          303,
+          ports,
+          [],
+        ]);
+      // A link with a ticket of somebody else; what came of it is spent for them, too.
+      const theirs = await ticketFor(desktop, 8080, mallory);
+      isRefused(await open(theirs, place, navigation, owner));
+      isRefused(await open(theirs, place, navigation, mallory));
+      // Nobody is signed in here, or the same person elsewhere.
+      isRefused(await open(await ticketFor(desktop, 8080), place, navigation, { ...owner, cookie: '' }));
+      // A link with a code that was given to another browser, which has a way of its own under way.
+      const begin = async (visitor: Visitor) =>
+        ask(`/.lebureau/open?ticket=${await ticketFor(desktop, 8080, visitor)}`, { headers: { cookie: '' } });
+      const [hers, ours] = [await begin(mallory), await begin(owner)];
+      const code = (await admit(hers.headers.get('location')!, mallory, navigation)).headers.get('location')!;
+      expect(code).toContain(`${originOf(desktop, 8080)}/.lebureau/enter?code=`);
+      isRefused(await bring(code, ours, navigation));
+      isRefused(await bring(code, new Response(null), navigation));
+      // Nor to another port, or another desktop.
+      for (const host of [hostOf(desktop, 3000), hostOf(other, 8080)]) {
+        const { pathname, search } = new URL(code);
+        const answer = await ask(pathname + search, { host, headers: { ...navigation, cookie: cookieIn(hers) } });
+        expect([answer.headers.get('location'), answer.headers.getSetCookie()]).toEqual([
+          expect.stringContaining('/app/desktops/'),
+          [],
+        ]);
+      }
+      // What is made up leads nowhere, and no frame or script goes there.
+      const made = new URL(ours.headers.get('location')!);
+      for (const dest of ['iframe', 'empty'])
+        expect((await admit(made.href, owner, { 'sec-fetch-dest': dest })).status, dest).toBe(400);
+      for (const [name, value] of [
+        ['browser', 'x'],
+        ['ticket', 'x'],
+        ['port', '0'],
+        ['desktopId', `dsk_x@evil.example/`],
+      ] as const) {
+        const wrong = new URL(made);
+        wrong.searchParams.set(name, value);
+        expect((await admit(wrong.href, owner, navigation)).status, name).toBe(400);
+      }
+      const entered = await bring((await admit(made.href, owner)).headers.get('location')!, ours);
+      expect(entered.headers.get('location')).toBe('/');
+      expect(entered.headers.getSetCookie()[1]).toMatch(/^__Host-lb_preview_entry=; Max-Age=0;/);
+      // A session has no way to an origin but as a preview, and a preview none to the dashboard's.
+      expect((await fetch(code.replace(originOf(desktop, 8080), service.publicUrl))).status).toBe(404);
+    });
+
+    test('the secret of a browser is out of reach of scripts, and not told to the guest', async () => {
+      const begun = await ask(`/.lebureau/open?ticket=${await ticketFor(desktop, 8080)}`);
+      const [set = ''] = begun.headers.getSetCookie();
+      for (const part of ['__Host-lb_preview_entry=', 'HttpOnly', 'Secure', 'SameSite=Lax', 'Path=/'])
+        expect(set).toContain(part);
+      expect(begun.headers.get('location')).not.toContain(set.split(';')[0]!.split('=')[1]!);
+      expect([begun.headers.get('referrer-policy'), begun.headers.get('cache-control')]).toEqual([
+        'no-referrer',
+        'no-store',
+      ]);
+      await ask('/seen', { headers: { cookie: `${cookie}; ${cookieIn(begun)}; a=1` } });
+      expect(page.seen.at(-1)).toMatchObject({ cookie: 'a=1' });
+    });
+
+    test('no page of a guest becomes a service worker', async () => {
+      const seen = page.seen.length;
+      const worker = { 'service-worker': 'script', 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'serviceworker' };
+      const refused = await ask('/worker.js', { headers: worker });
+      expect([refused.status, await codeOf(refused)]).toEqual([403, 'service_worker_refused']);
+      expect(page.seen.length).toBe(seen);
+      expect((await ask('/worker.js', { headers: { 'sec-fetch-site': 'same-origin' } })).status).toBe(200);
     });
 
     test('a ticket leads to its own port of its own desktop, and a key’s leads nowhere', async () => {
@@ -250,11 +353,12 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
     });
 
     test('a port on which nothing answers, or no HTTP, is said', async () => {
+      // Before: a node that refuses is asked before a ticket is given.
+      const headers = { cookie: await enter(desktop, 81) };
       node.guest.answer = (request) =>
         request.url.includes('/streams/port')
           ? Response.json({ code: 'guest_unreachable', detail: 'Refused.' }, { status: 503 })
           : undefined;
-      const headers = { cookie: await enter(desktop, 81) };
       const refused = await ask('/', { host: hostOf(desktop, 81), headers });
       node.guest.answer = undefined;
       expect([refused.status, await codeOf(refused)]).toEqual([502, 'guest_unreachable']);
@@ -294,13 +398,8 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
     });
 
     test('what is open ends within two seconds after the session, and nothing opens any more', async () => {
-      const { service, owner } = at();
-      const invited = await asPage(service, owner, {
-        method: 'POST',
-        path: '/v1/sign-in-links',
-        body: { role: 'member' },
-      });
-      const visitor = await signInByLink(service, ((await invited.json()) as { token: string }).token);
+      const { service } = at();
+      const visitor = await member();
       const theirs = { cookie: await enter(desktop, 8080, visitor) };
       const events = (await ask('/events', { headers: theirs })).body!.getReader();
       const made = socket({ ...theirs, origin: originOf(desktop, 8080) });
