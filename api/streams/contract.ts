@@ -51,6 +51,7 @@ export const connectStream = operation({
     'node_unreachable',
     'guest_unreachable',
     'unsupported',
+    'disk_full',
   ],
 });
 

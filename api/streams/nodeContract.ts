@@ -65,5 +65,5 @@ export const openStream = operation({
     101: { about: 'The stream.' },
     204: { about: 'It could be opened now; that was asked for without an upgrade.' },
   },
-  problems: ['not_found', 'not_ready', 'rate_limited', 'guest_unreachable', 'unsupported'],
+  problems: ['not_found', 'not_ready', 'rate_limited', 'guest_unreachable', 'unsupported', 'disk_full'],
 });

@@ -5,7 +5,7 @@ import { syncFolder } from '../syncFolder.ts';
 import { joinCasts, readCastHeader } from './castParts.ts';
 import { markDeleted, wasDeleted } from './deletedMarks.ts';
 import { type GivenPiece, takePiece } from './givenPiece.ts';
-import { TerminalRecording } from './terminalRecording.ts';
+import { type RecordingParts, TerminalRecording } from './terminalRecording.ts';
 
 const filesMax = 16;
 const keptMs = 7 * 86_400_000;
@@ -39,11 +39,11 @@ export class Recordings {
     this.#sync = sync;
   }
 
-  /** Goes on with what is there. */
-  begin(assignmentId: string, name: string, size: { columns: number; rows: number }): TerminalRecording {
+  /** Goes on with what is there. @throws Error when the disk takes none */
+  begin(assignmentId: string, name: string, parts: Omit<RecordingParts, 'clock'>): TerminalRecording {
     const folder = this.#openFolder(assignmentId);
     this.#makeRoom(folder, `${name}.cast`);
-    return new TerminalRecording(join(folder, `${name}.cast`), { clock: this.#clock, ...size });
+    return new TerminalRecording(join(folder, `${name}.cast`), { clock: this.#clock, ...parts });
   }
 
   /** All of what was recorded of it, on whichever node; undefined: nothing was. */

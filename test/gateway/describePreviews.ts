@@ -75,14 +75,13 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
     /** The three steps of a browser that comes from the page of the desktop: where they end, and what it sets. */
     async function open(
       ticket: string,
-      to: { id: string; port: number },
+      to: { id: string; port: number; visitor?: Visitor },
       headers: Record<string, string> = {},
-      visitor = at().owner,
     ): Promise<Response> {
       const host = hostOf(to.id, to.port);
       const begun = await ask(`/.lebureau/open?ticket=${ticket}`, { host, headers: { cookie: '', ...headers } });
       if (begun.status !== 303) return begun;
-      const admitted = await admit(begun.headers.get('location')!, visitor, headers);
+      const admitted = await admit(begun.headers.get('location')!, to.visitor ?? at().owner, headers);
       const code = admitted.headers.get('location');
       if (!code?.includes('/.lebureau/enter?')) return admitted;
       return bring(code, begun, headers);
@@ -96,7 +95,7 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
     };
     const cookieIn = (response: Response) => (response.headers.getSetCookie()[0] ?? '').split(';')[0]!;
     const enter = async (id: string, port: number, visitor = at().owner): Promise<string> =>
-      cookieIn(await open(await ticketFor(id, port, visitor), { id, port }, {}, visitor));
+      cookieIn(await open(await ticketFor(id, port, visitor), { id, port, visitor }));
     const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
 
     test('a ticket of the desktop’s page becomes a cookie of that origin, once', async () => {
@@ -133,10 +132,12 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
         ]);
       // A link with a ticket of somebody else; what came of it is spent for them, too.
       const theirs = await ticketFor(desktop, 8080, mallory);
-      isRefused(await open(theirs, place, navigation, owner));
-      isRefused(await open(theirs, place, navigation, mallory));
-      // Nobody is signed in here, or the same person elsewhere.
-      isRefused(await open(await ticketFor(desktop, 8080), place, navigation, { ...owner, cookie: '' }));
+      isRefused(await open(theirs, place, navigation));
+      isRefused(await open(theirs, { ...place, visitor: mallory }, navigation));
+      // Nobody is signed in here.
+      isRefused(
+        await open(await ticketFor(desktop, 8080), { ...place, visitor: { ...owner, cookie: '' } }, navigation),
+      );
       // A link with a code that was given to another browser, which has a way of its own under way.
       const begin = async (visitor: Visitor) =>
         ask(`/.lebureau/open?ticket=${await ticketFor(desktop, 8080, visitor)}`, { headers: { cookie: '' } });
