@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
 import { call, type Service, waitFor } from '../system/product.ts';
-import { asPage, signInByLink, type Visitor } from './browser.ts';
+import { asPage, type Visitor } from './browser.ts';
 import { type GuestPage, startGuestPage } from './guestPage.ts';
+import { previewVisits } from './previewVisits.ts';
 
 /** Ports of desktops in a browser, under attack from both sides: pages elsewhere, and the guest itself. */
 export function describePreviews(at: () => { service: Service; owner: Visitor }): void {
@@ -52,50 +53,10 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
       return made.body.id as string;
     }
 
-    const hostOf = (id: string, port: number) =>
-      `${port}-${id.slice(4)}.preview.localhost:${new URL(at().service.publicUrl).port}`;
-    const originOf = (id: string, port: number) => `http://${hostOf(id, port)}`;
-    /** As a browser asks that origin, with what it keeps for it. */
-    const ask = (
-      path: string,
-      more: Omit<RequestInit, 'headers'> & { host?: string; headers?: Record<string, string> } = {},
-    ) => {
-      const { host = hostOf(desktop, 8080), headers, ...rest } = more;
-      return fetch(`http://127.0.0.1:${new URL(at().service.publicUrl).port}${path}`, {
-        redirect: 'manual',
-        ...rest,
-        headers: { cookie, ...headers, host },
-      });
-    };
-    async function ticketFor(id: string, port: number, visitor = at().owner): Promise<string> {
-      const path = `/v1/desktops/${id}/streams`;
-      const made = await asPage(at().service, visitor, { method: 'POST', path, body: { kind: 'port', port } });
-      return ((await made.json()) as { ticket: string }).ticket;
-    }
-    /** The three steps of a browser that comes from the page of the desktop: where they end, and what it sets. */
-    async function open(
-      ticket: string,
-      to: { id: string; port: number; visitor?: Visitor },
-      headers: Record<string, string> = {},
-    ): Promise<Response> {
-      const host = hostOf(to.id, to.port);
-      const begun = await ask(`/.lebureau/open?ticket=${ticket}`, { host, headers: { cookie: '', ...headers } });
-      if (begun.status !== 303) return begun;
-      const admitted = await admit(begun.headers.get('location')!, to.visitor ?? at().owner, headers);
-      const code = admitted.headers.get('location');
-      if (!code?.includes('/.lebureau/enter?')) return admitted;
-      return bring(code, begun, headers);
-    }
-    const admit = (location: string, { cookie: theirs }: { cookie: string }, headers: Record<string, string> = {}) =>
-      fetch(location, { redirect: 'manual', headers: { ...headers, cookie: theirs } });
-    /** To the origin that the code is for, with what was set where the way began. */
-    const bring = (code: string, begun: Response, headers: Record<string, string> = {}) => {
-      const { host, pathname, search } = new URL(code);
-      return ask(pathname + search, { host, headers: { ...headers, cookie: cookieIn(begun) } });
-    };
-    const cookieIn = (response: Response) => (response.headers.getSetCookie()[0] ?? '').split(';')[0]!;
-    const enter = async (id: string, port: number, visitor = at().owner): Promise<string> =>
-      cookieIn(await open(await ticketFor(id, port, visitor), { id, port, visitor }));
+    const { hostOf, originOf, ask, ticketFor, open, admit, bring, cookieIn, enter, member } = previewVisits(at, () => ({
+      desktop,
+      cookie,
+    }));
     const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
 
     test('a ticket of the desktop’s page becomes a cookie of that origin, once', async () => {
@@ -112,11 +73,6 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
       expect(await (await ask('/where?q=1')).text()).toBe('/where?q=1');
     });
 
-    const member = async (): Promise<Visitor> => {
-      const invited = { method: 'POST', path: '/v1/sign-in-links', body: { role: 'member' } };
-      const { token } = (await (await asPage(at().service, at().owner, invited)).json()) as { token: string };
-      return signInByLink(at().service, token);
-    };
     const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' };
 
     test('nobody brings another browser into a preview of theirs, with a ticket or with a code', async () => {
@@ -396,6 +352,40 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
       for (const origin of ['https://evil.example', originOf(other, 8080), at().service.publicUrl])
         expect(await opened(socket({ origin })), origin).toBe(false);
       expect(await opened(socket({ cookie: '', origin: originOf(desktop, 8080) }))).toBe(false);
+    });
+
+    test('messages that a guest begins and does not end take only so much of the gateway, and other sockets go on', async () => {
+      // 3 MiB of a message of 4, as soon as somebody comes.
+      const begun = Buffer.alloc(10 + 3 * 1_048_576);
+      begun.set([0x82, 127]);
+      begun.writeBigUInt64BE(4_194_304n, 2);
+      const hoarder = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => {
+          socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+          socket.write(begun);
+        });
+      });
+      await new Promise<void>((resolve) => hoarder.listen(0, '127.0.0.1', resolve));
+      node.guest.ports.set(667, (hoarder.address() as { port: number }).port);
+      const place = { host: hostOf(desktop, 667), origin: originOf(desktop, 667), cookie: await enter(desktop, 667) };
+      const codes: number[] = [];
+      const hoarding = Array.from({ length: 10 }, () => {
+        const made = socket(place);
+        made.addEventListener('close', ({ code }) => codes.push(code));
+        return made;
+      });
+      // Four or five of them have room, as their buffers have grown.
+      await expect.poll(() => codes.length, { timeout: 5000 }).toBeGreaterThanOrEqual(4);
+      expect(new Set(codes)).toEqual(new Set([1013]));
+      const talking = socket({ origin: originOf(desktop, 8080) });
+      const answer = new Promise((resolve) => talking.addEventListener('message', ({ data }) => resolve(data)));
+      expect(await opened(talking)).toBe(true);
+      talking.send('x'.repeat(20_000));
+      expect(await answer).toBe('x'.repeat(20_000));
+      expect(codes.length).toBeLessThan(8);
+      for (const made of [...hoarding, talking]) made.close();
+      hoarder.close();
     });
 
     test('what is open ends within two seconds after the session, and nothing opens any more', async () => {
