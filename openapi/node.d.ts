@@ -2529,10 +2529,12 @@ export interface operations {
                  */
                 totalBytes: number;
                 /**
-                 * @description When it was written to the last time.
+                 * @description When it was written to the last time, or deleted.
                  * @example 1795000060000
                  */
                 changedAtMs: number;
+                /** @description Recordings of this name that began before `changedAtMs` were deleted. There is no piece. */
+                deleted?: boolean;
             };
             header?: never;
             path: {
@@ -6109,10 +6111,12 @@ export interface operations {
                  */
                 totalBytes: number;
                 /**
-                 * @description When it was written to the last time.
+                 * @description When it was written to the last time, or deleted.
                  * @example 1795000060000
                  */
                 changedAtMs: number;
+                /** @description Recordings of this name that began before `changedAtMs` were deleted. There is no piece. */
+                deleted?: boolean;
             };
             header?: never;
             path: {

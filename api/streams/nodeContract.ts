@@ -10,7 +10,12 @@ const piece = {
   beganAt: whole(999_999_999_999, 'Its header’s time, in seconds since 1970.'),
   offset: whole(sizeMaxBytes, 'Where this piece begins.'),
   totalBytes: whole(sizeMaxBytes, 'How long the whole recording is.'),
-  changedAtMs: whole(Number.MAX_SAFE_INTEGER, 'When it was written to the last time.'),
+  changedAtMs: whole(Number.MAX_SAFE_INTEGER, 'When it was written to the last time, or deleted.'),
+  deleted: t.Optional(
+    t.Boolean({
+      description: 'Recordings of this name that began before `changedAtMs` were deleted. There is no piece.',
+    }),
+  ),
 };
 const recordingParams = t.Object({ assignmentId: AssignmentId, terminalName: TerminalName });
 

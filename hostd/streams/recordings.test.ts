@@ -368,3 +368,55 @@ describe.skipIf(process.getuid?.() !== 0)('on a full disk (needs root)', () => {
     expect(readdirSync(join(small, 'recordings', asg))).toEqual(['other.cast']);
   });
 });
+
+test('what was deleted goes with the desktop: it does not come back from a node that was away, before or after', async () => {
+  // Recorded here, which is away; deleted on a second node; and the desktop moved on to a third one.
+  recordings.begin(asg, 'main', size).close();
+  recordings.begin(asg, 'kept', size).close();
+  const ofFirst = recordings
+    .left(() => true)
+    .map(({ path, ...about }) => {
+      const bytes = readFileSync(path);
+      return { ...about, offset: 0, totalBytes: bytes.length, bytes };
+    });
+  await clock.next(clock.monotonicMs() + 2_000);
+  for (const isLate of [false, true]) {
+    const { there: third, folder } = otherNode();
+    const give = async (given: GivenRecording) => (third.take(given), { isWanted: true });
+    const second = new Recordings(mkdtempSync(join(tmpdir(), 'lb-recordings-')), clock);
+    second.remove(asg, 'main');
+    const marks = second.leftMarks(() => true).map(({ atMs }) => atMs);
+    await clock.next(clock.monotonicMs() + 2_000);
+    third.begin(asg, 'main', size).close();
+    const beganAt = clock.nowMs() / 1000;
+    if (isLate) for (const piece of ofFirst) third.take(piece);
+    await new LeftRecordings({ recordings: second, give, clock, log: silentLog }).send(7, away, never);
+    if (!isLate) for (const piece of ofFirst) third.take(piece);
+    expect(second.leftMarks(() => true)).toEqual([]);
+    const names = readdirSync(join(folder, 'recordings', asg)).toSorted();
+    expect(names).toEqual(['kept.1700000000.cast', 'main.cast', 'main.deleted']);
+    expect(third.left(() => true).find(({ terminalName }) => terminalName === 'main')?.beganAt).toBe(beganAt);
+    // The same again, or an older one, changes nothing.
+    const mark = { assignmentId: asg, terminalName: 'main', beganAt: 0, offset: 1, totalBytes: 1, bytes: Buffer.of() };
+    for (const changedAtMs of [5, marks[0]!]) third.take({ ...mark, changedAtMs, deleted: true });
+    expect(third.leftMarks(() => true).map(({ atMs }) => atMs)).toEqual(marks);
+    // Nor does the clock of another node say that something is deleted that is recorded later.
+    third.take({ ...mark, terminalName: 'kept', changedAtMs: 2 ** 52, deleted: true });
+    expect(third.leftMarks(() => true).at(-1)).toMatchObject({ terminalName: 'kept', atMs: clock.nowMs() });
+    // A hostd that is older knows no such thing, and refuses it.
+    expect(() => third.take({ ...mark, terminalName: 'old', changedAtMs: 5 })).toThrow('Something is missing');
+  }
+});
+
+test('deleting that cannot be sent is kept and sent later, and goes where nobody wants it', async () => {
+  recordings.remove(asg, 'main');
+  const { there, left, calls } = otherNode((count) => (count === 1 ? new Fault('lost_request', 'lost') : undefined));
+  await left.send(7, away, never);
+  expect([recordings.leftMarks(() => true).length, there.leftMarks(() => true).length]).toEqual([1, 0]);
+  await clock.next(clock.monotonicMs() + 60_001);
+  await left.send(7, away, never);
+  expect([recordings.leftMarks(() => true).length, there.leftMarks(() => true).length, calls()]).toEqual([0, 1, 2]);
+  const unwanted = () => Promise.resolve({ isWanted: false });
+  await new LeftRecordings({ recordings: there, give: unwanted, clock, log: silentLog }).send(7, away, never);
+  expect(there.leftMarks(() => true)).toEqual([]);
+});
