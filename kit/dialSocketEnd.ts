@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { DialedEnd, type Switched } from './dialedEnd.ts';
 import { connectPlain, type PlainAddress, type PlainSocket } from './plainSocket.ts';
+import type { WholeMessages } from './gathered.ts';
 import type { StreamEnd } from './streamEnd.ts';
 
-export interface DialWish {
+/**
+ * With `messageMaxBytes` messages are handed on whole, binary ones too, up to this size: where what they say is somebody
+ * else's. Without it binary ones come in pieces, and texts are small.
+ */
+export interface DialWish extends WholeMessages {
   to: PlainAddress;
   path: string;
   headers: Readonly<Record<string, string>>;
   limitMs: number;
-  /**
-   * Messages are handed on whole, binary ones too, up to this size: where what they say is somebody else's. Without it
-   * binary ones come in pieces, and texts are small.
-   */
-  messageMaxBytes?: number;
 }
 
 /** The other end, and the subprotocol that it chose. */
@@ -54,7 +54,7 @@ export async function dialSocketEnd(wish: DialWish): Promise<DialedSocket> {
   ];
   socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`));
   const answer = await switched(socket, wish.limitMs - (performance.now() - beganMs));
-  return new DialedEnd(socket, answer, wish.messageMaxBytes);
+  return new DialedEnd(socket, answer, wish);
 }
 
 /** The answer, and nothing read behind it. */

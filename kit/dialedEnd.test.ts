@@ -4,7 +4,9 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { ByteBudget } from './byteBudget.ts';
 import { DialedEnd } from './dialedEnd.ts';
+import type { WholeMessages } from './gathered.ts';
 import { connectPlain } from './plainSocket.ts';
 import { frameOf } from './testing/frameOf.ts';
 
@@ -18,7 +20,7 @@ function living(): number {
 }
 
 /** A server that takes nothing until it is told to, on a real socket. */
-async function world(messageMaxBytes?: number) {
+async function world(whole: WholeMessages = {}) {
   const heard: string[] = [];
   const path = join(mkdtempSync(join(tmpdir(), 'lb-dialed-')), 'server');
   const server = createServer({ pauseOnConnect: true });
@@ -32,7 +34,7 @@ async function world(messageMaxBytes?: number) {
     peer.destroy();
     server.close();
   });
-  const end = new DialedEnd(socket, { head: '', first: Buffer.alloc(0) }, messageMaxBytes);
+  const end = new DialedEnd(socket, { head: '', first: Buffer.alloc(0) }, whole);
   end.listen({
     bytes: (piece) => heard.push(`bytes ${piece.length}`),
     text: (text) => heard.push(`text ${text.length}`),
@@ -75,7 +77,7 @@ test('a server that does not take its pongs is not read any more, until it does'
 });
 
 test.each(['text', 'bytes'] as const)('%s in frames of one byte is not kept frame by frame', async (kind) => {
-  const { peer, heard } = await world(1024 * KiB);
+  const { peer, heard } = await world({ messageMaxBytes: 1024 * KiB });
   const frames = Buffer.concat(Array.from({ length: 50_000 }, () => frameOf(0, Buffer.from('x'), false)));
   peer.write(frameOf(kind === 'text' ? 1 : 2, Buffer.from('x'), false));
   await turn();
@@ -107,4 +109,29 @@ test('what was sent last arrives, however slowly it is taken', async () => {
   await new Promise((resolve) => peer.once('end', resolve));
   expect(got.length).toBeGreaterThan(sent);
   expect(got.toString('latin1').endsWith('done')).toBe(true);
+});
+
+test('what several leave unfinished is bounded together: who exceeds it is closed, and short messages pass', async () => {
+  const messageBudget = new ByteBudget(1024 * KiB);
+  const whole = { messageMaxBytes: 1024 * KiB, messageBudget };
+  const [text, binary, third] = [await world(whole), await world(whole), await world(whole)];
+  text.peer.write(frameOf(1, Buffer.alloc(500 * KiB, 'x'), false));
+  binary.peer.write(frameOf(2, Buffer.alloc(500 * KiB), false));
+  await expect.poll(() => messageBudget.usedBytes).toBeGreaterThan(2 * 300 * KiB);
+  third.peer.write(frameOf(1, Buffer.from('short')));
+  await expect.poll(() => third.heard).toEqual(['text 5']);
+  const closing = frameOf(2, Buffer.alloc(500 * KiB), false);
+  third.peer.write(Buffer.concat([closing, frameOf(0, Buffer.alloc(500 * KiB), false)]));
+  await expect.poll(() => third.heard).toEqual(['text 5', 'closed 1013']);
+  // What ends, whole or not, gives back what it took.
+  binary.peer.write(frameOf(0, Buffer.from('end')));
+  await expect.poll(() => binary.heard).toEqual([`bytes ${500 * KiB + 3}`]);
+  text.end.close(1000, 'done');
+  expect(messageBudget.usedBytes).toBe(0);
+  const fourth = await world(whole);
+  fourth.peer.write(frameOf(2, Buffer.alloc(900 * KiB), false));
+  await expect.poll(() => messageBudget.usedBytes).toBeGreaterThan(600 * KiB);
+  fourth.peer.destroy();
+  await expect.poll(() => messageBudget.usedBytes).toBe(0);
+  expect(fourth.heard).toEqual(['closed 4503']);
 });

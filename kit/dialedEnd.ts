@@ -1,5 +1,6 @@
+import { BudgetSpent } from './byteBudget.ts';
 import { FrameReader, maskedHead, opcodes } from './frameReader.ts';
-import { Gathered } from './gathered.ts';
+import { Gathered, type WholeMessages } from './gathered.ts';
 import type { PlainSocket } from './plainSocket.ts';
 import { closeCodes, type EndListener, sendableCode, type StreamEnd } from './streamEnd.ts';
 
@@ -16,7 +17,7 @@ export class DialedEnd implements StreamEnd {
   readonly protocol: string | undefined;
   readonly #socket: PlainSocket;
   #first: Buffer | undefined;
-  readonly #messageMaxBytes: number | undefined;
+  readonly #whole: WholeMessages;
   #reader: FrameReader | undefined;
   /** Whoever listens wants a pause. */
   #paused = false;
@@ -25,11 +26,11 @@ export class DialedEnd implements StreamEnd {
   #over = false;
   #cutOff: NodeJS.Timeout | undefined;
 
-  constructor(socket: PlainSocket, { head, first }: Switched, messageMaxBytes: number | undefined) {
+  constructor(socket: PlainSocket, { head, first }: Switched, whole: WholeMessages) {
     this.protocol = /\r\nsec-websocket-protocol: *([!-~]+)/i.exec(head)?.[1];
     this.#socket = socket;
     this.#first = first;
-    this.#messageMaxBytes = messageMaxBytes;
+    this.#whole = whole;
   }
 
   listen(listener: EndListener): void {
@@ -38,7 +39,7 @@ export class DialedEnd implements StreamEnd {
       this.#finish();
       listener.closed(code, reason);
     };
-    const max = this.#messageMaxBytes;
+    const whole = this.#whole;
     const bytes = (piece: Uint8Array) => this.#over || listener.bytes(piece);
     const handlers = {
       text: (text: string) => this.#over || listener.text(text),
@@ -50,8 +51,8 @@ export class DialedEnd implements StreamEnd {
       },
     };
     this.#reader = new FrameReader(
-      max === undefined ? { ...handlers, bytes } : { ...handlers, ...wholeMessages(bytes, max) },
-      max,
+      { ...handlers, ...(whole.messageMaxBytes === undefined ? { bytes } : wholeMessages(bytes, whole)) },
+      whole,
     );
     this.#socket.listen({
       data: (chunk) => this.#read(chunk, end),
@@ -106,6 +107,7 @@ export class DialedEnd implements StreamEnd {
   /** What was sent last still arrives, unless nobody takes it. */
   #finish(): void {
     this.#over = true;
+    this.#reader?.drop();
     const socket = this.#socket;
     if (socket.isClosed) return;
     this.#cutOff = setTimeout(() => socket.destroy(), closeLimitMs);
@@ -121,17 +123,19 @@ export class DialedEnd implements StreamEnd {
     if (this.#over) return;
     try {
       this.#reader!.read(chunk);
-    } catch {
-      end(closeCodes.failed, 'the node sent no WebSocket');
+    } catch (error) {
+      if (error instanceof BudgetSpent) end(closeCodes.crowded, 'too much unfinished at once');
+      else end(closeCodes.failed, 'the node sent no WebSocket');
     }
   }
 }
 
 /** Gathers the pieces of each binary message. */
-function wholeMessages(whole: (message: Uint8Array) => void, maxBytes: number) {
-  const gathered = new Gathered(maxBytes);
+function wholeMessages(whole: (message: Uint8Array) => void, { messageMaxBytes = 0, messageBudget }: WholeMessages) {
+  const gathered = new Gathered(messageMaxBytes, messageBudget);
   return {
     bytes: (piece: Buffer) => gathered.add(piece),
     messageEnded: () => whole(gathered.take()),
+    dropped: () => gathered.drop(),
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ByteBudget } from './byteBudget.ts';
 import { FrameReader } from './frameReader.ts';
 import { frameOf } from './testing/frameOf.ts';
 
@@ -53,4 +54,16 @@ test.each([
   ['a giant text', Buffer.concat([Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 2, 0, 0]), Buffer.alloc(131_072)])],
 ])('a frame %s is refused', (_about, bytes) => {
   expect(() => reader().it.read(bytes)).toThrow(/./);
+});
+
+test('what follows the end in the same piece is not gathered', () => {
+  const messageBudget = new ByteBudget(1_000_000);
+  const nothing = () => {};
+  const it: FrameReader = new FrameReader(
+    { bytes: nothing, text: nothing, ping: nothing, closed: () => it.drop() },
+    { messageMaxBytes: 1_000_000, messageBudget },
+  );
+  const unfinished = frameOf(1, Buffer.alloc(300_000, 'x'), false);
+  it.read(Buffer.concat([frameOf(8, Buffer.from([3, 232])), unfinished]));
+  expect(messageBudget.usedBytes).toBe(0);
 });

@@ -1,4 +1,4 @@
-import { Gathered } from './gathered.ts';
+import { Gathered, type WholeMessages } from './gathered.ts';
 
 /** What a WebSocket frame is (RFC 6455 §5.2). */
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
@@ -8,6 +8,8 @@ export interface FrameHandlers {
   bytes(piece: Buffer): void;
   /** The binary message whose pieces came is complete. */
   messageEnded?(): void;
+  /** What is unfinished is not waited for any more. */
+  dropped?(): void;
   /** A whole text message. */
   text(text: string): void;
   closed(code: number, reason: string): void;
@@ -34,9 +36,9 @@ export class FrameReader {
   /** Of the control frame that is being read; it may stand between the parts of a text. */
   #controls: Buffer[] = [];
 
-  constructor(handlers: FrameHandlers, textMaxBytes = usualTextMaxBytes) {
+  constructor(handlers: FrameHandlers, { messageMaxBytes = usualTextMaxBytes, messageBudget }: WholeMessages = {}) {
     this.#handlers = handlers;
-    this.#text = new Gathered(textMaxBytes);
+    this.#text = new Gathered(messageMaxBytes, messageBudget);
   }
 
   /** @throws Error for what no server may send */
@@ -56,6 +58,12 @@ export class FrameReader {
       this.#end();
       if (rest.length === 0) return;
     }
+  }
+
+  /** The connection is over. */
+  drop(): void {
+    this.#text.drop();
+    this.#handlers.dropped?.();
   }
 
   /** @returns what follows the head, or undefined while it is incomplete */

@@ -28,6 +28,7 @@ export interface StreamEnd {
 export const closeCodes = {
   normal: 1000,
   restarting: 1012,
+  crowded: 1013,
   malformed: 4400,
   revoked: 4403,
   gone: 4404,

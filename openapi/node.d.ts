@@ -687,7 +687,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Open a live stream (WebSocket) */
+        /** Open a live stream (WebSocket); without an upgrade: whether it could be opened */
         get: operations["openStream"];
         put?: never;
         post?: never;
@@ -2529,10 +2529,12 @@ export interface operations {
                  */
                 totalBytes: number;
                 /**
-                 * @description When it was written to the last time.
+                 * @description When it was written to the last time, or deleted.
                  * @example 1795000060000
                  */
                 changedAtMs: number;
+                /** @description Recordings of this name that began before `changedAtMs` were deleted. There is no piece. */
+                deleted?: boolean;
             };
             header?: never;
             path: {
@@ -6109,10 +6111,12 @@ export interface operations {
                  */
                 totalBytes: number;
                 /**
-                 * @description When it was written to the last time.
+                 * @description When it was written to the last time, or deleted.
                  * @example 1795000060000
                  */
                 changedAtMs: number;
+                /** @description Recordings of this name that began before `changedAtMs` were deleted. There is no piece. */
+                deleted?: boolean;
             };
             header?: never;
             path: {
@@ -7958,7 +7962,10 @@ export interface operations {
                 /** @description Of `port`, which needs it. */
                 port?: number;
             };
-            header?: never;
+            header?: {
+                /** @description Whose streams are counted together: the person behind keys, clients and sessions. */
+                "X-Behind"?: string;
+            };
             path: {
                 /** @example asg_01k9x3v6m8e9t2q4r6s8v0w2y4 */
                 assignmentId: string;
@@ -7977,8 +7984,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Never sent: a stream begins with 101. */
-            200: {
+            /** @description It could be opened now; that was asked for without an upgrade. */
+            204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -8040,6 +8047,16 @@ export interface operations {
             503: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `disk_full` The disk is full. */
+            507: {
+                headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };

@@ -282,8 +282,8 @@ test('recordings go after their desktop, of a node that had it and to the one th
   const [two, three] = [await member('two'), await member('three', { hello: { vcpus: 0 } })];
   const { id: owner } = await rowOf(id);
   const query = 'beganAt=5&offset=0&totalBytes=3&changedAtMs=7';
-  const give = async (node: NodeDouble, at = owner, bytes = Buffer.from('abc')) => {
-    const path = `/node/v1/recordings/${at}/main?epoch=${node.epoch}&${query}`;
+  const give = async (node: NodeDouble, at = owner, { bytes = Buffer.from('abc'), about = query } = {}) => {
+    const path = `/node/v1/recordings/${at}/main?epoch=${node.epoch}&${about}`;
     const answer = await node.call(path, bytes);
     const { code, isWanted } = (await answer.json()) as { code?: string; isWanted?: boolean };
     return code ?? isWanted;
@@ -300,10 +300,13 @@ test('recordings go after their desktop, of a node that had it and to the one th
   await until(async () => (await look(id)).nodeId, two.nodeId);
   expect(await give(one)).toBe(true);
   expect(taken).toEqual([`/guest/${owner}/terminals/main/recording?${query}: abc`]);
+  const deleted = 'beganAt=5&offset=1&totalBytes=1&changedAtMs=7&deleted=true';
+  expect(await give(one, owner, { bytes: Buffer.alloc(0), about: deleted })).toBe(true);
+  expect(taken.splice(0).at(-1)).toBe(`/guest/${owner}/terminals/main/recording?${deleted}: `);
   expect(await give(three)).toBe('not_found');
   expect(await give(two)).toBe('wrong_state');
   expect(await give(one, `asg_${'0'.repeat(26)}`)).toBe('not_found');
-  expect(await give(one, owner, Buffer.alloc(4_194_305))).toBe('payload_too_large');
+  expect(await give(one, owner, { bytes: Buffer.alloc(4_194_305) })).toBe('payload_too_large');
   two.guest.answer = () => Response.json({ code: 'disk_full', detail: 'Full.' }, { status: 507 });
   expect(await give(one)).toBe('disk_full');
   await api.ask('DELETE', `/v1/desktops/${id}`);

@@ -43,7 +43,16 @@ export const connectStream = operation({
   query: t.Object({ ticket: t.String({ maxLength: 100 }) }),
   // Tools want a 2xx of every operation.
   responses: { 101: { about: 'The stream.' }, 200: { about: 'Never sent: a stream begins with 101.' } },
-  problems: ['ticket_refused', 'origin_refused', 'wrong_state', 'node_unreachable', 'guest_unreachable', 'unsupported'],
+  problems: [
+    'ticket_refused',
+    'origin_refused',
+    'wrong_state',
+    'rate_limited',
+    'node_unreachable',
+    'guest_unreachable',
+    'unsupported',
+    'disk_full',
+  ],
 });
 
 export const enterPreview = operation({

@@ -10,7 +10,12 @@ const piece = {
   beganAt: whole(999_999_999_999, 'Its header’s time, in seconds since 1970.'),
   offset: whole(sizeMaxBytes, 'Where this piece begins.'),
   totalBytes: whole(sizeMaxBytes, 'How long the whole recording is.'),
-  changedAtMs: whole(Number.MAX_SAFE_INTEGER, 'When it was written to the last time.'),
+  changedAtMs: whole(Number.MAX_SAFE_INTEGER, 'When it was written to the last time, or deleted.'),
+  deleted: t.Optional(
+    t.Boolean({
+      description: 'Recordings of this name that began before `changedAtMs` were deleted. There is no piece.',
+    }),
+  ),
 };
 const recordingParams = t.Object({ assignmentId: AssignmentId, terminalName: TerminalName });
 
@@ -56,11 +61,14 @@ export const openStream = operation({
   method: 'GET',
   path: '/guest/:assignmentId/streams/:kind',
   tag: 'streams',
-  summary: 'Open a live stream (WebSocket)',
+  summary: 'Open a live stream (WebSocket); without an upgrade: whether it could be opened',
   capability: 'node',
+  headers: { 'X-Behind': 'Whose streams are counted together: the person behind keys, clients and sessions.' },
   params: t.Object({ assignmentId: AssignmentId, kind: StreamKind }),
   query: t.Object(streamWish),
-  // Tools want a 2xx of every operation.
-  responses: { 101: { about: 'The stream.' }, 200: { about: 'Never sent: a stream begins with 101.' } },
-  problems: ['not_found', 'not_ready', 'rate_limited', 'guest_unreachable', 'unsupported'],
+  responses: {
+    101: { about: 'The stream.' },
+    204: { about: 'It could be opened now; that was asked for without an upgrade.' },
+  },
+  problems: ['not_found', 'not_ready', 'rate_limited', 'guest_unreachable', 'unsupported', 'disk_full'],
 });

@@ -1,4 +1,4 @@
-import { Fault, isFault } from '@lebureau/kit/fault';
+import { Fault } from '@lebureau/kit/fault';
 import { dialSocketEnd, NotSwitched } from '@lebureau/kit/dialSocketEnd';
 import type { StreamEnd } from '@lebureau/kit/streamEnd';
 import { getDesktop } from '../desktops/operations.ts';
@@ -29,7 +29,7 @@ export async function createTicket(
   const nowMs = services.clock.nowMs();
   const view = await getDesktop(services, caller, desktopId);
   demandReady(view, nowMs);
-  await demandStreams(ways, view);
+  await demandStreams(ways, { caller, view, wish });
   const made = await services.database.write((write) =>
     issueTicket(write, { credential: credentialOf(caller), desktopId, wish, nowMs: services.clock.nowMs() }),
   );
@@ -44,16 +44,45 @@ function completed(wish: StreamWish): StreamWish {
 }
 
 /** Asked before a ticket is given, so that what cannot be opened is said where it can be read. */
-async function demandStreams(ways: Ways, view: DesktopView): Promise<void> {
+async function demandStreams(ways: Ways, asked: Admitted): Promise<void> {
+  const { view } = asked;
+  const headers = behindOf(asked.caller);
+  const problem = await refusalOf(ways, view, { path: streamPathOf(asked), headers });
+  // A hostd that is older cannot be asked that; whether it gives streams at all, its control says.
+  const said = saysTooOld(problem ?? {})
+    ? await refusalOf(ways, view, { path: `/guest/${view.assignmentId}/control`, headers })
+    : problem;
+  if (said !== undefined) throw faultOf(said);
+}
+
+/** @returns the node's problem; undefined: there is none */
+async function refusalOf(
+  ways: Ways,
+  view: DesktopView,
+  { path, headers }: { path: string; headers: Record<string, string> },
+): Promise<Record<string, unknown> | undefined> {
   const unix = await ways.socketOf(view);
-  const answer = await fetch(`http://node/guest/${view.assignmentId}/control`, {
+  const answer = await fetch(`http://node${path}`, {
     unix,
+    headers,
     signal: AbortSignal.timeout(askLimitMs),
   } as RequestInit).catch((error: unknown) => {
     throw new Fault('node_unreachable', 'The node does not answer.', { cause: error, retryAfterSeconds: 2 });
   });
   const text = await answer.text();
-  if (!answer.ok) throw faultOf(text);
+  return answer.ok ? undefined : bodyOf(text);
+}
+
+function streamPathOf({ view, wish }: Pick<Admitted, 'view' | 'wish'>): string {
+  const { kind, ...rest } = wish;
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(rest)) query.set(name, String(value));
+  return `/guest/${view.assignmentId}/streams/${kind}?${query.toString()}`;
+}
+
+/** Who calls, and whose streams hostd counts together: a person has as many as they have, not as their keys have. */
+function behindOf({ actor, maker }: Caller): Record<string, string> {
+  return { 'x-caller': actor.id!, 'x-behind': maker?.userId ?? actor.id! };
 }
 
 /** Who opens a stream, and on what. */
@@ -100,36 +129,38 @@ function refused(detail: string): Fault {
 }
 
 /** The half of the stream that hostd serves. @throws Fault as its problem says */
-export async function dialNode(ways: Ways, { caller, view, wish }: Admitted): Promise<StreamEnd> {
-  const { kind, ...rest } = wish;
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(rest)) query.set(name, String(value));
-  const socketPath = await ways.socketOf(view);
-  const path = `/guest/${view.assignmentId}/streams/${kind}?${query.toString()}`;
+export async function dialNode(ways: Ways, admitted: Admitted): Promise<StreamEnd> {
+  const socketPath = await ways.socketOf(admitted.view);
   try {
     return await dialSocketEnd({
       to: { path: socketPath },
-      path,
-      headers: { 'x-caller': caller.actor.id! },
+      path: streamPathOf(admitted),
+      headers: behindOf(admitted.caller),
       limitMs: dialLimitMs,
     });
   } catch (error) {
-    if (error instanceof NotSwitched) throw faultOf(error.body);
+    if (error instanceof NotSwitched) throw faultOf(bodyOf(error.body));
     throw new Fault('node_unreachable', 'The node does not answer.', { cause: error, retryAfterSeconds: 2 });
   }
 }
 
 /** The node's problem as a Fault; a code that is not of the closed list is not passed on. */
-function faultOf(text: string): Fault {
-  let body: Record<string, unknown> = {};
-  try {
-    body = JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    if (isFault(error)) throw error;
-  }
+function faultOf(body: Record<string, unknown>): Fault {
   if (saysTooOld(body)) return new Fault('unsupported', 'The node of this desktop gives no streams yet.');
-  const { code, detail } = body;
+  const { code, detail, hint } = body;
   if (typeof code !== 'string' || !(code in problems) || typeof detail !== 'string')
-    return new Fault('internal', 'The node answered with an unknown problem.', { cause: text.slice(0, 200) });
-  return new Fault(code, detail);
+    return new Fault('internal', 'The node answered with an unknown problem.', {
+      cause: JSON.stringify(body).slice(0, 200),
+    });
+  return new Fault(code, detail, typeof hint === 'string' ? { hint } : {});
+}
+
+function bodyOf(text: string): Record<string, unknown> {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null) return body as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  return { text: text.slice(0, 200) };
 }

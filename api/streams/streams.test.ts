@@ -99,6 +99,33 @@ test('a ticket opens a stream, which carries bytes and text both ways', async ()
   expect(stream!.caller).toMatch(/^key_/);
 });
 
+test('the node is asked before a ticket is given, for the person behind a key, and what it says is passed on', async () => {
+  const asked: [string, string | null, string | null][] = [];
+  const hint = 'Close one of them, then open this one.';
+  node.guest.answer = ({ url, headers }) => {
+    asked.push([new URL(url).pathname.split('/').at(-1)!, headers.get('x-behind'), headers.get('x-caller')]);
+    return Response.json({ code: 'rate_limited', detail: 'You have 8 screens.', hint }, { status: 429 });
+  };
+  const request = { method: 'POST', path: `/v1/desktops/${desktopId}/streams`, body: { kind: 'vnc' } };
+  const full = await api.expect<{ detail: string; hint: string }>('createStream', 429, request);
+  expect([full.detail, full.hint]).toEqual(['You have 8 screens.', hint]);
+  const invited = { method: 'POST', path: '/v1/sign-in-links', body: { role: 'member' } };
+  const { token } = await api.expect<{ token: string }>('createSignInLink', 201, invited);
+  const ada = await testGateway(api).byLink(token);
+  const wish = { method: 'POST', path: '/v1/keys', body: { name: 'a', capabilities: ['desktop:view'] } };
+  type Made = { key: { id: string }; secret: string };
+  const made = await api.expect<Made>('createKey', 201, { ...wish, secret: ada.assertion });
+  await api.expect('createStream', 429, { ...request, secret: ada.assertion });
+  await api.expect('createStream', 429, { ...request, secret: made.secret });
+  const { id } = ada.user;
+  expect(asked.slice(1)).toEqual([
+    ['vnc', id, id],
+    ['vnc', id, made.key.id],
+  ]);
+  // Of a key that is nobody's, it is the key.
+  expect(asked[0]).toEqual(['vnc', expect.stringMatching(/^key_/), asked[0]![1]]);
+});
+
 test('a ticket is good once, also for two who come at the same moment', async () => {
   const { path, ticket } = await ticketFor();
   const sockets = Array.from(

@@ -5,6 +5,8 @@ export const flowCookie = '__Host-lb_flow';
 export const noticeCookie = '__Host-lb_notice';
 /** Of one port of one desktop, on its own origin. */
 export const previewCookie = '__Host-lb_preview';
+/** Of a browser on its way into one, on that origin. */
+export const previewEntryCookie = '__Host-lb_preview_entry';
 
 const attributes = 'Path=/; HttpOnly; Secure; SameSite=Lax';
 

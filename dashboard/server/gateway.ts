@@ -5,6 +5,7 @@ import { assetResponse, type Asset } from './assets.ts';
 import type { GatewayParts } from './gatewayParts.ts';
 import { refuseForeign } from './guard.ts';
 import { PreviewDoor } from './preview/previewDoor.ts';
+import { admitPath } from './preview/previewEntry.ts';
 import { problem } from './problem.ts';
 import { OauthDoor } from './oauth/oauthDoor.ts';
 import { passOn } from './proxy.ts';
@@ -83,6 +84,7 @@ export class Gateway {
     const [, way, id] = /^GET \/gateway\/(sign-in|callback)\/([a-z]{1,20})$/.exec(route) ?? [];
     if (way === 'sign-in') return startProvider(visit, this.#parts, id!);
     if (way === 'callback') return finishProvider(visit, this.#parts, id!);
+    if (route === `GET ${admitPath}` && this.#previews) return this.#previews.admit(visit);
     const ofOauth = await this.#oauth.answer(visit);
     if (ofOauth !== undefined) return ofOauth;
     const asset = this.#assetOf(pathname);

@@ -8,6 +8,7 @@ import type { GatewayConfig } from './config.ts';
 import type { Flow } from './flow.ts';
 import { Places } from './preview/place.ts';
 import { previewDomainOf } from './preview/previewDomain.ts';
+import type { EntryCode } from './preview/previewEntry.ts';
 import type { Grant } from './preview/previewWays.ts';
 import { githubProvider } from './githubProvider.ts';
 import { oidcProvider } from './oidcProvider.ts';
@@ -37,6 +38,8 @@ export interface GatewayParts {
   notices: Sealed<Notice>;
   /** What cookies of previews say. */
   grants: Sealed<Grant>;
+  /** What a browser brings to a preview from the dashboard. */
+  entryCodes: Sealed<EntryCode>;
   /** Undefined where previews are off. */
   places: Places | undefined;
   tries: Tries;
@@ -69,6 +72,7 @@ export function gatewayParts(config: GatewayConfig, at: { clock: Clock; log: Log
     flows: new Sealed(assertions.derived('flow'), { clock, lifeSeconds: 600 }),
     notices: new Sealed(assertions.derived('notice'), { clock, lifeSeconds: 60 }),
     grants: new Sealed(assertions.derived('preview'), { clock, lifeSeconds: 12 * 3600 }),
+    entryCodes: new Sealed(assertions.derived('preview entry'), { clock, lifeSeconds: 30 }),
     places: previewDomain === undefined ? undefined : new Places(previewDomain, config.publicOrigin),
     tries: new Tries(clock, triesLimit),
     addresses: new ClientAddress(config.trustedProxies),

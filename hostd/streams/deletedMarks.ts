@@ -5,17 +5,31 @@ import { join } from 'node:path';
 const marksMax = 64;
 const suffix = '.deleted';
 
+/** Recordings of this name that began before then were deleted. */
+export interface DeletedMark {
+  terminalName: string;
+  path: string;
+  atMs: number;
+}
+
 /** Remembers in the folder, as long as recordings are kept, that recordings of this name were deleted. */
 export function markDeleted(folder: string, name: string, nowMs: number): void {
   const path = join(folder, `${name}${suffix}`);
   closeSync(openSync(path, 'w', 0o600));
   utimesSync(path, nowMs / 1000, nowMs / 1000);
-  const marks = readdirSync(folder).filter((each) => each.endsWith(suffix));
-  if (marks.length <= marksMax) return;
-  const byAge = marks
-    .map((each) => ({ path: join(folder, each), atMs: statSync(join(folder, each)).mtimeMs }))
+  const marks = marksOf(folder);
+  for (const { path: old } of marks.slice(0, Math.max(0, marks.length - marksMax))) unlinkSync(old);
+}
+
+/** The oldest first. */
+export function marksOf(folder: string): DeletedMark[] {
+  return readdirSync(folder)
+    .filter((each) => each.endsWith(suffix))
+    .map((each) => {
+      const path = join(folder, each);
+      return { terminalName: each.slice(0, -suffix.length), path, atMs: Math.floor(statSync(path).mtimeMs) };
+    })
     .toSorted((a, b) => a.atMs - b.atMs);
-  for (const { path: old } of byAge.slice(0, marks.length - marksMax)) unlinkSync(old);
 }
 
 /** Whether a recording that began then is one of those; in the second of the deletion it may be a newer one. */

@@ -23,6 +23,8 @@ export interface GivenPiece {
   offset: number;
   totalBytes: number;
   changedAtMs: number;
+  /** No piece: what began before `changedAtMs` was deleted where the desktop was. */
+  deleted?: true;
   bytes: Uint8Array;
 }
 

@@ -4,6 +4,7 @@ import { describeError } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import { inTime } from '../sync.ts';
 import type { GivenPiece } from './givenPiece.ts';
+import type { DeletedMark } from './deletedMarks.ts';
 import type { LeftRecording, Recordings } from './recordings.ts';
 
 export interface GivenRecording extends GivenPiece {
@@ -15,12 +16,14 @@ export interface GivenRecording extends GivenPiece {
 /** `isWanted` false: its desktop is no more. @throws Fault */
 export type GiveRecording = (given: GivenRecording, signal: AbortSignal) => Promise<{ isWanted: boolean }>;
 
+type LeftMark = DeletedMark & { assignmentId: string };
+
 const pieceBytes = 4_194_304;
 const pieceLimitMs = 60_000;
 const retryAfterMs = 60_000;
 
 /**
- * Sends recordings after desktops that went to another node. Each goes from here when all of it is on the disk there, or
+ * Sends recordings after desktops that went to another node, and what was deleted of them. Each goes from here when all of it is on the disk there, or
  * its desktop is deleted; until then it is tried again, for as long as recordings are kept.
  */
 export class LeftRecordings {
@@ -36,17 +39,41 @@ export class LeftRecordings {
     for (const [assignmentId, atMs] of this.#retryAtMs)
       if (isKnown(assignmentId) || clock.monotonicMs() >= atMs) this.#retryAtMs.delete(assignmentId);
     const isDue = (assignmentId: string) => !isKnown(assignmentId) && !this.#retryAtMs.has(assignmentId);
+    // Before all else, so that what was deleted is not taken from others meanwhile.
+    for (const mark of recordings.leftMarks(isDue)) {
+      if (signal.aborted || !isDue(mark.assignmentId)) continue;
+      await this.#inItsTurn(mark.assignmentId, () => this.#sendMark(mark, epoch, signal));
+    }
     for (const recording of recordings.left(isDue)) {
       const { assignmentId } = recording;
       if (signal.aborted || !isDue(assignmentId)) continue;
-      try {
+      await this.#inItsTurn(assignmentId, async () => {
         await this.#sendOne(recording, epoch, signal);
         log.info('recording sent after its desktop', { assignmentId, sizeBytes: recording.sizeBytes });
-      } catch (error) {
-        this.#retryAtMs.set(assignmentId, clock.monotonicMs() + retryAfterMs);
-        log.warn('recording not sent', { assignmentId, error: describeError(error) });
-      }
+      });
     }
+  }
+
+  /** What fails is tried again later, with all of its desktop. */
+  async #inItsTurn(assignmentId: string, send: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#parts;
+    try {
+      await send();
+    } catch (error) {
+      this.#retryAtMs.set(assignmentId, clock.monotonicMs() + retryAfterMs);
+      log.warn('recording not sent', { assignmentId, error: describeError(error) });
+    }
+  }
+
+  /** A hostd that is older takes it for a piece that lacks what is before it, and refuses it. */
+  async #sendMark(mark: LeftMark, epoch: number, signal: AbortSignal): Promise<void> {
+    const { recordings, give, clock } = this.#parts;
+    const { assignmentId, terminalName, path, atMs } = mark;
+    const about = { epoch, assignmentId, terminalName, changedAtMs: atMs, deleted: true } as const;
+    const given = { ...about, beganAt: Math.floor(atMs / 1000), offset: 1, totalBytes: 1, bytes: new Uint8Array() };
+    const { isWanted } = await inTime({ clock, signal }, pieceLimitMs, (within) => give(given, within));
+    if (isWanted) unlinkSync(path);
+    else recordings.removeAll(assignmentId);
   }
 
   async #sendOne(recording: LeftRecording, epoch: number, signal: AbortSignal): Promise<void> {

@@ -1,9 +1,22 @@
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '@lebureau/kit/fault';
 import { silentLog } from '@lebureau/kit/log';
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../virtualclock.ts';
 import { type GivenRecording, LeftRecordings } from './leftRecordings.ts';
 import { Recordings } from './recordings.ts';
@@ -286,4 +299,124 @@ test('of a piece that a full disk takes in part nothing is kept, and its sender 
   const full = Bun.spawnSync(['prlimit', '--fsize=1048576', process.execPath, '-e', program]);
   expect(full.stdout.toString().trim()).toBe('disk_full');
   expect(readdirSync(folder).map((name) => [name, statSync(join(folder, name)).size])).toEqual([['main.5.part', 0]]);
+});
+
+test('a line that a crash cut off goes, before more is recorded', () => {
+  recordings.begin(asg, 'main', size).close();
+  appendFileSync(pathOf('main')!, '[1,"o","cut');
+  const again = recordings.begin(asg, 'main', size);
+  again.output(Buffer.from('more'));
+  again.close();
+  expect(linesOf('main').slice(1)).toEqual([
+    [0, 'r', '80x24'],
+    [0, 'o', 'more'],
+  ]);
+});
+
+describe.skipIf(process.getuid?.() !== 0)('on a full disk (needs root)', () => {
+  let small: string;
+  beforeEach(() => {
+    small = mkdtempSync(join(tmpdir(), 'lb-full-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k,mode=700', 'none', small]);
+  });
+  afterEach(() => execFileSync('umount', ['-l', small]));
+  const castOf = (name: string) => readFileSync(join(small, 'recordings', asg, `${name}.cast`), 'utf8');
+
+  test.each([1, 500])(
+    'a recording is whole up to where it ends, and says that it does (lines of %d words)',
+    (words) => {
+      const told: unknown[] = [];
+      const full = new Recordings(small, clock);
+      const recording = full.begin(asg, 'main', { ...size, onBroken: (cause) => told.push(cause) });
+      const said = Array.from({ length: 5000 }, (_, at) => `line ${at} of what was shown, ${'é '.repeat(words)}`);
+      for (const text of said) recording.output(Buffer.from(text));
+      recording.resized({ columns: 100, rows: 30 });
+      expect(told).toHaveLength(1);
+      expect(String(told[0])).toMatch(/ENOSPC|took nothing/);
+      const text = castOf('main');
+      expect(text.endsWith('\n')).toBe(true);
+      const [header, ...events] = text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown[]);
+      expect(header).toMatchObject({ version: 2 });
+      expect(events.pop()).toEqual([0, 'm', 'the recording ended: the disk took no more']);
+      expect(Buffer.byteLength(text)).toBeGreaterThan(120_000);
+      expect(events).toEqual(said.slice(0, events.length).map((each) => [0, 'o', each]));
+      // Once there is room it goes on, for whoever opens the terminal again.
+      unlinkSync(join(small, 'recordings', asg, 'main.cast'));
+      recording.output(Buffer.from('nobody hears this'));
+      recording.close();
+      const again = full.begin(asg, 'main', size);
+      again.output(Buffer.from('more'));
+      again.close();
+      expect(castOf('main')).toContain('more');
+    },
+  );
+
+  test('one that cannot even begin is an error, and leaves nothing', () => {
+    const full = new Recordings(small, clock);
+    full.begin(asg, 'other', size).close();
+    const filler = openSync(join(small, 'filler'), 'w');
+    try {
+      for (;;) if (writeSync(filler, Buffer.alloc(4096)) < 4096) break;
+    } catch {
+      // It is full now.
+    }
+    closeSync(filler);
+    expect(() => full.begin(asg, 'main', size)).toThrow(/ENOSPC|took nothing/);
+    expect(readdirSync(join(small, 'recordings', asg))).toEqual(['other.cast']);
+  });
+});
+
+test('what was deleted goes with the desktop: it does not come back from a node that was away, before or after', async () => {
+  // Recorded here, which is away; deleted on a second node; and the desktop moved on to a third one.
+  recordings.begin(asg, 'main', size).close();
+  recordings.begin(asg, 'kept', size).close();
+  const ofFirst = recordings
+    .left(() => true)
+    .map(({ path, ...about }) => {
+      const bytes = readFileSync(path);
+      return { ...about, offset: 0, totalBytes: bytes.length, bytes };
+    });
+  await clock.next(clock.monotonicMs() + 2_000);
+  for (const isLate of [false, true]) {
+    const { there: third, folder } = otherNode();
+    const give = async (given: GivenRecording) => (third.take(given), { isWanted: true });
+    const second = new Recordings(mkdtempSync(join(tmpdir(), 'lb-recordings-')), clock);
+    second.remove(asg, 'main');
+    const marks = second.leftMarks(() => true).map(({ atMs }) => atMs);
+    await clock.next(clock.monotonicMs() + 2_000);
+    third.begin(asg, 'main', size).close();
+    const beganAt = clock.nowMs() / 1000;
+    if (isLate) for (const piece of ofFirst) third.take(piece);
+    await new LeftRecordings({ recordings: second, give, clock, log: silentLog }).send(7, away, never);
+    if (!isLate) for (const piece of ofFirst) third.take(piece);
+    expect(second.leftMarks(() => true)).toEqual([]);
+    const names = readdirSync(join(folder, 'recordings', asg)).toSorted();
+    expect(names).toEqual(['kept.1700000000.cast', 'main.cast', 'main.deleted']);
+    expect(third.left(() => true).find(({ terminalName }) => terminalName === 'main')?.beganAt).toBe(beganAt);
+    // The same again, or an older one, changes nothing.
+    const mark = { assignmentId: asg, terminalName: 'main', beganAt: 0, offset: 1, totalBytes: 1, bytes: Buffer.of() };
+    for (const changedAtMs of [5, marks[0]!]) third.take({ ...mark, changedAtMs, deleted: true });
+    expect(third.leftMarks(() => true).map(({ atMs }) => atMs)).toEqual(marks);
+    // Nor does the clock of another node say that something is deleted that is recorded later.
+    third.take({ ...mark, terminalName: 'kept', changedAtMs: 2 ** 52, deleted: true });
+    expect(third.leftMarks(() => true).at(-1)).toMatchObject({ terminalName: 'kept', atMs: clock.nowMs() });
+    // A hostd that is older knows no such thing, and refuses it.
+    expect(() => third.take({ ...mark, terminalName: 'old', changedAtMs: 5 })).toThrow('Something is missing');
+  }
+});
+
+test('deleting that cannot be sent is kept and sent later, and goes where nobody wants it', async () => {
+  recordings.remove(asg, 'main');
+  const { there, left, calls } = otherNode((count) => (count === 1 ? new Fault('lost_request', 'lost') : undefined));
+  await left.send(7, away, never);
+  expect([recordings.leftMarks(() => true).length, there.leftMarks(() => true).length]).toEqual([1, 0]);
+  await clock.next(clock.monotonicMs() + 60_001);
+  await left.send(7, away, never);
+  expect([recordings.leftMarks(() => true).length, there.leftMarks(() => true).length, calls()]).toEqual([0, 1, 2]);
+  const unwanted = () => Promise.resolve({ isWanted: false });
+  await new LeftRecordings({ recordings: there, give: unwanted, clock, log: silentLog }).send(7, away, never);
+  expect(there.leftMarks(() => true)).toEqual([]);
 });

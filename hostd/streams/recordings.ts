@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { syncFolder } from '@lebureau/kit/syncFolder';
 import { joinCasts, readCastHeader } from './castParts.ts';
-import { markDeleted, wasDeleted } from './deletedMarks.ts';
+import { type DeletedMark, markDeleted, marksOf, wasDeleted } from './deletedMarks.ts';
 import { type GivenPiece, takePiece } from './givenPiece.ts';
-import { TerminalRecording } from './terminalRecording.ts';
+import { type RecordingParts, TerminalRecording } from './terminalRecording.ts';
 
 const filesMax = 16;
 const keptMs = 7 * 86_400_000;
@@ -39,11 +39,11 @@ export class Recordings {
     this.#sync = sync;
   }
 
-  /** Goes on with what is there. */
-  begin(assignmentId: string, name: string, size: { columns: number; rows: number }): TerminalRecording {
+  /** Goes on with what is there. @throws Error when the disk takes none */
+  begin(assignmentId: string, name: string, parts: Omit<RecordingParts, 'clock'>): TerminalRecording {
     const folder = this.#openFolder(assignmentId);
     this.#makeRoom(folder, `${name}.cast`);
-    return new TerminalRecording(join(folder, `${name}.cast`), { clock: this.#clock, ...size });
+    return new TerminalRecording(join(folder, `${name}.cast`), { clock: this.#clock, ...parts });
   }
 
   /** All of what was recorded of it, on whichever node; undefined: nothing was. */
@@ -74,6 +74,7 @@ export class Recordings {
   /** Takes a piece of what another node recorded. The same again does no harm. @throws Fault */
   take(piece: GivenPiece & { assignmentId: string }): void {
     const folder = this.#openFolder(piece.assignmentId);
+    if (piece.deleted) return this.#takeMark(folder, piece);
     const target = `${piece.terminalName}.${piece.beganAt}.cast`;
     // It came back to where it began, and what was to be sent after it is still here.
     const own = this.#filesOf(folder).find((file) => file.name === `${piece.terminalName}.cast`);
@@ -88,6 +89,25 @@ export class Recordings {
     if (piece.offset + piece.bytes.length < piece.totalBytes) return;
     // Its sender removes what was taken whole, so its name and those of the folders outlast a loss of power.
     for (const each of [folder, this.#folder, dirname(this.#folder)]) this.#sync(each);
+  }
+
+  /** One that is written just now goes as well: it holds what was deleted. */
+  #takeMark(folder: string, { terminalName, changedAtMs }: GivenPiece): void {
+    const atMs = Math.min(changedAtMs, this.#clock.nowMs());
+    const known = marksOf(folder).find((mark) => mark.terminalName === terminalName);
+    if (known === undefined || known.atMs < atMs) markDeleted(folder, terminalName, atMs);
+    for (const file of this.#filesOf(folder)) {
+      const beganAt = file.terminalName === terminalName ? beganAtOf(file.path) : undefined;
+      if (beganAt !== undefined && wasDeleted(folder, terminalName, beganAt)) unlinkSync(file.path);
+    }
+    this.#sync(folder);
+  }
+
+  /** What was deleted of these desktops, which other nodes may still send. */
+  leftMarks(isLeft: (assignmentId: string) => boolean): (DeletedMark & { assignmentId: string })[] {
+    return this.#assignments()
+      .filter(isLeft)
+      .flatMap((assignmentId) => marksOf(join(this.#folder, assignmentId)).map((mark) => ({ assignmentId, ...mark })));
   }
 
   /** How many there are. */

@@ -7,6 +7,7 @@ import { closeCodes, type StreamEnd } from '@lebureau/kit/streamEnd';
 import type { GuestConnection } from '../guest/server/connection.ts';
 import { problemResponse } from '../guest/server/problem.ts';
 import type { OpenStream, StreamKind } from './kinds.ts';
+import { type PlaceWish, StreamPlaces } from './streamPlaces.ts';
 
 export interface StreamDoorOptions {
   kinds: Readonly<Record<StreamKind, OpenStream>>;
@@ -16,15 +17,25 @@ export interface StreamDoorOptions {
   log: Log;
 }
 
-const streamsPerGuestMax = 100;
 /** The API closes a viewer that stalls; this is for an API that does not. */
 const stallLimitMs = 120_000;
 const path = /^\/guest\/(asg_[0-7][0-9a-hjkmnp-tv-z]{25})\/streams\/([a-z]{1,20})$/;
 
-/** Live streams into guests, for the API. It has checked who comes; here it is looked only where it leads. */
+/** Where a request leads to, and for whom. */
+interface Asked {
+  assignmentId: string;
+  kind: string;
+  query: URLSearchParams;
+  behind: string;
+}
+
+/**
+ * Live streams into guests, for the API. It has checked who comes; here it is looked only where it leads, and that nobody
+ * has so many that there are none for others.
+ */
 export class StreamDoor {
   readonly #options: StreamDoorOptions;
-
+  readonly #places = new StreamPlaces();
   readonly #open = new Set<() => void>();
 
   constructor(options: StreamDoorOptions) {
@@ -38,37 +49,61 @@ export class StreamDoor {
 
   /** @returns undefined for a request that wants no stream */
   answer(request: Request, server: Bun.Server<ServerSocketData>): Promise<Response | undefined> | undefined {
-    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return undefined;
     const url = new URL(request.url);
     const [, assignmentId, kind] = path.exec(url.pathname) ?? [];
     if (assignmentId === undefined || kind === undefined) return undefined;
-    return this.#take({ request, server }, { assignmentId, kind, query: url.searchParams });
+    // An API that is older says only which key, or which person, asks.
+    const behind = request.headers.get('x-behind') ?? request.headers.get('x-caller') ?? '';
+    const to = { assignmentId, kind, query: url.searchParams, behind };
+    if (request.headers.get('upgrade')?.toLowerCase() === 'websocket') return this.#take({ request, server }, to);
+    return request.method === 'GET' ? this.#ask(request, to) : undefined;
+  }
+
+  /** Whether such a stream could be opened now. Browsers cannot read why a socket was refused. */
+  #ask(request: Request, to: Asked): Promise<Response> {
+    try {
+      this.#find(to);
+      this.#places.demandRoom(placeOf(to));
+      return Promise.resolve(new Response(null, { status: 204 }));
+    } catch (error) {
+      return Promise.resolve(this.#refusal(error, request, to));
+    }
   }
 
   async #take(
     from: { request: Request; server: Bun.Server<ServerSocketData> },
-    to: { assignmentId: string; kind: string; query: URLSearchParams },
+    to: Asked,
   ): Promise<Response | undefined> {
+    let leave = () => {};
     try {
-      const open = this.#options.kinds[to.kind as StreamKind] as OpenStream | undefined;
-      if (open === undefined) throw new Fault('unsupported', `This node gives no streams of the kind ${to.kind}.`);
-      const guest = this.#options.connect(to.assignmentId);
-      if (guest.held >= streamsPerGuestMax)
-        throw new Fault('rate_limited', `${streamsPerGuestMax} streams of this desktop are open already.`);
+      const { open, guest } = this.#find(to);
+      leave = this.#places.take(placeOf(to));
       const { assignmentId, query } = to;
       const end = await open({ guest, assignmentId, query });
-      return this.#join(from, guest, end);
+      return this.#join(from, { guest, leave }, end);
     } catch (error) {
-      const fields = { kind: to.kind, assignmentId: to.assignmentId, error: describeError(error) };
-      if (isFault(error)) this.#options.log.debug('stream not opened', fields);
-      else this.#options.log.error('stream broke', fields);
-      return problemResponse(error, from.request.headers.get('x-request-id')?.slice(0, 100) ?? '');
+      leave();
+      return this.#refusal(error, from.request, to);
     }
+  }
+
+  /** @throws Fault `unsupported`, `not_found`, `not_ready` */
+  #find({ kind, assignmentId }: Asked): { open: OpenStream; guest: GuestConnection } {
+    const open = this.#options.kinds[kind as StreamKind] as OpenStream | undefined;
+    if (open === undefined) throw new Fault('unsupported', `This node gives no streams of the kind ${kind}.`);
+    return { open, guest: this.#options.connect(assignmentId) };
+  }
+
+  #refusal(error: unknown, request: Request, { kind, assignmentId }: Asked): Response {
+    const fields = { kind, assignmentId, error: describeError(error) };
+    if (isFault(error)) this.#options.log.debug('stream not opened', fields);
+    else this.#options.log.error('stream broke', fields);
+    return problemResponse(error, request.headers.get('x-request-id')?.slice(0, 100) ?? '');
   }
 
   #join(
     { request, server }: { request: Request; server: Bun.Server<ServerSocketData> },
-    guest: GuestConnection,
+    { guest, leave }: { guest: GuestConnection; leave: () => void },
     viewed: StreamEnd,
   ): Response | undefined {
     const viewer = new ServerSocketEnd();
@@ -86,6 +121,7 @@ export class StreamDoor {
     viewer.onEnded(() => {
       this.#open.delete(restart);
       forget();
+      leave();
     });
     if (server.upgrade(request, { data: { end: viewer } })) return undefined;
     this.#open.delete(restart);
@@ -93,4 +129,9 @@ export class StreamDoor {
     viewed.close(closeCodes.normal, 'nobody came');
     throw new Fault('invalid_request', 'That is no WebSocket handshake.');
   }
+}
+
+function placeOf({ assignmentId, kind, query, behind }: Asked): PlaceWish {
+  const watches = kind === 'vnc' && query.get('mode') !== 'control';
+  return { assignmentId, behind, kind: kind as StreamKind, watches };
 }

@@ -28,6 +28,7 @@ export function recordingTaker(recordings: Recordings) {
       totalBytes: number('totalBytes'),
       changedAtMs: number('changedAtMs'),
       bytes: Buffer.concat(pieces),
+      ...(call.query.get('deleted') === 'true' ? { deleted: true } : {}),
     });
     return noContent();
   };

@@ -1,31 +1,46 @@
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import type { Clock } from '@lebureau/kit/clock';
 import { readCastHeader } from './castParts.ts';
+import { endOfLines } from './endOfLines.ts';
+
+export interface RecordingParts {
+  clock: Clock;
+  columns: number;
+  rows: number;
+  /** The disk took no more: what was recorded stays, and nothing follows. */
+  onBroken?: (cause: unknown) => void;
+}
 
 const fileMaxBytes = 16 * 1_048_576;
 
 /**
  * What a terminal shows, as asciicast v2: a line that says its size and beginning, then one for each output. What is typed
- * is not kept, because passwords are. At its greatest size it ends with a mark and takes nothing more.
+ * is not kept, because passwords are. At its greatest size, and where the disk takes no more, it ends with a mark that says
+ * so and takes nothing more; up to there it is whole.
  */
 export class TerminalRecording {
-  readonly #clock: Clock;
+  readonly #path: string;
+  readonly #parts: RecordingParts;
   readonly #file: number;
   readonly #beganMs: number;
   readonly #decoder = new TextDecoder('utf-8');
   #bytes: number;
   #open = true;
+  #ended = false;
 
-  constructor(path: string, at: { clock: Clock; columns: number; rows: number }) {
-    this.#clock = at.clock;
+  /** @throws Error when the disk does not take its beginning */
+  constructor(path: string, parts: RecordingParts) {
+    this.#path = path;
+    this.#parts = parts;
     const formerMs = beginningOf(path);
+    // A crash may have cut the last line off.
+    if (formerMs !== undefined) endWithLine(path);
+    // Whoever showed the terminal before may still say its last words: each line goes behind what is there.
     this.#file = openSync(path, formerMs === undefined ? 'w' : 'a', 0o600);
     this.#bytes = fstatSync(this.#file).size;
-    this.#beganMs = formerMs ?? at.clock.nowMs();
-    if (formerMs === undefined) {
-      const timestamp = Math.floor(this.#beganMs / 1000);
-      this.#line({ version: 2, width: at.columns, height: at.rows, timestamp, env: { TERM: 'xterm-256color' } });
-    } else this.resized(at);
+    this.#beganMs = formerMs ?? parts.clock.nowMs();
+    if (formerMs === undefined) this.#begin();
+    else this.resized(parts);
   }
 
   output(piece: Buffer): void {
@@ -42,18 +57,87 @@ export class TerminalRecording {
     this.#open = false;
   }
 
-  #event(kind: 'o' | 'r' | 'm', text: string): void {
-    const seconds = Math.max(0, this.#clock.nowMs() - this.#beganMs) / 1000;
-    this.#line([seconds, kind, text]);
+  #begin(): void {
+    const { columns: width, rows: height } = this.#parts;
+    const timestamp = Math.floor(this.#beganMs / 1000);
+    const header = lineOf({ version: 2, width, height, timestamp, env: { TERM: 'xterm-256color' } });
+    this.#bytes += header.length;
+    const cause = append(this.#file, header);
+    if (cause === undefined) return;
+    this.close();
+    unlinkSync(this.#path);
+    throw cause;
   }
 
-  #line(value: unknown): void {
-    if (!this.#open || this.#bytes >= fileMaxBytes) return;
-    const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
-    this.#bytes += bytes.length;
-    if (this.#bytes < fileMaxBytes) return void writeSync(this.#file, bytes);
-    const seconds = (this.#clock.nowMs() - this.#beganMs) / 1000;
-    writeSync(this.#file, `${JSON.stringify([seconds, 'm', 'the recording is full'])}\n`);
+  #event(kind: 'o' | 'r', text: string): void {
+    if (!this.#open || this.#ended) return;
+    const line = lineOf([this.#seconds(), kind, text]);
+    this.#bytes += line.length;
+    this.#ended = this.#bytes >= fileMaxBytes;
+    const cause = append(this.#file, this.#ended ? this.#mark('the recording is full') : line);
+    if (cause !== undefined) this.#break(cause);
+  }
+
+  /** A full disk takes a part of a line and then nothing. What has room still is what lies there already. */
+  #break(cause: unknown): void {
+    this.#ended = true;
+    try {
+      endWithMark(this.#path, this.#mark('the recording ended: the disk took no more'));
+    } catch {
+      // Whoever reads it leaves a part of a line out, and the log says that it ended.
+    }
+    this.#parts.onBroken?.(cause);
+  }
+
+  #mark(text: string): Buffer {
+    return lineOf([this.#seconds(), 'm', text]);
+  }
+
+  #seconds(): number {
+    return Math.max(0, this.#parts.clock.nowMs() - this.#beganMs) / 1000;
+  }
+}
+
+function lineOf(value: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(value)}\n`);
+}
+
+/** @returns why the disk did not take all of it, or undefined */
+function append(file: number, bytes: Buffer): Error | undefined {
+  try {
+    for (let written = 0, taken: number; written < bytes.length; written += taken) {
+      taken = writeSync(file, bytes, written);
+      if (taken === 0) throw new Error('the disk took nothing');
+    }
+    return undefined;
+  } catch (cause) {
+    return cause instanceof Error ? cause : new Error('the disk took not all', { cause });
+  }
+}
+
+/** Writes the mark over the last lines, as few as it takes, because nothing new has room. The first line stays. */
+function endWithMark(path: string, mark: Buffer): void {
+  const file = openSync(path, 'r+');
+  try {
+    const sizeBytes = fstatSync(file).size;
+    const end = endOfLines(file, sizeBytes - mark.length);
+    const written = end === 0 ? 0 : writeSync(file, mark, 0, mark.length, end);
+    ftruncateSync(file, written === mark.length ? end + written : endOfLines(file, end === 0 ? sizeBytes : end));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function endWithLine(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    const sizeBytes = fstatSync(file).size;
+    const end = endOfLines(file, sizeBytes);
+    // A first line that lacks but its end is good.
+    if (end === 0) writeSync(file, '\n', sizeBytes);
+    else if (end < sizeBytes) ftruncateSync(file, end);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -20,7 +20,7 @@ export interface StreamBench {
   close(): Promise<void>;
 }
 
-export const desktopsCount = 8;
+export const desktopsCount = 12;
 
 export async function openStreamBench(program: string): Promise<StreamBench> {
   const api = new ApiProcess({ LEBUREAU_LOG_LEVEL: 'warn', LEBUREAU_POOL_MEMBERS_MAX: '0' });

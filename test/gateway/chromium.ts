@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
 /** Debian's Chromium, as it starts for root and asks nobody outside, whatever happens to this machine's networks meanwhile. */
-export function openChromium(): Promise<Browser> {
+export function openChromium(more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: join(import.meta.dirname, 'chromium.sh'),
     env: { ...process.env, LEBUREAU_TEST_BUN: process.execPath },
@@ -13,6 +13,7 @@ export function openChromium(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      ...more,
     ],
   });
 }

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
 import { call, type Service, waitFor } from '../system/product.ts';
-import { asPage, signInByLink, type Visitor } from './browser.ts';
+import { asPage, type Visitor } from './browser.ts';
 import { type GuestPage, startGuestPage } from './guestPage.ts';
+import { previewVisits } from './previewVisits.ts';
 
 /** Ports of desktops in a browser, under attack from both sides: pages elsewhere, and the guest itself. */
 export function describePreviews(at: () => { service: Service; owner: Visitor }): void {
@@ -52,32 +53,10 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
       return made.body.id as string;
     }
 
-    const hostOf = (id: string, port: number) =>
-      `${port}-${id.slice(4)}.preview.localhost:${new URL(at().service.publicUrl).port}`;
-    const originOf = (id: string, port: number) => `http://${hostOf(id, port)}`;
-    /** As a browser asks that origin, with what it keeps for it. */
-    const ask = (
-      path: string,
-      more: Omit<RequestInit, 'headers'> & { host?: string; headers?: Record<string, string> } = {},
-    ) => {
-      const { host = hostOf(desktop, 8080), headers, ...rest } = more;
-      return fetch(`http://127.0.0.1:${new URL(at().service.publicUrl).port}${path}`, {
-        redirect: 'manual',
-        ...rest,
-        headers: { cookie, ...headers, host },
-      });
-    };
-    async function ticketFor(id: string, port: number, visitor = at().owner): Promise<string> {
-      const path = `/v1/desktops/${id}/streams`;
-      const made = await asPage(at().service, visitor, { method: 'POST', path, body: { kind: 'port', port } });
-      return ((await made.json()) as { ticket: string }).ticket;
-    }
-    const open = (ticket: string, at: { id: string; port: number }, headers: Record<string, string> = {}) =>
-      ask(`/.lebureau/open?ticket=${ticket}`, { host: hostOf(at.id, at.port), headers: { cookie: '', ...headers } });
-    async function enter(id: string, port: number, visitor = at().owner): Promise<string> {
-      const set = (await open(await ticketFor(id, port, visitor), { id, port })).headers.getSetCookie()[0] ?? '';
-      return set.split(';')[0]!;
-    }
+    const { hostOf, originOf, ask, ticketFor, open, admit, bring, cookieIn, enter, member } = previewVisits(at, () => ({
+      desktop,
+      cookie,
+    }));
     const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
 
     test('a ticket of the desktop’s page becomes a cookie of that origin, once', async () => {
@@ -89,10 +68,91 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
         expect(set).toContain(part);
       expect(set).not.toContain('Domain');
       expect((await open(ticket, { id: desktop, port: 8080 })).status).toBe(401);
-      const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' };
       const again = await open(ticket, { id: desktop, port: 8080 }, navigation);
       expect(again.headers.get('location')).toBe(`${at().service.publicUrl}/app/desktops/${desktop}/ports?port=8080`);
       expect(await (await ask('/where?q=1')).text()).toBe('/where?q=1');
+    });
+
+    const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' };
+
+    test('nobody brings another browser into a preview of theirs, with a ticket or with a code', async () => {
+      const { service, owner } = at();
+      const ports = `${service.publicUrl}/app/desktops/${desktop}/ports?port=8080`;
+      const place = { id: desktop, port: 8080 };
+      const mallory = await member();
+      const isRefused = (answer: Response) =>
+        expect([answer.status, answer.headers.get('location'), answer.headers.getSetCookie()]).toEqual([
+          303,
+          ports,
+          [],
+        ]);
+      // A link with a ticket of somebody else; what came of it is spent for them, too.
+      const theirs = await ticketFor(desktop, 8080, mallory);
+      isRefused(await open(theirs, place, navigation));
+      isRefused(await open(theirs, { ...place, visitor: mallory }, navigation));
+      // Nobody is signed in here.
+      isRefused(
+        await open(await ticketFor(desktop, 8080), { ...place, visitor: { ...owner, cookie: '' } }, navigation),
+      );
+      // A link with a code that was given to another browser, which has a way of its own under way.
+      const begin = async (visitor: Visitor) =>
+        ask(`/.lebureau/open?ticket=${await ticketFor(desktop, 8080, visitor)}`, { headers: { cookie: '' } });
+      const [hers, ours] = [await begin(mallory), await begin(owner)];
+      const code = (await admit(hers.headers.get('location')!, mallory, navigation)).headers.get('location')!;
+      expect(code).toContain(`${originOf(desktop, 8080)}/.lebureau/enter?code=`);
+      isRefused(await bring(code, ours, navigation));
+      isRefused(await bring(code, new Response(null), navigation));
+      // Nor to another port, or another desktop.
+      for (const host of [hostOf(desktop, 3000), hostOf(other, 8080)]) {
+        const { pathname, search } = new URL(code);
+        const answer = await ask(pathname + search, { host, headers: { ...navigation, cookie: cookieIn(hers) } });
+        expect([answer.headers.get('location'), answer.headers.getSetCookie()]).toEqual([
+          expect.stringContaining('/app/desktops/'),
+          [],
+        ]);
+      }
+      // What is made up leads nowhere, and no frame or script goes there.
+      const made = new URL(ours.headers.get('location')!);
+      for (const dest of ['iframe', 'empty'])
+        expect((await admit(made.href, owner, { 'sec-fetch-dest': dest })).status, dest).toBe(400);
+      for (const [name, value] of [
+        ['browser', 'x'],
+        ['ticket', 'x'],
+        ['port', '0'],
+        ['desktopId', `dsk_x@evil.example/`],
+      ] as const) {
+        const wrong = new URL(made);
+        wrong.searchParams.set(name, value);
+        expect((await admit(wrong.href, owner, navigation)).status, name).toBe(400);
+      }
+      const entered = await bring((await admit(made.href, owner)).headers.get('location')!, ours);
+      expect(entered.headers.get('location')).toBe('/');
+      expect(entered.headers.getSetCookie()[1]).toMatch(/^__Host-lb_preview_entry=; Max-Age=0;/);
+      // A session has no way to an origin but as a preview, and a preview none to the dashboard's.
+      expect((await fetch(code.replace(originOf(desktop, 8080), service.publicUrl))).status).toBe(404);
+    });
+
+    test('the secret of a browser is out of reach of scripts, and not told to the guest', async () => {
+      const begun = await ask(`/.lebureau/open?ticket=${await ticketFor(desktop, 8080)}`);
+      const [set = ''] = begun.headers.getSetCookie();
+      for (const part of ['__Host-lb_preview_entry=', 'HttpOnly', 'Secure', 'SameSite=Lax', 'Path=/'])
+        expect(set).toContain(part);
+      expect(begun.headers.get('location')).not.toContain(set.split(';')[0]!.split('=')[1]!);
+      expect([begun.headers.get('referrer-policy'), begun.headers.get('cache-control')]).toEqual([
+        'no-referrer',
+        'no-store',
+      ]);
+      await ask('/seen', { headers: { cookie: `${cookie}; ${cookieIn(begun)}; a=1` } });
+      expect(page.seen.at(-1)).toMatchObject({ cookie: 'a=1' });
+    });
+
+    test('no page of a guest becomes a service worker', async () => {
+      const seen = page.seen.length;
+      const worker = { 'service-worker': 'script', 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'serviceworker' };
+      const refused = await ask('/worker.js', { headers: worker });
+      expect([refused.status, await codeOf(refused)]).toEqual([403, 'service_worker_refused']);
+      expect(page.seen.length).toBe(seen);
+      expect((await ask('/worker.js', { headers: { 'sec-fetch-site': 'same-origin' } })).status).toBe(200);
     });
 
     test('a ticket leads to its own port of its own desktop, and a key’s leads nowhere', async () => {
@@ -250,11 +310,12 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
     });
 
     test('a port on which nothing answers, or no HTTP, is said', async () => {
+      // Before: a node that refuses is asked before a ticket is given.
+      const headers = { cookie: await enter(desktop, 81) };
       node.guest.answer = (request) =>
         request.url.includes('/streams/port')
           ? Response.json({ code: 'guest_unreachable', detail: 'Refused.' }, { status: 503 })
           : undefined;
-      const headers = { cookie: await enter(desktop, 81) };
       const refused = await ask('/', { host: hostOf(desktop, 81), headers });
       node.guest.answer = undefined;
       expect([refused.status, await codeOf(refused)]).toEqual([502, 'guest_unreachable']);
@@ -293,14 +354,43 @@ export function describePreviews(at: () => { service: Service; owner: Visitor })
       expect(await opened(socket({ cookie: '', origin: originOf(desktop, 8080) }))).toBe(false);
     });
 
-    test('what is open ends within two seconds after the session, and nothing opens any more', async () => {
-      const { service, owner } = at();
-      const invited = await asPage(service, owner, {
-        method: 'POST',
-        path: '/v1/sign-in-links',
-        body: { role: 'member' },
+    test('messages that a guest begins and does not end take only so much of the gateway, and other sockets go on', async () => {
+      // 3 MiB of a message of 4, as soon as somebody comes.
+      const begun = Buffer.alloc(10 + 3 * 1_048_576);
+      begun.set([0x82, 127]);
+      begun.writeBigUInt64BE(4_194_304n, 2);
+      const hoarder = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => {
+          socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+          socket.write(begun);
+        });
       });
-      const visitor = await signInByLink(service, ((await invited.json()) as { token: string }).token);
+      await new Promise<void>((resolve) => hoarder.listen(0, '127.0.0.1', resolve));
+      node.guest.ports.set(667, (hoarder.address() as { port: number }).port);
+      const place = { host: hostOf(desktop, 667), origin: originOf(desktop, 667), cookie: await enter(desktop, 667) };
+      const codes: number[] = [];
+      const hoarding = Array.from({ length: 10 }, () => {
+        const made = socket(place);
+        made.addEventListener('close', ({ code }) => codes.push(code));
+        return made;
+      });
+      // Four or five of them have room, as their buffers have grown.
+      await expect.poll(() => codes.length, { timeout: 5000 }).toBeGreaterThanOrEqual(4);
+      expect(new Set(codes)).toEqual(new Set([1013]));
+      const talking = socket({ origin: originOf(desktop, 8080) });
+      const answer = new Promise((resolve) => talking.addEventListener('message', ({ data }) => resolve(data)));
+      expect(await opened(talking)).toBe(true);
+      talking.send('x'.repeat(20_000));
+      expect(await answer).toBe('x'.repeat(20_000));
+      expect(codes.length).toBeLessThan(8);
+      for (const made of [...hoarding, talking]) made.close();
+      hoarder.close();
+    });
+
+    test('what is open ends within two seconds after the session, and nothing opens any more', async () => {
+      const { service } = at();
+      const visitor = await member();
       const theirs = { cookie: await enter(desktop, 8080, visitor) };
       const events = (await ask('/events', { headers: theirs })).body!.getReader();
       const made = socket({ ...theirs, origin: originOf(desktop, 8080) });

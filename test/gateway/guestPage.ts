@@ -48,6 +48,8 @@ export function startGuestPage(): GuestPage {
         const headers = new Headers(chosen === undefined ? [] : [['Sec-WebSocket-Protocol', chosen]]);
         return it.upgrade(request, { headers }) ? undefined : new Response(null, { status: 400 });
       }
+      if (pathname === '/worker.js')
+        return new Response('self.onfetch = () => {};', { headers: { 'Content-Type': 'text/javascript' } });
       if (pathname === '/hostile') return new Response('', { headers: hostile });
       if (pathname === '/length') return new Response(String((await request.arrayBuffer()).byteLength));
       if (pathname === '/nothing-here') return new Response(null, { status: 404 });

@@ -27,6 +27,7 @@ export async function openPreviewSocket(
     headers: Object.fromEntries(headers),
     limitMs: headLimitMs,
     messageMaxBytes,
+    messageBudget: way.unfinished,
   }).catch((error: unknown) => {
     if (error instanceof NotSwitched) return error;
     throw way.refusal ?? new Fault('guest_unreachable', 'No HTTP came back.', { cause: error });

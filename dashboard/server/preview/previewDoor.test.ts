@@ -1,5 +1,4 @@
 import { systemClock } from '@lebureau/kit/clock';
-import { Fault } from '@lebureau/kit/fault';
 import { silentLog } from '@lebureau/kit/log';
 import { expect, onTestFinished, test } from 'vitest';
 import { Places } from './place.ts';
@@ -9,15 +8,15 @@ const places = new Places('preview.example', 'https://office.example.org');
 const place = { desktopId: `dsk_${'0'.repeat(26)}`, port: 3000 };
 const ports = `https://office.example.org/app/desktops/${place.desktopId}/ports?port=3000`;
 
-/** A door to which no cookie is good, and a ticket only when it is said. */
-function world(refusal?: Fault) {
+/** A door to which no cookie and no code is good. */
+function world() {
   const door = new PreviewDoor(
     {
       clock: systemClock,
       log: silentLog,
       config: { publicOrigin: 'https://office.example.org' },
-      grants: { open: () => Promise.resolve(undefined), seal: () => Promise.resolve('sealed'), lifeSeconds: 60 },
-      calls: { enterPreview: () => (refusal ? Promise.reject(refusal) : Promise.resolve({})) },
+      grants: { open: () => Promise.resolve(undefined) },
+      entryCodes: { open: () => Promise.resolve(undefined) },
     } as never,
     places,
   );
@@ -30,15 +29,11 @@ function world(refusal?: Fault) {
     return [answer!.status, answer!.headers.get('location'), answer!.headers.get('set-cookie')];
   };
 }
-const entering = `/.lebureau/open?ticket=lbt_${'a'.repeat(43)}`;
 
-test('a link with a ticket that is none leaves the cookie of who is there', async () => {
-  const go = world(new Fault('ticket_refused', 'It is none.'));
-  expect(await go(entering)).toEqual([303, ports, null]);
-});
-
-test('a ticket becomes a cookie, and a cookie that is none goes', async () => {
+test('a cookie that is none goes, but not on the way in', async () => {
   const go = world();
-  expect(await go(entering)).toEqual([303, '/', expect.stringMatching(/^__Host-lb_preview=sealed; Max-Age=60;/)]);
   expect(await go('/')).toEqual([303, ports, expect.stringMatching(/^__Host-lb_preview=; Max-Age=0;/)]);
+  // Any page may link to the way in: what is none there leaves the cookie of who is there.
+  expect(await go('/.lebureau/open?ticket=none')).toEqual([400, null, null]);
+  expect(await go('/.lebureau/enter?code=none')).toEqual([303, ports, null]);
 });

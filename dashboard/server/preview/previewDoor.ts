@@ -1,58 +1,62 @@
 import { describeError, Fault, isFault } from '@lebureau/kit/fault';
 import type { ServerSocketData } from '@lebureau/kit/serverSocketEnd';
-import { clearCookie, previewCookie, readCookie, setCookie } from '../cookies.ts';
+import { clearCookie, previewCookie, readCookie } from '../cookies.ts';
 import type { GatewayParts } from '../gatewayParts.ts';
 import { problem } from '../problem.ts';
 import type { Sealed } from '../sealed.ts';
-import { Tries } from '../tries.ts';
 import type { Visit } from '../visit.ts';
 import { fromGuest, toGuest } from './guestHeaders.ts';
 import { openPreviewSocket } from './openPreviewSocket.ts';
+import { ourFolder } from './ourFolder.ts';
 import type { Passing } from './passing.ts';
 import type { Place, Places } from './place.ts';
+import { PreviewEntry } from './previewEntry.ts';
 import { type Grant, PreviewWays } from './previewWays.ts';
-import { isNavigation, refuseStranger } from './refuseStranger.ts';
+import { refuseStranger } from './refuseStranger.ts';
+import { refuseWorker } from './refuseWorker.ts';
+import { toDashboard } from './toDashboard.ts';
 
-/** Paths below belong to the gateway and are never the guest's. */
-const ourFolder = '/.lebureau/';
-const ticketPattern = /^lbt_[\w-]{43}$/;
 /** A guest has so long for the head of its answer, and the listener a little longer. */
 const headLimitMs = 100_000;
 const headIdleSeconds = 120;
-/** Thirty at once, then one a second: somebody opens many ports, and nobody guesses tickets. */
-const entriesLimit = { burst: 30, everyMs: 1_000 };
 /** With these the way to go on is through the dashboard. */
 const signInAgain = ['unauthenticated', 'capability_missing', 'not_found'];
 
 /**
- * Where browsers look into ports of desktops. Nothing of the dashboard counts here: a ticket, taken to `/.lebureau/open` by the
- * desktop's page, becomes a cookie of this one origin.
+ * Where browsers look into ports of desktops. No cookie and no key of the dashboard counts here: a ticket, taken to
+ * `/.lebureau/open` by the desktop's page, becomes a cookie of this one origin (`previewEntry.ts`).
  */
 export class PreviewDoor {
   readonly #parts: GatewayParts;
   readonly #places: Places;
   readonly #grants: Sealed<Grant>;
   readonly #ways: PreviewWays;
-  readonly #entries: Tries;
+  readonly #entry: PreviewEntry;
 
   constructor(parts: GatewayParts, places: Places) {
     this.#parts = parts;
     this.#places = places;
     this.#grants = parts.grants;
     this.#ways = new PreviewWays(parts);
-    this.#entries = new Tries(parts.clock, entriesLimit);
+    this.#entry = new PreviewEntry(parts, places);
   }
 
   close(): void {
     this.#ways.close();
   }
 
+  /** On the dashboard's origin: a browser says whose it is, on its way to a port. @throws Fault `unavailable` */
+  admit(visit: Visit): Promise<Response> {
+    return this.#entry.admit(visit);
+  }
+
   /** @returns undefined when the request became a socket */
   async answer(visit: Visit, place: Place, server: Bun.Server<ServerSocketData>): Promise<Response | undefined> {
     const { request, url } = visit;
-    if (url.pathname === `${ourFolder}open`) return this.#enter(visit, place);
+    if (url.pathname === `${ourFolder}open`) return this.#entry.begin(visit, place);
+    if (url.pathname === `${ourFolder}enter`) return this.#entry.enter(visit, place);
     if (url.pathname.startsWith(ourFolder)) return problem(404, 'not_found', 'There is nothing of the gateway here.');
-    const refused = refuseStranger(request, place, this.#places);
+    const refused = refuseWorker(request) ?? refuseStranger(request, place, this.#places);
     if (refused) return refused;
     const grant = await this.#grantOf(request, place);
     if (grant === undefined) return this.#toDashboard(request, place);
@@ -102,29 +106,6 @@ export class PreviewDoor {
     return grant?.desktopId === place.desktopId && grant.port === place.port ? grant : undefined;
   }
 
-  /** Somebody comes from the desktop's page. */
-  async #enter({ request, url, ipAddress }: Visit, place: Place): Promise<Response> {
-    const ticket = url.searchParams.get('ticket') ?? '';
-    const dest = request.headers.get('sec-fetch-dest');
-    if (request.method !== 'GET' || (dest !== null && dest !== 'document') || !ticketPattern.test(ticket))
-      return problem(400, 'invalid_request', 'Come here from the page of the desktop.');
-    const seconds = this.#entries.take(ipAddress);
-    if (seconds > 0)
-      return problem(429, 'rate_limited', {
-        detail: `Too many tries. Wait ${seconds} s.`,
-        headers: { 'Retry-After': String(seconds) },
-      });
-    try {
-      const who = await this.#parts.calls.enterPreview({ ticket, ...place });
-      const cookie = setCookie(previewCookie, await this.#grants.seal({ ...place, ...who }), this.#grants.lifeSeconds);
-      return redirect('/', { 'Set-Cookie': cookie });
-    } catch (error) {
-      // Any page may link here with a ticket that is none: what somebody has keeps its cookie.
-      if (isFault(error) && error.code !== 'unavailable') return this.#toDashboard(request, place, {});
-      throw error;
-    }
-  }
-
   #refusal(error: unknown, request: Request, place: Place): Response {
     if (!isFault(error)) throw error;
     const { code, message } = error;
@@ -136,27 +117,9 @@ export class PreviewDoor {
     return problem(status, code, { detail: message, headers: { 'Retry-After': '2' } });
   }
 
-  /** Where the port can be opened, again; programs are only told. */
-  #toDashboard(
-    request: Request,
-    { desktopId, port }: Place,
-    cookie: Readonly<Record<string, string>> = { 'Set-Cookie': clearCookie(previewCookie) },
-  ): Response {
+  /** What the browser has is none, or may no more. */
+  #toDashboard(request: Request, place: Place): Response {
     const { publicOrigin } = this.#parts.config;
-    if (isNavigation(request)) return redirect(`${publicOrigin}/app/desktops/${desktopId}/ports?port=${port}`, cookie);
-    return problem(401, 'unauthenticated', {
-      detail: 'Open this port from the page of the desktop.',
-      headers: cookie,
-    });
+    return toDashboard({ request, place, publicOrigin }, [clearCookie(previewCookie)]);
   }
-}
-
-function redirect(location: string, cookie: Readonly<Record<string, string>>): Response {
-  const headers = {
-    Location: location,
-    ...cookie,
-    'Cache-Control': 'no-store',
-    'Referrer-Policy': 'no-referrer',
-  };
-  return new Response(null, { status: 303, headers });
 }

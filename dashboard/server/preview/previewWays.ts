@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ByteBudget } from '@lebureau/kit/byteBudget';
 import { dialSocketEnd, NotSwitched } from '@lebureau/kit/dialSocketEnd';
 import { DuplexEnd } from '@lebureau/kit/duplexEnd';
 import { Fault, isFault } from '@lebureau/kit/fault';
@@ -21,6 +22,8 @@ export interface Grant extends Place {
 /** A Unix socket behind which the port of the guest is, for one session alone. */
 export interface Way {
   path: string;
+  /** Of messages of WebSockets that the guest has begun; the session's ways share it. */
+  unfinished: ByteBudget;
   /** Why the newest connection did not come about. */
   refusal: Fault | undefined;
 }
@@ -37,6 +40,8 @@ const waysMax = 1000;
 const idleMs = 600_000;
 const connectionsMax = 128;
 const connectionsOfSessionMax = 48;
+const unfinishedMaxBytes = 64 * 1_048_576;
+const unfinishedOfSessionMaxBytes = 16 * 1_048_576;
 const askLimitMs = 30_000;
 const stallLimitMs = 60_000;
 /** Of a person, 900 in the first minute: fewer than the API gives, so that no page keeps its viewer from screens and terminals. */
@@ -53,6 +58,7 @@ export class PreviewWays {
   /** Nobody waits between looking here and entering: two requests at once get the same way, and each way can be closed. */
   readonly #ways = new Map<string, OpenWay>();
   readonly #dials: Tries;
+  readonly #unfinished = new ByteBudget(unfinishedMaxBytes);
   #opened = 0;
   #connections = 0;
 
@@ -100,7 +106,18 @@ export class PreviewWays {
       server.once('error', reject);
       server.listen(path, resolve);
     }).then(() => chmodSync(path, 0o600));
-    const way: OpenWay = { path, server, sessionId, sockets: new Set(), refusal: undefined, usedMs: 0, listening };
+    const ofSession = [...this.#ways.values()].find((each) => each.sessionId === sessionId);
+    const unfinished = ofSession?.unfinished ?? new ByteBudget(unfinishedOfSessionMaxBytes, this.#unfinished);
+    const way: OpenWay = {
+      path,
+      server,
+      sessionId,
+      unfinished,
+      sockets: new Set(),
+      refusal: undefined,
+      usedMs: 0,
+      listening,
+    };
     return way;
   }
 

@@ -91,11 +91,6 @@ export class GuestConnection {
     return () => this.streams.delete(end);
   }
 
-  /** How many streams are open. */
-  get held(): number {
-    return this.streams.size;
-  }
-
   /** The connection of terminals, apart from that of files: neither waits for the other. */
   async terminals(): Promise<SshConnection> {
     if (this.closed) throw gone();

@@ -54,6 +54,7 @@ export class SshConnection {
   private readonly target: SshTarget;
   private readonly limits: SshLimits;
   private opening: Promise<Client> | undefined;
+  private sock: Duplex | undefined;
   private channels = 0;
   private failures = 0;
   private nextTryMs = 0;
@@ -103,6 +104,11 @@ export class SshConnection {
    */
   openTcp(host: string, port: number): Promise<Duplex> {
     return this.openChannel((client, take) => client.forwardOut('127.0.0.1', 0, host, port, take));
+  }
+
+  /** Whether all that was said has left this machine's memory; so it has where nothing can be said. */
+  get isOut(): boolean {
+    return (this.sock?.writableLength ?? 0) === 0;
   }
 
   private async openChannel(ask: ChannelAsk): Promise<ClientChannel> {
@@ -174,6 +180,7 @@ export class SshConnection {
   private async login(): Promise<Client> {
     const { target, limits } = this;
     const sock = await this.within(target.openStream(), limits.loginTimeoutMs);
+    this.sock = sock;
     const client = new ssh2.Client();
     // Every channel listens for the end.
     client.setMaxListeners(limits.channelsMax + 10);
