@@ -17,7 +17,7 @@ export class DialedEnd implements StreamEnd {
   readonly protocol: string | undefined;
   readonly #socket: PlainSocket;
   #first: Buffer | undefined;
-  readonly #whole: WholeMessages;
+  #whole: WholeMessages;
   #reader: FrameReader | undefined;
   /** Whoever listens wants a pause. */
   #paused = false;
@@ -54,6 +54,8 @@ export class DialedEnd implements StreamEnd {
       { ...handlers, ...(whole.messageMaxBytes === undefined ? { bytes } : wholeMessages(bytes, whole)) },
       whole,
     );
+    // With it came everything that was wished for.
+    this.#whole = {};
     this.#socket.listen({
       data: (chunk) => this.#read(chunk, end),
       drained: () => {
