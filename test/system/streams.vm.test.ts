@@ -51,6 +51,32 @@ describe.skipIf(skip !== undefined)(`live streams of a real desktop ${skip ?? ''
     expect(one.stream.control).toMatchObject({ type: 'control', holder: null, isYours: false });
   });
 
+  test('who may only watch takes screens until there are none for them, and the others still see and write', async () => {
+    const watcher = async () => {
+      const { secret } = await client.keys.create({ name: 'watcher', capabilities: ['desktop:view'] });
+      return new LeBureau({ apiKey: secret, baseUrl: service.baseUrl, retriesMax: 0 }).desktop(desktop.id);
+    };
+    const fill = async (from: Desktop) => {
+      for (let count = 0; count < 40; count++) {
+        const more = await from.streams.screen('view').catch((error: { code?: string; hint?: string }) => error);
+        if (!('close' in more)) return { count, code: more.code, hint: more.hint };
+        await RfbViewer.open(kept(more));
+      }
+      return { count: 40 };
+    };
+    const hint = expect.stringContaining('Close one of them');
+    expect(await fill(await watcher())).toEqual({ count: 12, code: 'rate_limited', hint });
+    expect(await fill(await watcher())).toMatchObject({ count: 11, code: 'rate_limited' });
+    const writer = await view('control');
+    await writer.look();
+    expect((await desktop.computer.screenshot()).frame.width).toBeGreaterThan(0);
+    const again = async () => {
+      for (const stream of open.splice(0)) stream.close();
+      return (await fill(await watcher())).count;
+    };
+    await expect.poll(again).toBe(12);
+  });
+
   test('who does not hold control moves nothing, whatever is sent and however it is cut', async () => {
     await desktop.computer.move({ x: 640, y: 400 });
     const looker = await view('view');
@@ -90,6 +116,8 @@ describe.skipIf(skip !== undefined)(`live streams of a real desktop ${skip ?? ''
     await expect.poll(async () => (await agent.refresh()).control?.name).toBe('Ada');
     await writer.key(0xffe1);
     await writer.pointer(50, 60, 1);
+    // The stream and the call are two connections: neither waits for the other.
+    await expect.poll(() => far(50, 60)).toBeLessThan(3);
     await lease.handBack();
     await expect.poll(() => writer.stream.control?.isYours).toBe(false);
     await writer.pointer(400, 400);
