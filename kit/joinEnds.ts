@@ -26,6 +26,7 @@ class Stall {
   readonly #viewed: StreamEnd;
   readonly #options: JoinOptions;
   #waiting: AbortController | undefined;
+  #isOver = false;
 
   constructor(viewer: StreamEnd, viewed: StreamEnd, options: JoinOptions) {
     this.#viewer = viewer;
@@ -35,7 +36,8 @@ class Stall {
 
   begin(): void {
     this.#viewed.pause();
-    if (this.#waiting !== undefined) return;
+    // One that was closed by that very write is waited for by nobody.
+    if (this.#isOver || this.#waiting !== undefined) return;
     const waiting = new AbortController();
     this.#waiting = waiting;
     void this.#options.clock.sleep(this.#options.stallLimitMs, waiting.signal).then(() => {
@@ -48,6 +50,11 @@ class Stall {
   end(): void {
     this.#waiting?.abort();
     this.#waiting = undefined;
+  }
+
+  over(): void {
+    this.#isOver = true;
+    this.end();
   }
 }
 
@@ -78,7 +85,7 @@ class FromViewer extends Side implements EndListener {
   }
 
   closed(code: number, reason: string): void {
-    this.stall.end();
+    this.stall.over();
     this.viewed.close(code, reason);
   }
 }
@@ -97,7 +104,7 @@ class FromViewed extends Side implements EndListener {
   }
 
   closed(code: number, reason: string): void {
-    this.stall.end();
+    this.stall.over();
     this.viewer.close(code, reason);
   }
 }

@@ -67,13 +67,36 @@ test('an end waits for what was written, a destruction does not', async () => {
   ending.socket.end();
   await Bun.sleep(50);
   expect(ending.socket.isClosed).toBe(false);
-  ending.peer.resume();
+  ending.peer.on('end', () => ending.peer.end()).resume();
   await expect.poll(() => ending.heard).toEqual(['closed']);
   const broken = await world();
   while (broken.socket.write(Buffer.alloc(MiB)));
   broken.socket.destroy();
   await expect.poll(() => broken.heard).toEqual(['closed']);
   expect(broken.socket.write(Buffer.from('late'))).toBe(true);
+});
+
+test.each([
+  ['its end', true],
+  ['the other side’s', false],
+])('whatever is unread when it comes to %s, what was written arrives', async (_, isOurs) => {
+  const { socket, peer, heard } = await world();
+  // Unread here at the end: a close would reset the connection, and what the other side has not read with it.
+  socket.pause();
+  peer.write(Buffer.alloc(100_000));
+  // With the kernel, where it is the other side's turn; here, where it is ours to wait.
+  const written = isOurs ? 50_000 : 4 * MiB;
+  expect(socket.write(Buffer.alloc(written))).toBe(isOurs);
+  await Bun.sleep(50);
+  if (isOurs) socket.end();
+  else peer.end();
+  await Bun.sleep(50);
+  socket.resume();
+  let got = 0;
+  peer.on('data', (bytes: Buffer) => (got += bytes.length)).on('end', () => peer.end());
+  peer.resume();
+  await expect.poll(() => got).toBe(written);
+  await expect.poll(() => heard).toEqual(['closed']);
 });
 
 test('where nobody listens is said at once', async () => {

@@ -19,7 +19,7 @@ export interface PlainSocket {
   write(head: Uint8Array, bytes?: Uint8Array): boolean;
   pause(): void;
   resume(): void;
-  /** Closes when what was written is with the kernel. */
+  /** Nothing more is written; what was arrives, and it closes when the other side has ended too. */
   end(): void;
   /** Closes at once. */
   destroy(): void;
@@ -28,7 +28,7 @@ export interface PlainSocket {
 /** @throws Error when nobody listens there, or none answered within the limit */
 export async function connectPlain(to: PlainAddress, limitMs: number): Promise<PlainSocket> {
   const socket = new BunSocket();
-  const shared = { data: socket, socket: handlers };
+  const shared = { data: socket, socket: handlers, allowHalfOpen: true };
   const connecting =
     'path' in to
       ? Bun.connect<BunSocket>({ unix: to.path, ...shared })
@@ -66,6 +66,7 @@ class BunSocket implements PlainSocket {
   /** Written and not taken by the kernel yet. */
   #waiting: Uint8Array[] = [];
   #isEnding = false;
+  #isPeerEnded = false;
   #isClosed = false;
 
   get isClosed(): boolean {
@@ -97,9 +98,10 @@ class BunSocket implements PlainSocket {
     if (!this.#isClosed) this.#socket?.resume();
   }
 
+  /** `end` of Bun closes at once: were anything of the other side unread, the kernel would reset what it has not read. */
   end(): void {
     this.#isEnding = true;
-    if (this.#waiting.length === 0 && !this.#isClosed) this.#socket?.end();
+    if (this.#waiting.length === 0 && !this.#isClosed) this.#socket?.shutdown();
   }
 
   destroy(): void {
@@ -131,9 +133,16 @@ class BunSocket implements PlainSocket {
       if (taken < next.length) return void (this.#waiting[0] = next.subarray(taken));
       this.#waiting.shift();
       if (this.#waiting.length > 0) continue;
-      if (this.#isEnding) return void this.#socket!.end();
+      if (this.#isPeerEnded) return void this.#socket!.end();
+      if (this.#isEnding) return void this.#socket!.shutdown();
       this.#listener.drained();
     }
+  }
+
+  /** It writes no more, and may still read. */
+  peerEnded(): void {
+    this.#isPeerEnded = true;
+    if (this.#waiting.length === 0) this.#socket?.end();
   }
 
   closed(): void {
@@ -149,6 +158,6 @@ const handlers: Bun.SocketHandler<BunSocket> = {
   data: (socket, bytes) => socket.data.data(bytes),
   drain: (socket) => socket.data.drained(),
   close: (socket) => socket.data.closed(),
-  end: (socket) => void socket.end(),
+  end: (socket) => socket.data.peerEnded(),
   error: (socket) => socket.data.destroy(),
 };

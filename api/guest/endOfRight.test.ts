@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectContract } from '@lebureau/test/contract';
 import type { NodeDouble } from '@lebureau/test/doubles/node';
@@ -44,6 +46,40 @@ test('a key that may look alone looks, and nothing else', async () => {
     if (response.status !== 403) allowed.push(operationId);
   }
   expect(allowed).toEqual(['takeScreenshot', 'listWindows']);
+});
+
+/** Sends all but the end of a request, lets its right end, and sends the rest after a while. @returns the status */
+async function trickle(secret: string, to: { path: string; body: object; revoke: () => Promise<unknown> }) {
+  const { hostname, port } = new URL(api.api.url);
+  const socket = connect(Number(port), hostname);
+  const text = JSON.stringify(to.body);
+  const head = [
+    `POST ${to.path} HTTP/1.1`,
+    `Host: ${hostname}`,
+    `Authorization: Bearer ${secret}`,
+    'Content-Type: application/json',
+    `Content-Length: ${text.length}`,
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n${text.slice(0, 1)}`);
+  await Bun.sleep(100);
+  await to.revoke();
+  await Bun.sleep(1_200);
+  socket.write(text.slice(1));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return Number(answer.toString('latin1').split(' ')[1]);
+}
+
+test('a request whose body comes after the end of its right is refused', async () => {
+  const before = node.guest.seen.length;
+  const run = await keyWith(['desktop:control']);
+  expect(await trickle(run.secret, { path: below('/exec'), body: { command: 'late' }, revoke: run.revoke })).toBe(401);
+  expect(node.guest.seen.length).toBe(before);
+  const make = await keyWith(['keys:write']);
+  const body = { name: 'back door', capabilities: ['keys:write'] };
+  expect(await trickle(make.secret, { path: '/v1/keys', body, revoke: make.revoke })).toBe(401);
+  const good = await keyWith(['keys:write']);
+  expect(await trickle(good.secret, { path: '/v1/keys', body, revoke: () => Promise.resolve() })).toBe(201);
 });
 
 test('the end of a key cuts what it runs, and nobody else’s', async () => {

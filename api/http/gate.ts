@@ -38,6 +38,8 @@ export interface GateOptions {
 
 const noQuery = t.Object({});
 const bodyMaxBytesDefault = 65_536;
+/** With the second that an answer about a key is kept, it stays below the two within which a right ends. */
+const admittedForMs = 500;
 /** What a desktop answers is held until it is whole, to know whether it was; no more than this. */
 const forwardedMaxBytes = 33_554_432;
 const nobody: Caller = { actor: { type: 'system' }, workspaceId: '', capabilities: new Set(), restriction: null };
@@ -112,15 +114,19 @@ export class Gate {
   ): Promise<Response> {
     const { request, requestId, headers } = at;
     const { operation } = route;
-    const caller = await this.#admit(operation, request, headers);
+    const { clock } = this.#options;
+    const admittedMs = clock.monotonicMs();
+    let caller = await this.#admit(operation, request, headers);
     demandIdentity(operation, at.peer);
     const params = operation.params ? validate(operation.params, at.params, '/path') : undefined;
     const wanted = operation.query ?? noQuery;
     const query = validate(wanted, parseQuery(wanted, request.url), '/query');
     const bytes =
       operation.body && operation.body !== 'octets'
-        ? await readBody(request, operation.bodyMaxBytes ?? bodyMaxBytesDefault)
+        ? await readBody(request, { maxBytes: operation.bodyMaxBytes ?? bodyMaxBytesDefault, clock })
         : undefined;
+    // Whoever lets a body trickle in comes with what may have been revoked meanwhile.
+    if (clock.monotonicMs() - admittedMs > admittedForMs) caller = await this.#callerOf(operation, request);
     if (operation.method !== 'GET') at.mayBeSilent?.();
     const body = bytes === undefined ? undefined : bodyOf(operation, bytes, request);
     const call: Call = { request, requestId, caller, peer: at.peer, params, query, body, bytes };
@@ -133,6 +139,14 @@ export class Gate {
     if (capability === 'none' || capability === 'node') return nobody;
     const caller = await this.#options.authenticator.authenticate(request.headers.get('authorization'));
     if (bucket) Object.assign(headers, this.#options.limiter.take(caller.actor.id ?? caller.actor.type, bucket));
+    demand(caller, capability);
+    return caller;
+  }
+
+  /** Once more, without a token of the rate limit. @throws as the first time */
+  async #callerOf({ capability }: Operation, request: Request): Promise<Caller> {
+    if (capability === 'none' || capability === 'node') return nobody;
+    const caller = await this.#options.authenticator.authenticate(request.headers.get('authorization'));
     demand(caller, capability);
     return caller;
   }
