@@ -28,6 +28,8 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
     types,
     connectionTimeoutMillis: 5000,
     statement_timeout: 15_000,
+    // For a server that says nothing at all, not even that a statement took too long.
+    query_timeout: 20_000,
   });
   pool.on('error', (error) => log.warn('database connection lost', { error: error.message }));
   const prepared = new PreparedPool(pool);

@@ -115,6 +115,33 @@ test('while the database cannot be asked a use goes on, but not for ever', async
   expect(closed).toHaveLength(2);
 });
 
+test('however many are asked about, a database that says nothing holds nobody longer', async () => {
+  const quicker = 25;
+  const clock = {
+    ...systemClock,
+    monotonicMs: () => performance.now() * quicker,
+    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / quicker, signal),
+  };
+  const never = () => new Promise<never>(() => {});
+  const query: unknown = new Proxy(
+    {},
+    { get: (_, name) => (String(name).startsWith('execute') ? never : () => query) },
+  );
+  const uses = new OpenUses({ database: { read: query, select: never } as never, clock, log: silentLog });
+  for (let at = 0; at < 60; at++) {
+    const one = useOf();
+    const use: OpenUse = {
+      ...one,
+      credential: { ...one.credential, actorId: `key_${at}` },
+      close: () => uses.remove(use),
+    };
+    uses.add(use);
+  }
+  const beganMs = clock.monotonicMs();
+  await expect.poll(() => uses.size, { timeout: 5_000 }).toBe(0);
+  expect(clock.monotonicMs() - beganMs).toBeLessThan(40_000);
+});
+
 /** A clock that goes on only when told to, and waits for what was begun meanwhile. */
 function steppedClock() {
   let nowMs = 0;
@@ -122,8 +149,10 @@ function steppedClock() {
   const clock = {
     ...systemClock,
     monotonicMs: () => nowMs,
-    sleep: (ms: number) =>
+    sleep: (ms: number, whole?: AbortSignal) =>
       new Promise<void>((resolve) => {
+        // The limit of a look, which is over at once here.
+        if (whole !== undefined) return whole.addEventListener('abort', () => resolve(), { once: true });
         wake = () => {
           nowMs += ms;
           resolve();

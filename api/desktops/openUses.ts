@@ -26,6 +26,8 @@ const tickMs = 450;
 const dueMs = 850;
 const idsAtOnce = 200;
 const doubtMaxMs = 10_000;
+const lookLimitMs = 2_000;
+const credentialsAtOnce = 8;
 
 /**
  * What is open into desktops by this replica. While there is something it looks about every second whether each may still be
@@ -71,17 +73,36 @@ export class OpenUses {
   }
 
   async #look(): Promise<void> {
-    const { clock, log, ending } = this.#parts;
+    const { clock, ending } = this.#parts;
     while (this.#open.size > 0 && !ending?.aborted) {
       await clock.sleep(tickMs, ending);
-      for (const uses of this.#due(clock.monotonicMs())) {
-        try {
-          await this.#lookAt(uses);
-        } catch (error) {
-          log.warn('open uses not looked at', { error: describeError(error) });
-          this.#doubt(uses);
-        }
+      const due = [...this.#due(clock.monotonicMs())];
+      for (let at = 0; at < due.length; at += credentialsAtOnce) {
+        const known = await Promise.all(due.slice(at, at + credentialsAtOnce).map((uses) => this.#lookWithin(uses)));
+        if (!known.includes(false)) continue;
+        // Asking for each of many would take longer than any of them may stay.
+        this.#doubt(due.slice(at + credentialsAtOnce).flat());
+        break;
       }
+    }
+  }
+
+  /** @returns whether it could be known in time */
+  async #lookWithin(uses: readonly OpenUse[]): Promise<boolean> {
+    const { clock, log } = this.#parts;
+    const looked = new AbortController();
+    const late = clock.sleep(lookLimitMs, looked.signal).then(() => {
+      if (!looked.signal.aborted) throw new Error(`no answer within ${lookLimitMs} ms`);
+    });
+    try {
+      await Promise.race([this.#lookAt(uses), late]);
+      return true;
+    } catch (error) {
+      log.warn('open uses not looked at', { error: describeError(error) });
+      this.#doubt(uses);
+      return false;
+    } finally {
+      looked.abort();
     }
   }
 
