@@ -1,13 +1,13 @@
 import { useStore } from '@nanostores/preact';
 import type { ComponentType } from 'preact';
-import { lazy, Suspense } from 'preact/compat';
 import { useEffect } from 'preact/hooks';
 import { DesktopsPage } from './desktops/DesktopsPage.tsx';
-import { language, say } from './language.ts';
+import { language } from './language.ts';
 import { connect } from './live.ts';
 import { goTo, match, place } from './router.ts';
 import { session } from './session.ts';
 import { SignInPage } from './signIn/SignInPage.tsx';
+import { lazyPart } from './ui/lazyPart.tsx';
 import { NotFound } from './ui/NotFound.tsx';
 import { Shell } from './ui/Shell.tsx';
 import { Toasts } from './ui/Toasts.tsx';
@@ -15,10 +15,10 @@ import { Toasts } from './ui/Toasts.tsx';
 type Page = ComponentType<Record<string, string>>;
 
 /** What is opened by most people first is in the first load; everything else comes when it is opened. */
-const DesktopPage = lazy(() => import('./desktop/DesktopPage.tsx').then((it) => it.DesktopPage as Page));
-const AdminPage = lazy(() => import('./admin/AdminPage.tsx').then((it) => it.AdminPage as Page));
-const AuthorizePage = lazy(() => import('./authorize/AuthorizePage.tsx').then((it) => it.AuthorizePage));
-const SettingsPage = lazy(() => import('./settings/SettingsPage.tsx').then((it) => it.SettingsPage as Page));
+const DesktopPage = lazyPart(() => import('./desktop/DesktopPage.tsx').then((it) => it.DesktopPage as Page));
+const AdminPage = lazyPart(() => import('./admin/AdminPage.tsx').then((it) => it.AdminPage as Page));
+const AuthorizePage = lazyPart(() => import('./authorize/AuthorizePage.tsx').then((it) => it.AuthorizePage));
+const SettingsPage = lazyPart(() => import('./settings/SettingsPage.tsx').then((it) => it.SettingsPage as Page));
 
 const pages: readonly [pattern: string, page: Page][] = [
   ['/app', DesktopsPage],
@@ -45,12 +45,7 @@ export function App() {
   }, [signedIn, isOpen, path]);
   if (isSignIn) return <SignInPage />;
   if (!signedIn && !isOpen) return null;
-  if (asked !== undefined)
-    return (
-      <Suspense fallback={<p class="loading">{say('loading')}</p>}>
-        <AuthorizePage uid={asked} />
-      </Suspense>
-    );
+  if (asked !== undefined) return <AuthorizePage uid={asked} />;
   const found = pages.map(([pattern, page]) => [match(pattern, path), page] as const).find(([params]) => params);
   if (found === undefined)
     return (
@@ -62,9 +57,7 @@ export function App() {
   return (
     <>
       <Shell>
-        <Suspense fallback={<p class="loading">{say('loading')}</p>}>
-          <Page {...params} />
-        </Suspense>
+        <Page {...params} />
       </Shell>
       <Toasts />
     </>

@@ -1,5 +1,6 @@
 import { atom } from 'nanostores';
 import en from '../messages/en.json';
+import { loadPart } from './ui/loadPart.ts';
 
 export type MessageName = keyof typeof en;
 export const languages = { en: 'English', fr: 'Français' } as const;
@@ -14,7 +15,7 @@ export async function chooseLanguage(wanted?: Language): Promise<void> {
   if (wanted !== undefined) localStorage.setItem(storageName, wanted);
   const stored = localStorage.getItem(storageName) ?? navigator.language.slice(0, 2);
   const chosen: Language = stored === 'fr' ? 'fr' : 'en';
-  messages.set(chosen === 'fr' ? (await import('../messages/fr.json')).default : en);
+  messages.set(chosen === 'fr' ? (await loadPart(() => import('../messages/fr.json'))).default : en);
   document.documentElement.lang = chosen;
   language.set(chosen);
 }

@@ -21,6 +21,9 @@ export const session = atom<Session | undefined>(undefined);
 /** A viewer is shown what viewers may do; the API and hostd see to it. */
 export const onlyWatches = computed(session, (known) => known?.user?.role === 'viewer');
 
+/** Who is shown what admins may do; the API sees to it. */
+export const administers = computed(session, (known) => known?.user?.role === 'owner' || known?.user?.role === 'admin');
+
 export async function loadSession(): Promise<Session> {
   const response = await fetch('/gateway/session');
   if (!response.ok) throw new Error(`the session could not be read (${response.status})`);

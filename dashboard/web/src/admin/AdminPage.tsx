@@ -1,4 +1,6 @@
+import { useStore } from '@nanostores/preact';
 import { say, type MessageName } from '../language.ts';
+import { administers } from '../session.ts';
 import { NotFound } from '../ui/NotFound.tsx';
 import { Tabs } from '../ui/Tabs.tsx';
 import { usePageTitle } from '../ui/usePageTitle.ts';
@@ -23,7 +25,8 @@ const tabs = [
 export function AdminPage({ tab }: { tab: string }) {
   usePageTitle(say('nav.admin'));
   const found = tabs.find(({ id }) => id === tab);
-  if (found === undefined) return <NotFound />;
+  const isAdmin = useStore(administers);
+  if (found === undefined || !isAdmin) return <NotFound />;
   const Panel = found.panel;
   return (
     <>

@@ -9,7 +9,7 @@ export function ActivityPanel({ desktop }: { desktop: DesktopData }) {
   if (events.length === 0) return <p class="empty">{say('activity.none')}</p>;
   return (
     <>
-      <div class="table-box" tabIndex={0}>
+      <div class="table-box stacked" tabIndex={0}>
         <table>
           <tbody>
             {events.map((event) => (

@@ -1,7 +1,6 @@
 import type { DesktopData } from '@lebureau/sdk/types';
 import { useStore } from '@nanostores/preact';
 import type { ComponentType } from 'preact';
-import { lazy, Suspense } from 'preact/compat';
 import { useEffect } from 'preact/hooks';
 import { DesktopMenu } from '../desktops/DesktopCard.tsx';
 import { desktops, refreshDesktop } from '../desktops/desktopStore.ts';
@@ -9,6 +8,7 @@ import { Progress } from '../desktops/Progress.tsx';
 import { StatusBadge } from '../desktops/StatusBadge.tsx';
 import { say, type MessageName } from '../language.ts';
 import { onlyWatches } from '../session.ts';
+import { lazyPart } from '../ui/lazyPart.tsx';
 import { NotFound } from '../ui/NotFound.tsx';
 import { Tabs } from '../ui/Tabs.tsx';
 import { failed } from '../ui/Toasts.tsx';
@@ -23,29 +23,29 @@ const allTabs: readonly { id: string; name: MessageName; panel: Panel; changes?:
   {
     id: 'screen',
     name: 'desktop.tab.screen',
-    panel: lazy(() => import('./ScreenPanel.tsx').then((it) => it.ScreenPanel)) as Panel,
+    panel: lazyPart(() => import('./ScreenPanel.tsx').then((it) => it.ScreenPanel)),
   },
   {
     id: 'terminal',
     name: 'desktop.tab.terminal',
     changes: true,
-    panel: lazy(() => import('./TerminalPanel.tsx').then((it) => it.TerminalPanel)) as Panel,
+    panel: lazyPart(() => import('./TerminalPanel.tsx').then((it) => it.TerminalPanel)),
   },
   {
     id: 'files',
     name: 'desktop.tab.files',
-    panel: lazy(() => import('../files/FilesPanel.tsx').then((it) => it.FilesPanel)) as Panel,
+    panel: lazyPart(() => import('../files/FilesPanel.tsx').then((it) => it.FilesPanel)),
   },
   {
     id: 'metrics',
     name: 'desktop.tab.metrics',
-    panel: lazy(() => import('../metrics/MetricsPanel.tsx').then((it) => it.MetricsPanel)) as Panel,
+    panel: lazyPart(() => import('../metrics/MetricsPanel.tsx').then((it) => it.MetricsPanel)),
   },
   {
     id: 'ports',
     name: 'desktop.tab.ports',
     changes: true,
-    panel: lazy(() => import('./PortsPanel.tsx').then((it) => it.PortsPanel)) as Panel,
+    panel: lazyPart(() => import('./PortsPanel.tsx').then((it) => it.PortsPanel)),
   },
   { id: 'activity', name: 'desktop.tab.activity', panel: ActivityPanel },
   { id: 'settings', name: 'desktop.tab.settings', panel: DesktopSettingsPanel },
@@ -72,9 +72,7 @@ export function DesktopPage({ desktopId, tab = 'screen' }: { desktopId: string; 
       {desktop.error && <p class="alert">{desktop.error.message}</p>}
       <Progress desktop={desktop} />
       <Tabs base={`/app/desktops/${desktopId}`} tabs={tabs} current={tab} />
-      <Suspense fallback={<p class="loading">{say('loading')}</p>}>
-        <Panel key={desktopId} desktop={desktop} />
-      </Suspense>
+      <Panel key={desktopId} desktop={desktop} />
     </>
   );
 }

@@ -6,42 +6,37 @@ import { onlyWatches, session } from '../session.ts';
 import type { ControlNews } from '../streams/screenChannel.ts';
 import { type ScreenState, ScreenSession } from '../streams/screenSession.ts';
 import { Icon } from '../ui/Icon.tsx';
-import { Menu, MenuItem } from '../ui/Menu.tsx';
-import { done, failed } from '../ui/Toasts.tsx';
+import { failed } from '../ui/Toasts.tsx';
+import { FullScreenButton } from './FullScreenButton.tsx';
+import { KeysMenu } from './KeysMenu.tsx';
 import './screen.css';
 
 const nobody: ControlNews = { holder: null, expiresAt: null, isYours: false };
 
 /** The live screen: look at once, take the mouse when wanted, hand it back. */
 export function ScreenPanel({ desktop }: { desktop: DesktopData }) {
-  const box = useRef<HTMLDivElement>(null);
   const target = useRef<HTMLDivElement>(null);
   const [live, setLive] = useState<ScreenSession>();
   const [state, setState] = useState<ScreenState>('connecting');
   const [control, setControl] = useState(nobody);
-  const [copied, setCopied] = useState('');
   const { id, ready } = desktop;
   useEffect(() => {
     if (!ready) return undefined;
     const opened = new ScreenSession(id, target.current!, {
       onState: setState,
       onControl: setControl,
-      onClipboard: setCopied,
     });
     setLive(opened);
     return () => opened.end();
   }, [id, ready]);
   if (!ready) return <p class="empty">{say('screen.notReady')}</p>;
   return (
-    <div class="screen" ref={box}>
+    <div class="screen">
       <div class="row between screen-bar">
         <ControlBar live={live} control={control} desktopName={desktop.name} />
         <div class="row">
-          {control.isYours && live && <KeysMenu live={live} copied={copied} />}
-          <button type="button" class="button" onClick={() => void box.current?.requestFullscreen().catch(failed)}>
-            <Icon name="external" />
-            {say('screen.full')}
-          </button>
+          {control.isYours && live && <KeysMenu live={live} />}
+          <FullScreenButton />
         </div>
       </div>
       <div class={control.isYours ? 'screen-view yours' : 'screen-view'}>
@@ -53,6 +48,7 @@ export function ScreenPanel({ desktop }: { desktop: DesktopData }) {
         />
         {state !== 'live' && <p class="screen-note">{say(`screen.${state}`)}</p>}
       </div>
+      {control.isYours && <p class="soft screen-touch">{say('screen.touch')}</p>}
     </div>
   );
 }
@@ -90,36 +86,5 @@ function ControlBar(of: { live: ScreenSession | undefined; control: ControlNews;
         {who}
       </span>
     </div>
-  );
-}
-
-/** X keysyms of what a browser keeps for itself. */
-const keys = [
-  ['Escape', 0xff1b],
-  ['Tab', 0xff09],
-  ['Super', 0xffeb],
-  ['F11', 0xffc8],
-] as const;
-
-function KeysMenu({ live, copied }: { live: ScreenSession; copied: string }) {
-  const paste = async () => {
-    await live.paste(await navigator.clipboard.readText());
-    done(say('screen.pasted'));
-  };
-  const copy = async () => {
-    await navigator.clipboard.writeText(copied);
-    done(say('copied', { what: say('screen.clipboard') }));
-  };
-  return (
-    <Menu label={say('screen.keys')} icon="more">
-      <MenuItem onChoose={() => live.ctrlAltDelete()}>Ctrl + Alt + Delete</MenuItem>
-      {keys.map(([name, keysym]) => (
-        <MenuItem key={name} onChoose={() => live.key(keysym)}>
-          {name}
-        </MenuItem>
-      ))}
-      <MenuItem onChoose={() => void paste().catch(failed)}>{say('screen.paste')}</MenuItem>
-      <MenuItem onChoose={() => void copy().catch(failed)}>{say('screen.copy')}</MenuItem>
-    </Menu>
   );
 }

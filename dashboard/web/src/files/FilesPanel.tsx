@@ -54,7 +54,7 @@ export function FilesPanel({ desktop }: { desktop: DesktopData }) {
         <Steps path={path} onChoose={setPath} />
         {!watches && <Toolbar onNewFolder={() => setNaming(true)} onFiles={upload} />}
       </div>
-      <UploadList desktopId={desktop.id} />
+      <UploadList desktopId={desktop.id} onDone={reload} />
       {entries === undefined ? (
         <p class="loading">{say('loading')}</p>
       ) : (

@@ -99,13 +99,7 @@ export class FilesClient {
             ...within(callMs),
           }),
         ),
-      get: (upload) =>
-        dataOf(
-          client.GET('/v1/desktops/{desktopId}/files/uploads/{uploadId}', {
-            params: this.#of(upload),
-            ...within(callMs),
-          }),
-        ),
+      get: (upload) => this.getUpload(upload, within(callMs).signal),
       write: (upload, bytes) => {
         const { path: at, query } = this.#of(upload);
         return dataOf(
@@ -116,15 +110,22 @@ export class FilesClient {
           }),
         );
       },
-      finish: (upload) =>
+      finish: (upload, sha256) =>
         dataOf(
           client.POST('/v1/desktops/{desktopId}/files/uploads/{uploadId}/finish', {
             params: { path: this.#of(upload).path },
-            body: { path: upload.path, sizeBytes },
+            body: { path: upload.path, sizeBytes, ...(sha256 && { sha256 }) },
             ...within(finishMs),
           }),
         ),
     };
+  }
+
+  /** What the desktop has of it. @throws ApiProblem 404 when that is gone */
+  getUpload(upload: UploadState, signal = AbortSignal.timeout(callMs)): Promise<UploadState> {
+    return dataOf(
+      client.GET('/v1/desktops/{desktopId}/files/uploads/{uploadId}', { params: this.#of(upload), signal }),
+    );
   }
 
   async cancelUpload(upload: UploadState): Promise<void> {

@@ -1,7 +1,9 @@
 import { sendInPieces, type UploadState } from '@lebureau/sdk/sendInPieces';
 import { map } from 'nanostores';
 import { ApiProblem } from '../client.ts';
+import { loadPart } from '../ui/loadPart.ts';
 import { FilesClient } from './filesClient.ts';
+import { forgetUpload, keepUpload, leftUploads } from './keptUploads.ts';
 
 export interface Upload {
   id: string;
@@ -11,8 +13,10 @@ export interface Upload {
   sizeBytes: number;
   /** What the desktop has. */
   sentBytes: number;
-  /** `cut`: it goes on by itself once the network is back. */
-  state: 'waiting' | 'running' | 'cut' | 'paused' | 'done' | 'failed';
+  /** Of the file. */
+  modifiedMs: number;
+  /** `cut`: it goes on by itself once the network is back. `interrupted`: once the file is chosen again. */
+  state: 'waiting' | 'running' | 'cut' | 'paused' | 'interrupted' | 'done' | 'failed';
   problem?: string | undefined;
 }
 
@@ -20,24 +24,64 @@ export interface Upload {
 export const uploads = map<Record<string, Upload>>({});
 
 interface Job {
-  file: File;
+  /** Undefined: a page before this one had it. */
+  file?: File;
+  /** The file was chosen anew: that it is the same is checked. */
+  isChosenAnew?: true;
   stop: AbortController;
   /** Where it stands in the desktop. */
   begun?: UploadState;
-  onDone: () => void;
+  onDone?: () => void;
 }
 
 const jobs = new Map<string, Job>();
 let running: Promise<void> = Promise.resolve();
 const pauseMaxMs = 15_000;
 
+/** One that was interrupted, of the same file to the same place, goes on. */
 export function startUpload(wish: { desktopId: string; path: string; file: File; onDone: () => void }): void {
-  const id = crypto.randomUUID();
   const { desktopId, path, file, onDone } = wish;
-  uploads.setKey(id, { id, desktopId, path, name: file.name, sizeBytes: file.size, sentBytes: 0, state: 'waiting' });
+  const known = Object.values(uploads.get()).find(
+    (one) => one.desktopId === desktopId && one.path === path && one.state === 'interrupted' && isOf(one, file),
+  );
+  if (known) return void goOnWith(known.id, file, onDone);
+  const id = crypto.randomUUID();
+  const { name, size: sizeBytes, lastModified: modifiedMs } = file;
+  uploads.setKey(id, { id, desktopId, path, name, sizeBytes, modifiedMs, sentBytes: 0, state: 'waiting' });
   jobs.set(id, { file, stop: new AbortController(), onDone });
   enqueue(id);
 }
+
+/** Shows those that a page before this one left unfinished, and of which the desktop has something. */
+export async function findInterrupted(desktopId: string): Promise<void> {
+  const files = new FilesClient(desktopId);
+  for (const kept of await leftUploads()) {
+    if (kept.desktopId !== desktopId || jobs.has(kept.id)) continue;
+    try {
+      const begun = await files.getUpload(kept.begun);
+      const { id, path, name, sizeBytes, modifiedMs } = kept;
+      const sentBytes = begun.receivedBytes;
+      uploads.setKey(id, { id, desktopId, path, name, sizeBytes, modifiedMs, sentBytes, state: 'interrupted' });
+      jobs.set(id, { begun, stop: new AbortController() });
+    } catch (error) {
+      // It was swept, or went with the desktop. Anything else passes, and it is looked for again.
+      if (error instanceof ApiProblem && error.status === 404) forgetUpload(kept.id);
+    }
+  }
+}
+
+/** @returns false: that is another file */
+export function goOnWith(id: string, file: File, onDone: () => void): boolean {
+  const upload = uploads.get()[id];
+  const job = jobs.get(id);
+  if (!upload || !job || !isOf(upload, file)) return false;
+  Object.assign(job, { file, onDone, isChosenAnew: true });
+  resumeUpload(id);
+  return true;
+}
+
+const isOf = ({ name, sizeBytes, modifiedMs }: Upload, file: File) =>
+  file.name === name && file.size === sizeBytes && file.lastModified === modifiedMs;
 
 export function pauseUpload(id: string): void {
   jobs.get(id)?.stop.abort();
@@ -59,6 +103,7 @@ export function cancelUpload(id: string): void {
   const upload = uploads.get()[id];
   job?.stop.abort();
   jobs.delete(id);
+  forgetUpload(id);
   if (job?.begun && upload && upload.state !== 'done')
     void new FilesClient(upload.desktopId).cancelUpload(job.begun).catch(() => undefined);
   const { [id]: _gone, ...rest } = uploads.get();
@@ -74,15 +119,20 @@ function enqueue(id: string): void {
 async function carryOut(id: string, signal: AbortSignal): Promise<void> {
   const job = jobs.get(id);
   const upload = uploads.get()[id];
-  if (!job || !upload) return;
+  const file = job?.file;
+  if (!job || !file || !upload) return;
   change(id, { state: 'running' });
   const files = new FilesClient(upload.desktopId);
   try {
-    await sendInPieces(job.file, files.uploadCalls(upload.path, { sizeBytes: job.file.size, signal }), {
+    // Read from its beginning once more, and compared by the desktop: a date is no proof.
+    const hash = job.isChosenAnew && (await loadPart(() => import('./runningSha256.ts'))).runningSha256();
+    await sendInPieces(file, files.uploadCalls(upload.path, { sizeBytes: file.size, signal }), {
       signal,
+      hash,
       upload: job.begun,
       onUpload: (begun) => {
         job.begun = begun;
+        if (jobs.has(id)) keepUpload({ ...upload, begun });
         if (!signal.aborted) change(id, { state: 'running', sentBytes: begun.receivedBytes });
       },
       afterFailure: async (error, failures) => {
@@ -90,11 +140,10 @@ async function carryOut(id: string, signal: AbortSignal): Promise<void> {
         change(id, { state: 'cut' });
         await untilBetter(failures, signal);
       },
-    }).catch((error: unknown) =>
-      isTooOld(error) ? files.write(upload.path, job.file, signal) : Promise.reject(error),
-    );
-    change(id, { state: 'done', sentBytes: job.file.size });
-    job.onDone();
+    }).catch((error: unknown) => (isTooOld(error) ? files.write(upload.path, file, signal) : Promise.reject(error)));
+    forgetUpload(id);
+    change(id, { state: 'done', sentBytes: file.size });
+    job.onDone?.();
   } catch (error) {
     if (!signal.aborted) change(id, { state: 'failed', problem: (error as Error).message });
   }

@@ -41,7 +41,9 @@ export function SessionsPanel() {
             {sessions.map((session) => (
               <tr key={session.id}>
                 <td>
-                  {browserName(session.userAgent)} {session.current && <b>· {say('sessions.current')}</b>}
+                  <span>
+                    {browserName(session.userAgent)} {session.current && <b>· {say('sessions.current')}</b>}
+                  </span>
                 </td>
                 <td data-label={say('sessions.address')}>
                   <code>{session.ipAddress}</code>

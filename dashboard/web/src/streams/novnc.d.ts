@@ -9,7 +9,5 @@ declare module '@novnc/novnc' {
     disconnect(): void;
     focus(): void;
     sendKey(keysym: number, code: string | null, down?: boolean): void;
-    sendCtrlAltDel(): void;
-    clipboardPasteFrom(text: string): void;
   }
 }

@@ -1,16 +1,22 @@
 import RFB from '@novnc/novnc';
 import { client, dataOf } from '../client.ts';
 import { onlyWatches } from '../session.ts';
+import { keepLocks } from './keepLocks.ts';
 import { openStream } from './openStream.ts';
 import { type ControlNews, ScreenChannel } from './screenChannel.ts';
 
 export type ScreenState = 'connecting' | 'live' | 'lost';
 
+export interface Key {
+  /** Of X. */
+  keysym: number;
+  /** As a browser names it: the place on the keyboard, whatever layout the desktop has. */
+  code: string;
+}
+
 export interface ScreenListener {
   onState(state: ScreenState): void;
   onControl(news: ControlNews): void;
-  /** The desktop put this on its clipboard. */
-  onClipboard(text: string): void;
 }
 
 const againMaxMs = 10_000;
@@ -30,11 +36,14 @@ export class ScreenSession {
   #again: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #ended = false;
+  /** Whoever loads the page again must not find themselves in their own way for a minute. */
+  readonly #leave = () => this.end();
 
   constructor(desktopId: string, target: HTMLElement, listener: ScreenListener) {
     this.#desktopId = desktopId;
     this.#target = target;
     this.#listener = listener;
+    addEventListener('pagehide', this.#leave);
     void this.#connect();
   }
 
@@ -54,15 +63,14 @@ export class ScreenSession {
     if (token === undefined) return;
     const params = { path: { desktopId: this.#desktopId } };
     const headers = { 'Control-Lease': token };
-    await dataOf(client.DELETE('/v1/desktops/{desktopId}/control', { params, headers }));
+    await dataOf(client.DELETE('/v1/desktops/{desktopId}/control', { params, headers, keepalive: true }));
   }
 
-  key(keysym: number): void {
-    this.#rfb?.sendKey(keysym, null);
-  }
-
-  ctrlAltDelete(): void {
-    this.#rfb?.sendCtrlAltDel();
+  /** Presses them in this order and lets go of them in the other. */
+  press(keys: readonly Key[]): void {
+    for (const { keysym, code } of keys) this.#rfb?.sendKey(keysym, code, true);
+    for (const { keysym, code } of keys.toReversed()) this.#rfb?.sendKey(keysym, code, false);
+    this.#rfb?.focus();
   }
 
   /** Puts a text on the desktop's clipboard. */
@@ -70,10 +78,20 @@ export class ScreenSession {
     const params = { path: { desktopId: this.#desktopId } };
     const headers = this.#leaseToken === undefined ? {} : { 'Control-Lease': this.#leaseToken };
     await dataOf(client.PUT('/v1/desktops/{desktopId}/clipboard', { params, headers, body: { text } }));
+    // The next key is meant for there.
+    this.#rfb?.focus();
+  }
+
+  /** What stands on the desktop's clipboard. */
+  async copied(): Promise<string> {
+    const params = { path: { desktopId: this.#desktopId } };
+    return (await dataOf(client.GET('/v1/desktops/{desktopId}/clipboard', { params }))).text;
   }
 
   end(): void {
+    if (this.#ended) return;
     this.#ended = true;
+    removeEventListener('pagehide', this.#leave);
     clearTimeout(this.#again);
     void this.handBack().catch(() => undefined);
     this.#rfb?.disconnect();
@@ -86,14 +104,12 @@ export class ScreenSession {
       if (this.#ended) return socket.close();
       this.#channel = new ScreenChannel(socket, (news) => this.#onControl(news));
       const rfb = new RFB(this.#target, this.#channel, { shared: true });
+      keepLocks(rfb);
       rfb.scaleViewport = true;
       rfb.viewOnly = true;
       rfb.background = 'transparent';
       rfb.addEventListener('connect', () => this.#onLive());
       rfb.addEventListener('disconnect', () => this.#onLost());
-      rfb.addEventListener('clipboard', (event) =>
-        this.#listener.onClipboard((event as CustomEvent<{ text: string }>).detail.text),
-      );
       this.#rfb = rfb;
     } catch {
       this.#onLost();

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { say, type MessageName } from '../language.ts';
 import { connection } from '../live.ts';
 import { place } from '../router.ts';
-import { onlyWatches, session, signOut } from '../session.ts';
+import { administers, onlyWatches, session, signOut } from '../session.ts';
 import { Icon, type IconName } from './Icon.tsx';
 import { Menu, MenuItem } from './Menu.tsx';
 import { failed } from './Toasts.tsx';
@@ -28,7 +28,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const user = useStore(session)?.user;
   const path = useStore(place);
   const watches = useStore(onlyWatches);
-  const isAdmin = user?.role === 'owner' || user?.role === 'admin';
+  const isAdmin = useStore(administers);
   const isHere = (link: string) =>
     link === '/app' ? !/^\/app\/(admin|settings)/.test(path) : path.startsWith(link.replace(/\/\w+$/, ''));
   return (
