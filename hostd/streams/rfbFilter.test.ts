@@ -123,3 +123,25 @@ test('noise is refused or dropped, and never written', () => {
     if (out.length > 0) expect([0, 2, 3, 150, 248]).toContain(out[0]);
   }
 });
+
+test('where somebody else moved the pointer meanwhile, the same place is said anew', () => {
+  const { it, passed } = filter(() => true);
+  it.take(pointer(0, 500, 600));
+  it.pointerIsElsewhere();
+  it.take(Buffer.concat([pointer(0, 500, 600), pointer(1, 500, 600), pointer(0, 500, 600)]));
+  const beside = pointer(0, 499, 600);
+  expect(passed().toString('hex')).toBe(
+    Buffer.concat([
+      pointer(0, 500, 600),
+      ...[beside, pointer(0, 500, 600)],
+      ...[beside, pointer(1, 500, 600)],
+      pointer(0, 500, 600),
+    ]).toString('hex'),
+  );
+  // At the left edge on its other side; a new place is enough.
+  it.pointerIsElsewhere();
+  it.take(Buffer.concat([pointer(0, 0, 1), pointer(0, 0, 1)]));
+  expect(passed().subarray(-18).toString('hex')).toBe(
+    Buffer.concat([pointer(0, 1, 1), pointer(0, 0, 1), pointer(0, 0, 1)]).toString('hex'),
+  );
+});

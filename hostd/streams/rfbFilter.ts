@@ -14,6 +14,9 @@ export class RfbFilter {
   #head: Buffer = Buffer.alloc(0);
   #left = 0;
   #passing = false;
+  /** The pointer event that passed last. */
+  #place: Buffer | undefined;
+  #isElsewhere = false;
 
   constructor(parts: { pass: (bytes: Buffer) => void; mayWrite: () => boolean }) {
     this.#parts = parts;
@@ -32,6 +35,14 @@ export class RfbFilter {
   release(): void {
     if (this.#left > 0 && this.#passing) return;
     for (const message of this.#held.release()) this.#parts.pass(message);
+  }
+
+  /**
+   * Somebody else may have moved the pointer by another way since. A guest's kernel drops a position that is the same as
+   * the device's last one, so a click there would land where the pointer is now.
+   */
+  pointerIsElsewhere(): void {
+    this.#isElsewhere = true;
   }
 
   #body(bytes: Buffer): Buffer {
@@ -60,7 +71,24 @@ export class RfbFilter {
     this.#passing = message.kind === 'look' || (message.kind === 'write' && this.#parts.mayWrite());
     this.#left = message.length - beginning.length;
     if (!this.#passing) return;
-    if (message.kind === 'write' && this.#left === 0) this.#held.note(beginning);
+    if (message.kind === 'write' && this.#left === 0) {
+      this.#held.note(beginning);
+      if (beginning[0] === 5) this.#point(beginning);
+    }
     this.#parts.pass(beginning);
+  }
+
+  /** One pixel beside first. Two moves may be taken for one, so it is done again until one says a new place or a button. */
+  #point(event: Buffer): void {
+    if (this.#isElsewhere) {
+      const beside = Buffer.from(event);
+      const x = event.readUInt16BE(2);
+      beside.writeUInt16BE(x === 0 ? 1 : x - 1, 2);
+      beside[1] = 0;
+      this.#parts.pass(beside);
+      const isNew = this.#place === undefined || this.#place.compare(event, 2, 6, 2, 6) !== 0;
+      if (isNew || event[1] !== 0) this.#isElsewhere = false;
+    }
+    this.#place = Buffer.from(event);
   }
 }

@@ -33,6 +33,8 @@ export class RfbViewer implements StreamEnd {
   #unwatch: () => void = () => {};
   #leaseToken: string | undefined;
   #wrote = false;
+  /** It wrote since it got control last. */
+  #holds = false;
   #full = false;
   #over = false;
   readonly #left = new AbortController();
@@ -126,12 +128,15 @@ export class RfbViewer implements StreamEnd {
     const { mode, leases, assignmentId } = this.#parts;
     if (mode !== 'control' || !leases.holds(assignmentId, this.#leaseToken)) return false;
     leases.touch(assignmentId);
+    if (!this.#holds) this.#filter.pointerIsElsewhere();
+    this.#holds = true;
     this.#wrote = true;
     return true;
   }
 
   #controlChanged(): void {
     const { leases, assignmentId } = this.#parts;
+    this.#holds &&= leases.holds(assignmentId, this.#leaseToken);
     if (this.#wrote && !leases.holds(assignmentId, this.#leaseToken)) this.#filter.release();
     this.#tellControl();
   }
