@@ -177,3 +177,24 @@ test('the end of a key cuts an upload and a download in the middle', async () =>
   };
   await expect(readAll()).rejects.toThrow(/closed/);
 });
+
+test('an answer that breaks off is no answer, and what it was to is not done again', async () => {
+  node.guest.answer = () =>
+    Promise.resolve(
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(Buffer.from('{"exitCode"')),
+          async pull(controller) {
+            await Bun.sleep(50);
+            controller.error();
+          },
+        }),
+        { headers: { 'content-type': 'application/json' } },
+      ),
+    );
+  const run = () =>
+    api.ask('POST', below('/exec'), { body: { command: 'x' }, headers: { 'idempotency-key': 'breaks-off' } });
+  expect(await expectContract(await run(), 'exec')).toMatchObject({ status: 504, code: 'timeout' });
+  node.guest.answer = undefined;
+  expect(await expectContract(await run(), 'exec')).toMatchObject({ code: 'replay_unavailable' });
+});

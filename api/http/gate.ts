@@ -180,7 +180,7 @@ export class Gate {
       const reply = await body();
       const answer =
         reply instanceof Response
-          ? { status: reply.status, bodyText: (await boundedText(reply.clone(), forwardedMaxBytes)) ?? tooLong }
+          ? { status: reply.status, bodyText: (await wholeText(reply.clone())) ?? tooLong }
           : answerOf(reply);
       const code = codeOf(answer);
       if (code !== undefined && refusedCodes.has(code))
@@ -197,6 +197,15 @@ export class Gate {
       );
       throw error;
     }
+  }
+}
+
+/** @throws Fault `timeout` for an answer that breaks off */
+async function wholeText(answer: Pick<Response, 'body'>): Promise<string | undefined> {
+  try {
+    return await boundedText(answer, forwardedMaxBytes);
+  } catch (cause) {
+    throw new Fault('timeout', 'The answer broke off; it may have been carried out.', { cause });
   }
 }
 

@@ -137,7 +137,7 @@ export function describeScreen(at: () => Seen): void {
     for (const size of [{ width: 800, height: 900 }, { width: 360, height: 740 }, usual]) {
       await page.setViewportSize(size);
       await page.waitForTimeout(100);
-      await fits();
+      await expect.poll(fits).toBeGreaterThan(0);
     }
     const small = await fits();
     await page.click('text=Full screen');

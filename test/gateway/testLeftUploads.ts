@@ -82,8 +82,9 @@ async function beginAndLeave(tab: Page, url: string, path: string): Promise<void
   );
   await tab.setInputFiles('.files .page-head input[type=file]', path);
   await tab.locator('.uploads li:has-text("left.bin")').getByText('Waiting for the network').waitFor();
-  await tab.unroute('**/files/uploads/**');
+  // Away first: the page would send the rest.
   await tab.goto('about:blank');
+  await tab.unroute('**/files/uploads/**');
   await tab.goto(url);
 }
 

@@ -24,12 +24,14 @@ const checksumTimeoutMs = 600_000;
 
 /**
  * Puts a whole upload in its place: checked, flushed, then renamed. Nothing but the whole is ever seen there. Said again
- * after an answer that was lost it answers the same; when hostd was started anew in between, only with the checksum.
+ * after an answer that was lost it answers the same; when hostd was started anew in between, only with the checksum. Once
+ * begun it comes to its end, whoever has gone; who goes while waiting for another's turn has asked for nothing.
  * @throws Fault range_not_satisfiable when bytes are missing; invalid_request when they are others, and then it is gone
  */
-export async function finishUpload(channels: FileChannels, ask: Finish): Promise<WriteReceipt> {
+export async function finishUpload(channels: FileChannels, ask: Finish, signal: AbortSignal): Promise<WriteReceipt> {
   const upload = await findUpload(channels, ask);
   return channels.uploads.exclusively(upload.name, async () => {
+    if (signal.aborted) throw new Fault('timeout', 'The client went away.');
     const session = await channels.session('bulk');
     const done = await receiptOfDone(channels, session, { ask, upload });
     if (done !== undefined) return done;

@@ -60,6 +60,8 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const whole = { sizeBytes: bytes.length };
   const refused = (code: string) => expect.objectContaining({ code });
+  const finish = (ask: Parameters<typeof finishUpload>[1], signal = new AbortController().signal) =>
+    finishUpload(channels, ask, signal);
   const leftIn = (folder: string) => readdirSync(at(folder)).filter((name) => name.endsWith('.upload'));
   const begin = async (path: string, wish = {}) => {
     const { uploadId } = await createUpload(channels, { path, ...wish });
@@ -96,10 +98,10 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
         code: 'range_not_satisfiable',
         extra: { members: { sizeBytes: 1_600_000 } },
       });
-    await expect(finishUpload(channels, { ...upload, ...whole })).rejects.toEqual(refused('range_not_satisfiable'));
+    await expect(finish({ ...upload, ...whole })).rejects.toEqual(refused('range_not_satisfiable'));
     expect(readdirSync(at('in'))).toEqual([uploadName(upload.uploadId)]);
     expect(await send(upload, 1_600_000)).toBe(bytes.length);
-    const receipt = await finishUpload(channels, { ...upload, ...whole, mode: '0750', sha256 });
+    const receipt = await finish({ ...upload, ...whole, mode: '0750', sha256 });
     expect(receipt).toMatchObject({ sha256, entry: { path: at('in/pieces.bin'), mode: '0750', ...whole } });
     expect(readFileSync(at('in/pieces.bin')).equals(bytes)).toBe(true);
     expect(readdirSync(at('in'))).toEqual(['pieces.bin']);
@@ -122,20 +124,34 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
     expect(offset).toBeGreaterThanOrEqual(700_000);
     await send(upload, offset);
     startAnew();
-    expect((await finishUpload(channels, { ...upload, ...whole, sha256 })).sha256).toBe(sha256);
+    expect((await finish({ ...upload, ...whole, sha256 })).sha256).toBe(sha256);
     expect(readFileSync(at('died.bin')).equals(bytes)).toBe(true);
   });
 
   test('finished twice it answers the same; hostd started anew knows it by its checksum alone', async () => {
     const upload = await begin('twice.bin');
     await send(upload, 0);
-    const [one, other] = await Promise.all([1, 2].map(() => finishUpload(channels, { ...upload, ...whole })));
+    const [one, other] = await Promise.all([1, 2].map(() => finish({ ...upload, ...whole })));
     expect(other).toEqual(one);
     startAnew();
-    await expect(finishUpload(channels, { ...upload, ...whole })).rejects.toEqual(refused('file_not_found'));
-    expect(await finishUpload(channels, { ...upload, ...whole, sha256, overwrite: false })).toEqual(one);
+    await expect(finish({ ...upload, ...whole })).rejects.toEqual(refused('file_not_found'));
+    expect(await finish({ ...upload, ...whole, sha256, overwrite: false })).toEqual(one);
     const changed = { ...upload, ...whole, sha256: '0'.repeat(64) };
-    await expect(finishUpload(channels, changed)).rejects.toEqual(refused('file_not_found'));
+    await expect(finish(changed)).rejects.toEqual(refused('file_not_found'));
+  });
+
+  test('who goes while another finishes has asked for nothing', async () => {
+    const upload = await begin('gone.bin');
+    await send(upload, 0);
+    const turn = Promise.withResolvers<void>();
+    const before = channels.uploads.exclusively(uploadName(upload.uploadId), () => turn.promise);
+    const left = new AbortController();
+    const waiting = expect(finish({ ...upload, ...whole }, left.signal)).rejects.toEqual(refused('timeout'));
+    left.abort();
+    turn.resolve();
+    await Promise.all([before, waiting]);
+    expect(await received(upload)).toBe(bytes.length);
+    expect((await finish({ ...upload, ...whole })).sha256).toBe(sha256);
   });
 
   test('another checksum is refused, and what came in is gone; the old file stays', async () => {
@@ -145,7 +161,7 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
       const upload = await begin('old.bin');
       await send(upload, 0);
       if (crash) startAnew();
-      const wrong = finishUpload(channels, { ...upload, ...whole, sha256: '0'.repeat(64) });
+      const wrong = finish({ ...upload, ...whole, sha256: '0'.repeat(64) });
       await expect(wrong).rejects.toEqual(refused('invalid_request'));
       await expect(received(upload)).rejects.toEqual(refused('file_not_found'));
     }
@@ -176,7 +192,7 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
     );
     const stopped = expect(writer).rejects.toEqual(refused('timeout'));
     await late.promise;
-    await finishUpload(channels, { ...upload, ...whole, sha256 });
+    await finish({ ...upload, ...whole, sha256 });
     await stopped;
     expect(readFileSync(at('hung/one.bin')).equals(bytes)).toBe(true);
   });
@@ -188,7 +204,7 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
     await expect(send(upload, 1_000_000)).rejects.toEqual(refused('range_not_satisfiable'));
     await send(upload, 400_000);
     appendFileSync(temporary(upload), 'more');
-    await expect(finishUpload(channels, { ...upload, ...whole })).rejects.toEqual(refused('range_not_satisfiable'));
+    await expect(finish({ ...upload, ...whole })).rejects.toEqual(refused('range_not_satisfiable'));
     truncateSync(temporary(upload), bytes.length);
     writeFileSync(at('victim'), 'safe');
     chownSync(at('victim'), sshd.uid, sshd.gid);
@@ -201,28 +217,28 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
       rmSync(temporary(upload), { recursive: true });
       swap();
       await expect(send(upload, 0)).rejects.toEqual(refused('file_not_found'));
-      await expect(finishUpload(channels, { ...upload, ...whole })).rejects.toEqual(refused('file_not_found'));
+      await expect(finish({ ...upload, ...whole })).rejects.toEqual(refused('file_not_found'));
     }
     expect(readFileSync(at('victim'), 'utf8')).toBe('safe');
   });
 
   test('a link is written through; a folder in the way, a read-only file and an id that is none are refused', async () => {
-    await finishUpload(channels, { ...(await begin('target')), sizeBytes: 0 });
+    await finish({ ...(await begin('target')), sizeBytes: 0 });
     symlinkSync('target', at('link'));
     const upload = await begin('link');
     await send(upload, 0);
-    await finishUpload(channels, { ...upload, ...whole });
+    await finish({ ...upload, ...whole });
     expect(lstatSync(at('link')).isSymbolicLink()).toBe(true);
     expect(statSync(at('target')).size).toBe(bytes.length);
     await expect(begin('target', { overwrite: false })).rejects.toEqual(refused('file_exists'));
     const late = await begin('late');
     writeFileSync(at('late'), 'locked');
-    const finish = (wish = {}) => finishUpload(channels, { ...late, sizeBytes: 0, ...wish });
-    await expect(finish()).rejects.toEqual(refused('permission_denied'));
-    await expect(finish({ overwrite: false })).rejects.toEqual(refused('file_exists'));
+    const again = (wish = {}) => finish({ ...late, sizeBytes: 0, ...wish });
+    await expect(again()).rejects.toEqual(refused('permission_denied'));
+    await expect(again({ overwrite: false })).rejects.toEqual(refused('file_exists'));
     rmSync(at('late'));
     mkdirSync(at('late'));
-    await expect(finish()).rejects.toEqual(refused('is_a_directory'));
+    await expect(again()).rejects.toEqual(refused('is_a_directory'));
     await expect(begin('/root/x')).rejects.toEqual(refused('permission_denied'));
     await cancelUpload(channels, late);
     await cancelUpload(channels, late);
@@ -250,7 +266,7 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
       await send(upload, refusedAt, refusedAt + 1000);
       expect(statSync(temporary(upload)).size).toBe(refusedAt + 1000);
       await send(upload, refusedAt + 1000);
-      await finishUpload(channels, { ...upload, ...whole, sha256 });
+      await finish({ ...upload, ...whole, sha256 });
     },
   );
 
@@ -267,7 +283,7 @@ describe.skipIf(lacks !== undefined)(`uploads over a real sshd${lacks ? ` (${lac
       expect(readFileSync(temporary(upload)).equals(bytes.subarray(0, offset))).toBe(true);
       execFileSync('mount', ['-o', 'remount,size=8m', mount]);
       expect(await send(upload, offset)).toBe(bytes.length);
-      await finishUpload(channels, { ...upload, ...whole, sha256 });
+      await finish({ ...upload, ...whole, sha256 });
       expect(readFileSync(at('small/file')).equals(bytes)).toBe(true);
     } finally {
       execFileSync('umount', [mount]);

@@ -62,7 +62,9 @@ export const fileHandlers: GuestHandlers = {
   },
   finishUpload: async (guest, call) => {
     const body = await call.json<Schemas['FinishUploadBody']>();
-    return answer(await finishUpload(await guest.files(), { ...body, uploadId: call.params['uploadId']! }));
+    return answer(
+      await finishUpload(await guest.files(), { ...body, uploadId: call.params['uploadId']! }, call.signal),
+    );
   },
   cancelUpload: async (guest, { query, params }) => {
     await cancelUpload(await guest.files(), { uploadId: params['uploadId']!, path: required(query, 'path') });
