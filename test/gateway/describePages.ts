@@ -54,12 +54,13 @@ export function describePages(at: () => Shown): void {
         bypassCSP: true,
       });
       const tab = await each.newPage();
-      // In the dark the colours are others, and the pages the same.
-      for (const path of name === 'dark' ? paths.filter((_, index) => index % 3 === 0) : paths) {
+      for (const [index, path] of paths.entries()) {
         await open(service, tab, path);
         await tab.screenshot({
           path: join(pictures, `${name}${path.replaceAll('/', '-').replace(id, 'desktop')}.png`),
         });
+        // In the dark the colours are others, and the pages the same: a third is enough for axe, not for who looks.
+        if (name === 'dark' && index % 3 !== 0) continue;
         for (const violation of await violationsOf(tab)) found.push(`${name} ${path}: ${violation}`);
         const wider = await tab.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
         if (wider > 0) found.push(`${name} ${path}: ${wider} pixels too wide`);
