@@ -88,7 +88,7 @@ export class ClientDocuments {
 
   /** @returns what gives it back @throws NoPlace */
   #placeFor(network: string, way: 'begin' | 'goOn'): () => void {
-    const leave = this.#places[way].take(networkOf(network));
+    const leave = this.#places[way].take(network);
     if (leave === undefined) throw new NoPlace('too many documents are being fetched; try again in a moment');
     return leave;
   }
