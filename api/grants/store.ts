@@ -50,6 +50,11 @@ export async function markGrantUsed({ db }: Write, grantId: string, nowMs: numbe
   await db.updateTable('grants').set({ lastUsedMs: nowMs }).where('id', '=', grantId).execute();
 }
 
+/** Of one client one that was not taken back. Asked in the transaction that keeps its document, so by an index. */
+export function selectGrantOf(db: Reader, clientId: string) {
+  return db.selectFrom('grants').select('id').where('clientId', '=', clientId).where('revokedMs', 'is', null).limit(1);
+}
+
 /** Ends them with all that was issued under them. @returns those that were good until now */
 export async function endGrants(
   { db }: Write,
