@@ -5,7 +5,8 @@ import { assertion, type SignedInAs, testGateway } from '../testing/gateway.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
 import { hashOf } from '../signIn/secret.ts';
 import { ofGrantMax, ofStrangersMax } from './records.ts';
-import { purgeGrants, selectGrantOf } from './store.ts';
+import { purgeGrants } from './operations.ts';
+import { selectGrantOf } from './store.ts';
 
 /** What people allow MCP clients, and how that shrinks and ends. */
 
@@ -178,6 +179,9 @@ test('what is used up twice ends the grant and everything under it; of many at o
   expect((await record('find', 'refresh', 'first refresh')).status).toBe(404);
 });
 
+const purgeAt = (nowMs: number) =>
+  api.api.services.database.write((write) => purgeGrants(api.api.services, write, { createdMs: 0, usedMs: 0, nowMs }));
+
 const dayMs = 86_400_000;
 const keepClient = (name: string) =>
   gateway.ask('/v1/oauth/records', {
@@ -193,9 +197,7 @@ test('a client that registered and was never let in is forgotten after a day, on
   await keepClient('client-1');
   await keepClient('client-never-let-in');
   await allow(owner);
-  const { database, clock } = api.api.services;
-  const purgeAfter = (ms: number) =>
-    database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs: clock.nowMs() + ms }));
+  const purgeAfter = (ms: number) => purgeAt(api.api.services.clock.nowMs() + ms);
   await purgeAfter(dayMs / 2);
   expect([await isKept('client-1'), await isKept('client-never-let-in')]).toEqual([true, true]);
   await purgeAfter(dayMs + 1000);
@@ -224,7 +226,7 @@ test('the document of a client is kept for a day where somebody let it in, and e
   expect(await leftMs(names.before)).toBeGreaterThan(dayMs - 60_000);
   expect(await leftMs(names.after)).toBeGreaterThan(dayMs - 60_000);
   expect(await leftMs(names.never)).toBeLessThanOrEqual(dayMs / 12);
-  await database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs: clock.nowMs() + dayMs + 1000 }));
+  await purgeAt(clock.nowMs() + dayMs + 1000);
   for (const name of Object.values(names)) expect((await record('find', 'document', name)).status, name).toBe(404);
 });
 
@@ -248,15 +250,18 @@ test('what was allowed and nobody came for is forgotten after an hour, and nothi
     payload: {},
     expiresInSeconds: 86_400,
   });
-  const { database, clock } = api.api.services;
   const goodAfter = async (minutes: number) => {
-    const nowMs = clock.nowMs() + minutes * 60_000;
-    await database.write(({ db }) => purgeGrants(db, { createdMs: 0, usedMs: 0, nowMs }));
+    await purgeAt(api.api.services.clock.nowMs() + minutes * 60_000);
     const answer = await gateway.ask('/v1/oauth/grants/good', { grantIds: [unclaimed.grant.id, claimed.grant.id] });
     return ((await answer.json()) as { grantIds: string[] }).grantIds.toSorted();
   };
   expect(await goodAfter(59)).toEqual([unclaimed.grant.id, claimed.grant.id].toSorted());
+  expect(await revocationsOf(unclaimed)).toEqual([]);
   expect(await goodAfter(61)).toEqual([claimed.grant.id]);
+  // Whoever follows what is allowed hears the end of it, once.
+  await goodAfter(62);
+  expect(await revocationsOf(unclaimed)).toEqual(['system']);
+  expect(await revocationsOf(claimed)).toEqual([]);
 });
 
 test('however many register, what they leave behind is bounded, and nobody who was let in pays for it', async () => {
