@@ -18,7 +18,7 @@ const home = mkdtempSync(join(tmpdir(), 'lb-documents-'));
 let server: ReturnType<typeof Bun.serve>;
 let ca: string;
 let asked: string[] = [];
-let answer: () => Response | Promise<Response> = () => new Response();
+let answer: (path: string) => Response | Promise<Response> = () => new Response();
 /** What waits at the slow ones. */
 let slow: (() => void)[] = [];
 beforeAll(async () => {
@@ -32,7 +32,7 @@ beforeAll(async () => {
       const { pathname } = new URL(request.url);
       asked.push(pathname);
       if (pathname.startsWith('/slow')) await new Promise<void>((resolve) => slow.push(resolve));
-      return answer();
+      return answer(pathname);
     },
   });
 });
@@ -83,7 +83,7 @@ function documents(isApiAway = () => false) {
         resolve: async (host) => (host === 'localhost' ? ['127.0.0.1'] : Promise.reject(new Error('no such name'))),
         allowLoopback: true,
         bytesMax: 1000,
-        limitMs: 4000,
+        limitMs: 60_000,
         ca,
       }),
   });
@@ -193,7 +193,7 @@ test('slow documents of one network keep nobody else waiting or out', async () =
   const { get } = documents();
   const theirs = Array.from({ length: 40 }, (_, n) => get(at(`/slow/${n}`)).catch((error: Error) => error.message));
   // The first few are under way, the others were refused at once.
-  await expect.poll(() => slow.length).toBe(5);
+  await expect.poll(() => slow.length, { timeout: 10_000 }).toBe(5);
   expect(await Promise.race(theirs.slice(5))).toContain('too many');
   await expect(get(url())).rejects.toThrow('too many');
   expect(await get(url(), { network: '203.0.113.2' })).toEqual(good());
@@ -208,7 +208,7 @@ const another = { network: '203.0.113.2' };
 async function takePlaces(find: ReturnType<typeof clients>['find'], as: { network: string; mayTakeKept: boolean }) {
   const before = slow.length;
   const taken = Array.from({ length: 5 }, (_, n) => find(at(`/slow/${n}`), as));
-  await expect.poll(() => slow.length - before).toBe(5);
+  await expect.poll(() => slow.length - before, { timeout: 10_000 }).toBe(5);
   return () => {
     for (const go of slow) go();
     return Promise.all(taken);
@@ -229,11 +229,13 @@ test.each([
     expect(await find(url(), stranger)).toBeInstanceOf(Error);
     expect(await find(url(), another)).toBe('An agent');
     // Not even with all that the library keeps pushed out by documents of theirs.
-    for (let n = 0; n < 220; n += 1) {
-      answer = () => Response.json(whole({ client_id: at(`/many/${n}`) }));
-      expect(await find(at(`/many/${n}`), { network: `192.0.2.${n}` })).toBe('An agent');
+    answer = (path) => Response.json(whole({ client_id: at(path) }));
+    for (const half of [0, 110]) {
+      const many = Array.from({ length: 110 }, (_, n) =>
+        find(at(`/many/${half + n}`), { network: `192.0.2.${half + n}` }),
+      );
+      expect(new Set(await Promise.all(many))).toEqual(new Set(['An agent']));
     }
-    answer = () => Response.json(whole());
     nowMs += 2000;
     expect(await find(url(), stranger)).toBeInstanceOf(Error);
     expect(await find(url(), another)).toBe('An agent');
@@ -279,10 +281,10 @@ test('a client that goes on while others wait for its host to let them in waits 
   rows.set(hanging, whole({ client_id: hanging }));
   answer = () => new Response('', { status: 503 });
   const asks = find(hanging);
-  await expect.poll(() => slow.length).toBe(1);
+  await expect.poll(() => slow.length, { timeout: 10_000 }).toBe(1);
   // Many of one network, as behind one address, take one place.
   const refreshes = Array.from({ length: 8 }, () => find(hanging, asToken));
-  await expect.poll(() => slow.length).toBe(2);
+  await expect.poll(() => slow.length, { timeout: 10_000 }).toBe(2);
   for (const go of slow) go();
   expect(await Promise.all(refreshes)).toEqual(Array(8).fill('An agent'));
   expect(await asks).toBeInstanceOf(Error);
