@@ -29,6 +29,7 @@ describe.each([
   ['nodes/observations', () => import('./nodes/observations.test.ts')],
   ['pool/pool', () => import('./pool/pool.test.ts')],
   ['streams/streams', () => import('./streams/streams.test.ts')],
+  ['grants/grants', () => import('./grants/grants.test.ts')],
   ['metrics/metrics', () => import('./metrics/metrics.test.ts')],
 ] as const)('on Postgres: %s', async (_, file) => {
   await file();

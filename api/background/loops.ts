@@ -7,7 +7,7 @@ import { keptMs } from '../http/idempotency.ts';
 import { allCapabilities } from '../keys/capabilities.ts';
 import { markUsed } from '../keys/store.ts';
 import { idleMs as grantIdleMs, lifeMs as grantLifeMs } from '../grants/life.ts';
-import { purgeGrants } from '../grants/store.ts';
+import { purgeGrants } from '../grants/operations.ts';
 import { forgetMetrics } from '../metrics/forget.ts';
 import { rollUpMetrics } from '../metrics/rollUp.ts';
 import { drainNodes } from '../nodes/drainLoop.ts';
@@ -72,11 +72,12 @@ export async function writeLastUsed(services: Services): Promise<void> {
 export async function purge(services: Services, eventRetentionMs: number): Promise<void> {
   const { database, clock } = services;
   const nowMs = clock.nowMs();
-  await database.write(async ({ db }) => {
+  await database.write(async (write) => {
+    const { db } = write;
     await purgeJoins(db, nowMs);
     await purgeLinks(db, nowMs);
     await purgeSessions(db, { createdMs: nowMs - lifeMs, usedMs: nowMs - idleMs });
-    await purgeGrants(db, { createdMs: nowMs - grantLifeMs, usedMs: nowMs - grantIdleMs, nowMs });
+    await purgeGrants(services, write, { createdMs: nowMs - grantLifeMs, usedMs: nowMs - grantIdleMs, nowMs });
     await db
       .deleteFrom('idempotency')
       .where('createdMs', '<', nowMs - keptMs)

@@ -36,3 +36,11 @@ export const grants: Migration = {
     await db.schema.alterTable('events').addColumn('actorName', text).execute();
   },
 };
+
+/** Whether somebody let a client in is asked while its document is kept, in the transaction that writes it. */
+export const grantsOfClient: Migration = {
+  name: '0014-grants-of-client',
+  async up(db) {
+    await index(db, 'grantsOfClient', { table: 'grants', columns: ['clientId'] });
+  },
+};

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { activity } from './activityMigration.ts';
 import { createTable, index } from './createTable.ts';
 import type { Flavour } from './database.ts';
-import { grants } from './grantsMigration.ts';
+import { grants, grantsOfClient } from './grantsMigration.ts';
 import { metrics } from './metricsMigration.ts';
 import type { Migration } from './migration.ts';
 import { people } from './peopleMigration.ts';
@@ -325,4 +325,5 @@ export const migrations: readonly Migration[] = [
   grants,
   formerNodes,
   activity,
+  grantsOfClient,
 ];

@@ -19,6 +19,8 @@ import {
   endGrants,
   findGrant,
   findGrants,
+  forgetEnded,
+  forgetUnclaimed,
   insertGrant,
   type KnownGrant,
   listGrantsOf,
@@ -76,7 +78,27 @@ async function end(
   write: Write,
   act: { which: { userId: string } | { grantId: string }; actor: Caller['actor']; requestId: string | null },
 ): Promise<void> {
-  for (const row of await endGrants(write, act.which, services.clock.nowMs())) {
+  await tellEnded(services, write, { ...act, rows: await endGrants(write, act.which, services.clock.nowMs()) });
+}
+
+/** Forgets what ended long ago, and ends what was allowed and nobody came for. */
+export async function purgeGrants(
+  services: Services,
+  write: Write,
+  before: { createdMs: number; usedMs: number; nowMs: number },
+): Promise<void> {
+  await forgetEnded(write.db, before);
+  const rows = await forgetUnclaimed(write.db, before.nowMs);
+  await tellEnded(services, write, { rows, actor: { type: 'system' }, requestId: null });
+}
+
+/** To calls that run under them, to who remembers them here, and to who reads events. */
+async function tellEnded(
+  services: Services,
+  write: Write,
+  act: { rows: readonly GrantRow[]; actor: Caller['actor']; requestId: string | null },
+): Promise<void> {
+  for (const row of act.rows) {
     write.wake(grantTopic(row.id));
     write.afterCommit(() => services.authenticator.forgetGrant(row.id));
     await record(write, services.clock, {

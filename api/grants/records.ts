@@ -6,7 +6,7 @@ import type { Services } from '../services.ts';
 import { isGood } from './life.ts';
 import { endGrant } from './operations.ts';
 import type { FoundOauthRecord, OauthRecordName, SaveOauthRecord } from './schema.ts';
-import { findGrant, forgetOldest } from './store.ts';
+import { findGrant, forgetOldest, selectGrantOf } from './store.ts';
 
 /** Registered clients that nobody allowed in, and open requests: of each, strangers leave behind no more than this. */
 export const ofStrangersMax = 5000;
@@ -96,8 +96,7 @@ export async function consumeRecord(
 /** Whether somebody let the client in that the document is of: then strangers do not push it out. */
 async function isAllowedIn({ db }: Write, { client_id: clientId }: Record<string, unknown>): Promise<boolean> {
   if (typeof clientId !== 'string') return false;
-  const query = db.selectFrom('grants').select('id').where('clientId', '=', clientId).where('revokedMs', 'is', null);
-  return (await query.limit(1).executeTakeFirst()) !== undefined;
+  return (await selectGrantOf(db, clientId).executeTakeFirst()) !== undefined;
 }
 
 export async function deleteRecord({ db }: Write, { kind, hash }: Name): Promise<void> {

@@ -50,6 +50,11 @@ export async function markGrantUsed({ db }: Write, grantId: string, nowMs: numbe
   await db.updateTable('grants').set({ lastUsedMs: nowMs }).where('id', '=', grantId).execute();
 }
 
+/** Of one client one that was not taken back. Asked in the transaction that keeps its document, so by an index. */
+export function selectGrantOf(db: Reader, clientId: string) {
+  return db.selectFrom('grants').select('id').where('clientId', '=', clientId).where('revokedMs', 'is', null).limit(1);
+}
+
 /** Ends them with all that was issued under them. @returns those that were good until now */
 export async function endGrants(
   { db }: Write,
@@ -95,8 +100,8 @@ export async function forgetOldest(
 /** What was allowed is asked for within the life of its request; by then nothing was, and nobody can any more. */
 const unclaimedMs = 3_600_000;
 
-/** Forgets what ended long ago, and what nobody came for. */
-export async function purgeGrants(
+/** Forgets what ended long ago. */
+export async function forgetEnded(
   db: Write['db'],
   before: { createdMs: number; usedMs: number; nowMs: number },
 ): Promise<void> {
@@ -105,10 +110,14 @@ export async function purgeGrants(
     .where((where) => where.or([where('createdMs', '<', before.createdMs), where('lastUsedMs', '<', before.usedMs)]))
     .execute();
   await db.deleteFrom('oauthRecords').where('expiresMs', '<', before.nowMs).execute();
-  await db
+}
+
+/** Forgets what was allowed and nobody came for. @returns it */
+export function forgetUnclaimed(db: Write['db'], nowMs: number): Promise<GrantRow[]> {
+  return db
     .deleteFrom('grants')
     .where('revokedMs', 'is', null)
-    .where('createdMs', '<', before.nowMs - unclaimedMs)
+    .where('createdMs', '<', nowMs - unclaimedMs)
     .where((where) =>
       where.not(
         where.exists(
@@ -116,5 +125,6 @@ export async function purgeGrants(
         ),
       ),
     )
+    .returningAll()
     .execute();
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { expect, test } from 'vitest';
-import { networkOf } from './networkOf.ts';
+import { networkOf, siteOf } from './networkOf.ts';
 import { Tries } from './tries.ts';
 
 test('every spelling of an IPv6 address is of the same /64', () => {
@@ -22,6 +22,18 @@ test('an IPv4 address is one address, however it is written', () => {
   for (const written of ['192.0.2.1', '::ffff:192.0.2.1', '::FFFF:c000:201', '0:0:0:0:0:ffff:192.0.2.1'])
     expect(networkOf(written), written).toBe('192.0.2.1');
   expect(networkOf('')).toBe('');
+});
+
+test('a site is the /48 of an IPv6 address, in every spelling; nothing else has one', () => {
+  for (const written of [
+    '2001:db8:0:1::1',
+    '2001:DB8::ffff:0:0:0:1',
+    '2001:db8:0:2:0:0:203.0.113.9',
+    '2001:db8::1%eth0',
+  ])
+    expect(siteOf(written), written).toBe('2001:db8:0::/48');
+  expect(siteOf('2001:db8:1::1')).toBe('2001:db8:1::/48');
+  for (const written of ['192.0.2.1', '::ffff:192.0.2.1', 'all', '']) expect(siteOf(written), written).toBeUndefined();
 });
 
 test('who tries from all over a /64, in all spellings, is counted once', () => {

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { newId } from '@lebureau/kit/id';
 import type { Clock } from '@lebureau/kit/clock';
 import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { ClientDocuments } from './clientDocuments.ts';
 import type { OauthCalls } from './oauthCalls.ts';
 import { recordAdapters } from './recordAdapter.ts';
 import { scopes } from './scopes.ts';
@@ -12,10 +13,8 @@ export interface AuthorizationServerOptions {
   resource: string;
   calls: OauthCalls;
   clock: Clock;
-  /** Fetches the document that a client_id names, cleaned. */
-  fetchDocument: (url: string) => Promise<Response>;
-  /** Whether what was fetched of it before may be used for who asks now. */
-  mayUseDocument: (url: string) => boolean;
+  /** Those that client_ids name, cleaned. */
+  documents: Pick<ClientDocuments, 'get' | 'ofKnown'>;
   /** Where an authorization request ends that cannot be sent back to its client. */
   refused: (detail: string) => Promise<{ location: string; cookie: string }>;
   /** What broke on our side. */
@@ -50,7 +49,7 @@ export function authorizationServer(options: AuthorizationServerOptions): Provid
 function configuration(options: AuthorizationServerOptions): Configuration {
   const cookie = { httpOnly: true, sameSite: 'lax', signed: false, overwrite: true } as const;
   return {
-    adapter: recordAdapters(options.calls),
+    adapter: recordAdapters(options.calls, options.documents),
     clientDefaults: { token_endpoint_auth_method: 'none', id_token_signed_response_alg: 'ES256' },
     clientAuthMethods: ['none'],
     responseTypes: ['code'],
@@ -87,12 +86,12 @@ function configuration(options: AuthorizationServerOptions): Configuration {
     rotateRefreshToken: () => true,
     findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
     renderError: (context, out, error) => renderError(options, context, { out, error }),
-    fetch: (url: string | URL | Request) => options.fetchDocument(String(url)),
+    fetch: (url: string | URL | Request) => options.documents.get(String(url)),
     fetchResponseBodyLimits: { 'client_id metadata document': 16_384 },
   } as Configuration;
 }
 
-function features({ resource, clock, mayUseDocument }: AuthorizationServerOptions): object {
+function features({ resource, clock }: AuthorizationServerOptions): object {
   return {
     devInteractions: { enabled: false },
     userinfo: { enabled: false },
@@ -107,7 +106,6 @@ function features({ resource, clock, mayUseDocument }: AuthorizationServerOption
       enabled: true,
       ack: 'draft-02',
       cacheDuration: { min: 60, max: 3600 },
-      allowClient: (_context: unknown, { clientId }: { clientId: string }) => mayUseDocument(clientId),
     },
     resourceIndicators: {
       enabled: true,

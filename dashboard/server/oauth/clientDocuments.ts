@@ -5,6 +5,7 @@ import { networkOf } from '../networkOf.ts';
 import { Remembered } from '../remembered.ts';
 import { asker } from './asker.ts';
 import { Away } from './away.ts';
+import { NoPlace } from './noPlace.ts';
 import type { OauthCalls } from './oauthCalls.ts';
 import { Places } from './places.ts';
 
@@ -16,75 +17,92 @@ export interface ClientDocumentsParts {
   log: Log;
 }
 
-type Fetched = { text: string; cacheControl: string } | { refused: Error };
+type Said = Record<string, unknown>;
+type Fetched = { said: Said; cacheControl: string } | { refused: Error };
 
 /** How long one that was good last stands in while its host is away. */
 const keptSeconds = 86_400;
 /** Each for four seconds at most; somebody waits for one. */
 const atOnceMax = { ofAll: 200, ofOne: 5 };
 const rememberedMax = 500;
-/** What stands in is asked for again soon; so long the library keeps it. */
-const standInSeconds = 60;
-const standInsMax = 1000;
 
 /** The documents that client_ids name, for the library, which asks anew for one that it did not like, in the same breath. */
 export class ClientDocuments {
   readonly #parts: ClientDocumentsParts;
-  readonly #places = new Places(atOnceMax);
+  /** Apart, so that those who begin do not keep those waiting who were let in. */
+  readonly #places = { begin: new Places(atOnceMax), goOn: new Places(atOnceMax) };
   readonly #recent: Remembered<Fetched>;
-  /** URLs for which something stands in, and until when the library may have that. */
-  readonly #standIns = new Map<string, number>();
+  /** What is being fetched, by who waits for it: many of one network take one place, and nobody waits for another's. */
+  readonly #underWay = new Map<string, Promise<Fetched>>();
 
   constructor(parts: ClientDocumentsParts) {
     this.#parts = parts;
     this.#recent = new Remembered(parts.clock, rememberedMax);
   }
 
-  /** @throws Error that says what was refused */
+  /**
+   * What the host says now, and nothing else: the library keeps it for a while, and shares it with all who ask meanwhile.
+   * @throws NoPlace, Error that says what was refused
+   */
   async get(url: string): Promise<Response> {
-    const { network, mayTakeKept } = asker.getStore() ?? { network: 'nobody', mayTakeKept: false };
-    const fetched = await this.#recent.get(url, () => this.#fetch(url, networkOf(network))).catch(refused);
-    if (!('refused' in fetched)) {
-      this.#standIns.delete(url);
-      return responseOf(fetched);
-    }
-    const kept = mayTakeKept && fetched.refused instanceof Away ? await this.#keptOf(url) : undefined;
-    if (kept === undefined || !this.#noteStandIn(url)) throw fetched.refused;
-    return responseOf({ text: JSON.stringify(kept), cacheControl: `max-age=${standInSeconds}` });
+    const fetched = await this.#fetched(url);
+    if ('refused' in fetched) throw fetched.refused;
+    return Response.json(fetched.said, { headers: { 'cache-control': fetched.cacheControl } });
   }
 
   /**
-   * Whether what the library knows of this client is good for who asks now. It keeps what it was given for the token
-   * endpoint: who keeps a host away could begin a request by a document that its host has taken back.
+   * For a client that somebody let in, while it gets its tokens: what its host says, or what it said last while it is away.
+   * It is of this call alone. Kept with what is shared, it would be there for who asks to be let in, too; and what they
+   * wait for would be there for a client that can go on without.
+   * @returns undefined for what is no such client_id, and where nobody was let in yet
+   * @throws NoPlace, Error that says what was refused
    */
-  mayUse(url: string): boolean {
-    return asker.getStore()?.mayTakeKept === true || !this.#standIns.has(url);
+  async ofKnown(clientId: string): Promise<object | undefined> {
+    if (asker.getStore()?.mayTakeKept !== true || !isDocumentUrl(clientId)) return undefined;
+    const fetched = await this.#fetched(clientId);
+    const said = 'refused' in fetched ? await this.#standInFor(clientId, fetched.refused) : fetched.said;
+    if (!isGood(clientId, said)) throw new Error('it is not the document of a public client of that client_id');
+    return said;
   }
 
-  /** Noted until one comes from its host. @returns false when it cannot be */
-  #noteStandIn(url: string): boolean {
-    const nowMs = this.#parts.clock.monotonicMs();
-    if (this.#standIns.size >= standInsMax)
-      for (const [each, untilMs] of this.#standIns) if (untilMs <= nowMs) this.#standIns.delete(each);
-    if (this.#standIns.size >= standInsMax) return false;
-    // Longer than the library has it, whose clock is another one.
-    this.#standIns.set(url, nowMs + 2 * standInSeconds * 1000);
-    return true;
+  /** @throws what was refused, where nothing may stand in */
+  async #standInFor(url: string, why: Error): Promise<Said> {
+    const kept = why instanceof Away ? await this.#keptOf(url) : undefined;
+    if (kept === undefined) throw why;
+    return kept;
   }
 
-  /** What was refused is remembered; that there was no place is not. @throws Away when there is none */
-  async #fetch(url: string, network: string): Promise<Fetched> {
-    const leave = this.#places.take(network);
-    if (leave === undefined) throw new Away('too many documents are being fetched; try again in a moment');
+  /** @throws NoPlace, which says nothing of the document and is not remembered */
+  #fetched(url: string): Promise<Fetched> {
+    const { network, mayTakeKept } = asker.getStore() ?? { network: 'nobody', mayTakeKept: false };
+    const way = mayTakeKept ? 'goOn' : 'begin';
+    const name = `${way} ${networkOf(network)} ${url}`;
+    return this.#recent.get(url, () => {
+      const same = this.#underWay.get(name);
+      if (same !== undefined) return same;
+      const fetched = this.#fetch(url, this.#placeFor(network, way)).finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, fetched);
+      return fetched;
+    });
+  }
+
+  /** @returns what gives it back @throws NoPlace */
+  #placeFor(network: string, way: 'begin' | 'goOn'): () => void {
+    const leave = this.#places[way].take(network);
+    if (leave === undefined) throw new NoPlace('too many documents are being fetched; try again in a moment');
+    return leave;
+  }
+
+  async #fetch(url: string, leave: () => void): Promise<Fetched> {
     try {
       const response = await this.#parts.fetch(url);
-      const text = await response.text();
-      await this.#note(url, isGood(url, text) ? (JSON.parse(text) as object) : undefined);
-      return { text, cacheControl: response.headers.get('cache-control') ?? '' };
+      const said = (await response.json()) as Said;
+      await this.#note(url, isGood(url, said) ? said : undefined);
+      return { said, cacheControl: response.headers.get('cache-control') ?? '' };
     } catch (error) {
       // Its host says that there is none any more, or none that is good: that is believed from now on.
       if (!(error instanceof Away)) await this.#note(url, undefined);
-      return refused(error);
+      return { refused: error instanceof Error ? error : new Error(String(error)) };
     } finally {
       leave();
     }
@@ -101,7 +119,7 @@ export class ClientDocuments {
     await noted.catch((error: unknown) => log.warn('document not noted', { url, error: describeError(error) }));
   }
 
-  async #keptOf(url: string): Promise<object | undefined> {
+  async #keptOf(url: string): Promise<Said | undefined> {
     const { calls, log } = this.#parts;
     const kept = await calls.find('document', url).catch(() => undefined);
     if (kept !== undefined) log.info('document of a client as it was last', { url });
@@ -109,16 +127,16 @@ export class ClientDocuments {
   }
 }
 
-/** As the library judges it. */
-function isGood(url: string, text: string): boolean {
-  const said = JSON.parse(text) as Record<string, unknown>;
+/**
+ * As the library judges a client_id that names a document, and more strictly: in the one spelling of that URL. Another
+ * spelling is left to the library, and nothing stands in for it.
+ */
+function isDocumentUrl(clientId: string): boolean {
+  const url = clientId.includes('#') ? null : URL.parse(clientId);
+  return url?.href === clientId && url.protocol === 'https:' && url.username === '' && url.password === '';
+}
+
+/** As the library judges what it fetched. */
+function isGood(url: string, said: Said): boolean {
   return said['client_id'] === url && !('client_secret' in said) && said['token_endpoint_auth_method'] === 'none';
-}
-
-function refused(error: unknown): { refused: Error } {
-  return { refused: error instanceof Error ? error : new Error(String(error)) };
-}
-
-function responseOf({ text, cacheControl }: { text: string; cacheControl: string }): Response {
-  return new Response(text, { headers: { 'content-type': 'application/json', 'cache-control': cacheControl } });
 }

@@ -35,8 +35,7 @@ export function oauthParts(gateway: GatewayParts): OauthParts {
     resource,
     calls,
     clock,
-    fetchDocument: (url) => documents.get(url),
-    mayUseDocument: (url) => documents.mayUse(url),
+    documents,
     refused,
     broke: (error) => log.error('authorization broke', { error: describeError(error) }),
   });

@@ -1,4 +1,6 @@
-/** How much may be under way at once: in all, and for one network, so that one cannot take what is there for others. */
+import { networkOf, networksOfSite, siteOf } from '../networkOf.ts';
+
+/** How much may be under way at once: in all, and for one network or site, so that one cannot take what is there for others. */
 export class Places {
   readonly #max: { ofAll: number; ofOne: number };
   readonly #taken = new Map<string, number>();
@@ -9,16 +11,25 @@ export class Places {
   }
 
   /** @returns what gives the place back, undefined when there is none */
-  take(network: string): (() => void) | undefined {
-    const taken = this.#taken.get(network) ?? 0;
-    if (this.#all >= this.#max.ofAll || taken >= this.#max.ofOne) return undefined;
+  take(address: string): (() => void) | undefined {
+    const { ofAll, ofOne } = this.#max;
+    const network = networkOf(address);
+    const site = siteOf(address);
+    const isFull = (name: string, max: number) => (this.#taken.get(name) ?? 0) >= max;
+    if (this.#all >= ofAll || isFull(network, ofOne)) return undefined;
+    if (site !== undefined && isFull(site, networksOfSite * ofOne)) return undefined;
+    const names = site === undefined ? [network] : [network, site];
     this.#all += 1;
-    this.#taken.set(network, taken + 1);
+    for (const name of names) this.#taken.set(name, (this.#taken.get(name) ?? 0) + 1);
     return () => {
       this.#all -= 1;
-      const left = this.#taken.get(network)! - 1;
-      if (left === 0) this.#taken.delete(network);
-      else this.#taken.set(network, left);
+      for (const name of names) this.#giveBack(name);
     };
+  }
+
+  #giveBack(name: string): void {
+    const left = this.#taken.get(name)! - 1;
+    if (left === 0) this.#taken.delete(name);
+    else this.#taken.set(name, left);
   }
 }

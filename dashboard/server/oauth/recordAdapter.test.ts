@@ -6,7 +6,9 @@ import { recordAdapters } from './recordAdapter.ts';
 
 /** Keeps tokens at an API that answers `fault` to all. */
 const keeping = (fault: Fault) =>
-  recordAdapters({ save: () => Promise.reject(fault) } as unknown as OauthCalls)('AccessToken') as Adapter;
+  recordAdapters({ save: () => Promise.reject(fault) } as unknown as OauthCalls, { ofKnown: async () => undefined })(
+    'AccessToken',
+  ) as Adapter;
 
 test('a token of a grant that ended a moment before is refused, and nothing else is taken for that', async () => {
   const save = (fault: Fault, payload: AdapterPayload) => keeping(fault).upsert('name', payload, 60);

@@ -1,9 +1,10 @@
 import { Fault } from '@lebureau/kit/fault';
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider';
+import type { ClientDocuments } from './clientDocuments.ts';
+import { NoPlace } from './noPlace.ts';
 import type { FoundGrant, OauthCalls, RecordKind } from './oauthCalls.ts';
 
 const kinds: Readonly<Record<string, RecordKind>> = {
-  Client: 'client',
   Interaction: 'request',
   AuthorizationCode: 'code',
   AccessToken: 'access',
@@ -14,9 +15,10 @@ const kinds: Readonly<Record<string, RecordKind>> = {
 const clientSeconds = 86_400;
 
 /** Where the library keeps things: rows of the API. Of grants it reads only, and sessions of its own it has none. */
-export function recordAdapters(calls: OauthCalls): AdapterFactory {
+export function recordAdapters(calls: OauthCalls, documents: Pick<ClientDocuments, 'ofKnown'>): AdapterFactory {
   return (model) => {
     if (model === 'Grant') return grantAdapter(calls);
+    if (model === 'Client') return clientAdapter(calls, documents);
     const kind = kinds[model];
     return kind === undefined ? nothingKept : recordAdapter(calls, kind);
   };
@@ -46,6 +48,25 @@ function recordAdapter(calls: OauthCalls, kind: RecordKind): Adapter {
     destroy: (name) => calls.forget(kind, name),
     revokeByGrantId: (grantId) => calls.end(grantId),
   };
+}
+
+/** Those that registered, and, for who was let in, those that a document names: the library itself asks only hosts. */
+function clientAdapter(calls: OauthCalls, documents: Pick<ClientDocuments, 'ofKnown'>): Adapter {
+  const registered = recordAdapter(calls, 'client');
+  return {
+    ...registered,
+    async find(clientId) {
+      const named = await documents.ofKnown(clientId).catch(refuseDocument);
+      return named === undefined ? registered.find(clientId) : (named as AdapterPayload);
+    },
+  };
+}
+
+/** A client that is told that it is none any more forgets what it holds; one that finds no place is to come again. */
+function refuseDocument(cause: unknown): never {
+  if (!(cause instanceof NoPlace))
+    throw new errors.InvalidClient('its document could not be fetched, or is not good', { cause });
+  throw Object.assign(new errors.TemporarilyUnavailable(cause.message), { statusCode: 503, expose: true });
 }
 
 /** The grant ended a moment ago: that is the client's to know, and nothing broke here. */
