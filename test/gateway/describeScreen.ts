@@ -209,6 +209,20 @@ export function describeScreen(at: () => Seen): void {
     await expect.poll(() => input.heard()).toContain('up Control_L');
     const pinched = (await input.heard()).join();
     expect(pinched).toMatch(/^down Control_L,down button 4 .*up button 4 [\d ]+,up Control_L/);
+    await input.forget();
+    await tab.tap('button:has-text("Keyboard")');
+    // As a keyboard on the screen does it: text appears in a field, and no key is told.
+    await tab.keyboard.insertText('ab');
+    await expect.poll(() => input.heard()).toEqual(['down a', 'up a', 'down b', 'up b']);
+    await input.forget();
+    await tab.keyboard.press('Backspace');
+    await expect.poll(() => input.heard()).toEqual(['down BackSpace', 'up BackSpace']);
+    await input.forget();
+    // It stays open for who touches the screen in between.
+    await fingers.tap(from);
+    await expect.poll(() => heardAt(input, 'button 1', from)).toEqual(['down', 'up']);
+    await tab.keyboard.insertText('c');
+    await expect.poll(() => input.heard()).toContain('down c');
     await tab.tap('text=Hand back');
     await theirs.close();
     await input.stop();

@@ -9,6 +9,7 @@ import { Icon } from '../ui/Icon.tsx';
 import { failed } from '../ui/Toasts.tsx';
 import { FullScreenButton } from './FullScreenButton.tsx';
 import { KeysMenu } from './KeysMenu.tsx';
+import { TouchKeyboard } from './TouchKeyboard.tsx';
 import './screen.css';
 
 const nobody: ControlNews = { holder: null, expiresAt: null, isYours: false };
@@ -35,6 +36,7 @@ export function ScreenPanel({ desktop }: { desktop: DesktopData }) {
       <div class="row between screen-bar">
         <ControlBar live={live} control={control} desktopName={desktop.name} />
         <div class="row">
+          {control.isYours && live && <TouchKeyboard live={live} />}
           {control.isYours && live && <KeysMenu live={live} />}
           <FullScreenButton />
         </div>
@@ -48,7 +50,7 @@ export function ScreenPanel({ desktop }: { desktop: DesktopData }) {
         />
         {state !== 'live' && <p class="screen-note">{say(`screen.${state}`)}</p>}
       </div>
-      {control.isYours && <p class="soft screen-touch">{say('screen.touch')}</p>}
+      {control.isYours && <p class="soft touch-only">{say('screen.touch')}</p>}
     </div>
   );
 }

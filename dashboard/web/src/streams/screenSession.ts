@@ -4,6 +4,7 @@ import { onlyWatches } from '../session.ts';
 import { keepLocks } from './keepLocks.ts';
 import { openStream } from './openStream.ts';
 import { type ControlNews, ScreenChannel } from './screenChannel.ts';
+import type { Typed } from './typedBetween.ts';
 
 export type ScreenState = 'connecting' | 'live' | 'lost';
 
@@ -20,6 +21,7 @@ export interface ScreenListener {
 }
 
 const againMaxMs = 10_000;
+const repeatMax = 100;
 /** Renewed long before it lapses, while the page is there. */
 const leaseSeconds = 60;
 const renewEveryMs = 20_000;
@@ -73,11 +75,24 @@ export class ScreenSession {
     this.#rfb?.focus();
   }
 
+  /** Whatever characters, and whatever layout the desktop has: the display's own keys know some of a keyboard only. */
+  async type({ erased, written }: Typed): Promise<void> {
+    const to = this.#asHolder();
+    for (let left = erased; left > 0; left -= repeatMax) {
+      const body = { keys: ['BackSpace'], repeat: Math.min(left, repeatMax) };
+      await dataOf(client.POST('/v1/desktops/{desktopId}/key', { ...to, body }));
+    }
+    if (written !== '') await dataOf(client.POST('/v1/desktops/{desktopId}/type', { ...to, body: { text: written } }));
+  }
+
+  /** Touching the screen takes the focus from nobody meanwhile. */
+  keepFocus(kept: boolean): void {
+    if (this.#rfb) this.#rfb.focusOnClick = !kept;
+  }
+
   /** Puts a text on the desktop's clipboard. */
   async paste(text: string): Promise<void> {
-    const params = { path: { desktopId: this.#desktopId } };
-    const headers = this.#leaseToken === undefined ? {} : { 'Control-Lease': this.#leaseToken };
-    await dataOf(client.PUT('/v1/desktops/{desktopId}/clipboard', { params, headers, body: { text } }));
+    await dataOf(client.PUT('/v1/desktops/{desktopId}/clipboard', { ...this.#asHolder(), body: { text } }));
     // The next key is meant for there.
     this.#rfb?.focus();
   }
@@ -95,6 +110,11 @@ export class ScreenSession {
     clearTimeout(this.#again);
     void this.handBack().catch(() => undefined);
     this.#rfb?.disconnect();
+  }
+
+  #asHolder() {
+    const headers = this.#leaseToken === undefined ? {} : { 'Control-Lease': this.#leaseToken };
+    return { params: { path: { desktopId: this.#desktopId } }, headers };
   }
 
   async #connect(): Promise<void> {
