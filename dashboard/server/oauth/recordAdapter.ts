@@ -66,7 +66,7 @@ function clientAdapter(calls: OauthCalls, documents: Pick<ClientDocuments, 'ofKn
 function refuseDocument(cause: unknown): never {
   if (!(cause instanceof NoPlace))
     throw new errors.InvalidClient('its document could not be fetched, or is not good', { cause });
-  throw Object.assign(new errors.TemporarilyUnavailable(cause.message), { statusCode: 503, expose: true });
+  throw Object.assign(new errors.TemporarilyUnavailable(cause.message), { statusCode: 503 });
 }
 
 /** The grant ended a moment ago: that is the client's to know, and nothing broke here. */
