@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import type { Clock } from '@lebureau/kit/clock';
 import { readCastHeader } from './castParts.ts';
 import { endOfLines } from './endOfLines.ts';
@@ -12,6 +12,9 @@ export interface RecordingParts {
 }
 
 const fileMaxBytes = 16 * 1_048_576;
+/** Several may record one terminal, and whoever showed it before says its last words: each line goes behind what is there. */
+const appendOn = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+const appendAnew = appendOn | constants.O_TRUNC;
 
 /**
  * What a terminal shows, as asciicast v2: a line that says its size and beginning, then one for each output. What is typed
@@ -35,8 +38,7 @@ export class TerminalRecording {
     const formerMs = beginningOf(path);
     // A crash may have cut the last line off.
     if (formerMs !== undefined) endWithLine(path);
-    // Whoever showed the terminal before may still say its last words: each line goes behind what is there.
-    this.#file = openSync(path, formerMs === undefined ? 'w' : 'a', 0o600);
+    this.#file = openSync(path, formerMs === undefined ? appendAnew : appendOn, 0o600);
     this.#bytes = fstatSync(this.#file).size;
     this.#beganMs = formerMs ?? parts.clock.nowMs();
     if (formerMs === undefined) this.#begin();
