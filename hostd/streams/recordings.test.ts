@@ -171,6 +171,16 @@ test('a large one goes in pieces, and whatever is lost on the way nothing is mis
     }
 });
 
+test('one that is too large to be sent keeps no other of its desktop here, and is not tried again and again', async () => {
+  for (const name of ['first', 'large', 'later']) recordings.begin(asg, name, size).close();
+  appendFileSync(pathOf('large')!, Buffer.alloc(17 * 1_048_576, 'x'));
+  utimesSync(pathOf('large')!, 1_699_999_000, 1_699_999_000);
+  const { there, left, calls } = otherNode();
+  for (let round = 0; round < 3; round++) await left.send(7, away, never);
+  expect([recordings.count(), there.count(), calls()]).toEqual([1, 2, 3]);
+  expect(pathOf('large')).toBeDefined();
+});
+
 test('what came back before it was sent is not doubled, and what nobody wants any more goes', async () => {
   const recording = recordings.begin(asg, 'main', size);
   recording.output(Buffer.from('once'));

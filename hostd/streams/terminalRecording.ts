@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import type { Clock } from '@lebureau/kit/clock';
 import { readCastHeader } from './castParts.ts';
 import { endOfLines } from './endOfLines.ts';
@@ -12,14 +12,18 @@ export interface RecordingParts {
 }
 
 const fileMaxBytes = 16 * 1_048_576;
+const fullMark = 'the recording is full';
+/** Behind its time. No output ends like this: a quotation mark that was shown has a backslash. */
+const markEnd = Buffer.from(`,"m","${fullMark}"]\n`);
 /** Several may record one terminal, and whoever showed it before says its last words: each line goes behind what is there. */
-const appendOn = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+const appendOn = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND;
 const appendAnew = appendOn | constants.O_TRUNC;
 
 /**
  * What a terminal shows, as asciicast v2: a line that says its size and beginning, then one for each output. What is typed
  * is not kept, because passwords are. At its greatest size, and where the disk takes no more, it ends with a mark that says
- * so and takes nothing more; up to there it is whole.
+ * so and takes nothing more; up to there it is whole. Opened again, one that the disk broke off goes on behind its mark, and
+ * a full one stays as it is.
  */
 export class TerminalRecording {
   readonly #path: string;
@@ -27,7 +31,8 @@ export class TerminalRecording {
   readonly #file: number;
   readonly #beganMs: number;
   readonly #decoder = new TextDecoder('utf-8');
-  #bytes: number;
+  /** As this one left it: it is longer where somebody else writes, too. */
+  #sizeBytes: number;
   #open = true;
   #ended = false;
 
@@ -39,7 +44,8 @@ export class TerminalRecording {
     // A crash may have cut the last line off.
     if (formerMs !== undefined) endWithLine(path);
     this.#file = openSync(path, formerMs === undefined ? appendAnew : appendOn, 0o600);
-    this.#bytes = fstatSync(this.#file).size;
+    this.#sizeBytes = fstatSync(this.#file).size;
+    this.#ended = isFull(this.#file, this.#sizeBytes);
     this.#beganMs = formerMs ?? parts.clock.nowMs();
     if (formerMs === undefined) this.#begin();
     else this.resized(parts);
@@ -63,7 +69,7 @@ export class TerminalRecording {
     const { columns: width, rows: height } = this.#parts;
     const timestamp = Math.floor(this.#beganMs / 1000);
     const header = lineOf({ version: 2, width, height, timestamp, env: { TERM: 'xterm-256color' } });
-    this.#bytes += header.length;
+    this.#sizeBytes += header.length;
     const cause = append(this.#file, header);
     if (cause === undefined) return;
     this.close();
@@ -73,10 +79,14 @@ export class TerminalRecording {
 
   #event(kind: 'o' | 'r', text: string): void {
     if (!this.#open || this.#ended) return;
+    const sizeBytes = fstatSync(this.#file).size;
+    this.#ended = sizeBytes !== this.#sizeBytes && isFull(this.#file, sizeBytes);
+    if (this.#ended) return;
     const line = lineOf([this.#seconds(), kind, text]);
-    this.#bytes += line.length;
-    this.#ended = this.#bytes >= fileMaxBytes;
-    const cause = append(this.#file, this.#ended ? this.#mark('the recording is full') : line);
+    this.#ended = sizeBytes + line.length >= fileMaxBytes;
+    const said = this.#ended ? this.#mark(fullMark) : line;
+    this.#sizeBytes = sizeBytes + said.length;
+    const cause = append(this.#file, said);
     if (cause !== undefined) this.#break(cause);
   }
 
@@ -102,6 +112,14 @@ export class TerminalRecording {
 
 function lineOf(value: unknown): Buffer {
   return Buffer.from(`${JSON.stringify(value)}\n`);
+}
+
+/** Nothing belongs behind the mark of a full one, however little it lacks. */
+function isFull(file: number, sizeBytes: number): boolean {
+  if (sizeBytes >= fileMaxBytes) return true;
+  const last = Buffer.alloc(Math.min(sizeBytes, markEnd.length));
+  readSync(file, last, 0, last.length, sizeBytes - last.length);
+  return last.equals(markEnd);
 }
 
 /** @returns why the disk did not take all of it, or undefined */
