@@ -40,6 +40,7 @@ export class LeftRecordings {
     const { recordings, clock } = this.#parts;
     for (const [assignmentId, atMs] of this.#retryAtMs)
       if (isKnown(assignmentId) || clock.monotonicMs() >= atMs) this.#retryAtMs.delete(assignmentId);
+    recordings.setAside((assignmentId) => !isKnown(assignmentId));
     const isDue = (assignmentId: string) => !isKnown(assignmentId) && !this.#retryAtMs.has(assignmentId);
     // Before all else, so that what was deleted is not taken from others meanwhile.
     for (const mark of recordings.leftMarks(isDue)) {

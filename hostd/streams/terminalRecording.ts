@@ -7,7 +7,7 @@ export interface RecordingParts {
   clock: Clock;
   columns: number;
   rows: number;
-  /** The disk took no more: what was recorded stays, and nothing follows. */
+  /** It ended before its terminal did, and nothing follows: the disk took no more, or what was recorded was removed. */
   onBroken?: (cause: unknown) => void;
 }
 
@@ -79,7 +79,8 @@ export class TerminalRecording {
 
   #event(kind: 'o' | 'r', text: string): void {
     if (!this.#open || this.#ended) return;
-    const sizeBytes = fstatSync(this.#file).size;
+    const { size: sizeBytes, nlink: names } = fstatSync(this.#file);
+    if (names === 0) return this.#endRemoved();
     this.#ended = sizeBytes !== this.#sizeBytes && isFull(this.#file, sizeBytes);
     if (this.#ended) return;
     const line = lineOf([this.#seconds(), kind, text]);
@@ -88,6 +89,12 @@ export class TerminalRecording {
     this.#sizeBytes = sizeBytes + said.length;
     const cause = append(this.#file, said);
     if (cause !== undefined) this.#break(cause);
+  }
+
+  /** Who deleted it wants no more of it; what is opened from now on begins anew. */
+  #endRemoved(): void {
+    this.#ended = true;
+    this.#parts.onBroken?.(new Error('the recording was removed'));
   }
 
   /** A full disk takes a part of a line and then nothing. What has room still is what lies there already. */
