@@ -38,8 +38,9 @@ const entriesLimit = { burst: 30, everyMs: 1_000 };
  * 2. The dashboard's origin takes the ticket if it is of who is signed in in this very browser, and gives a code for that hash.
  * 3. `enter` of the preview's origin takes the code where the secret is.
  *
- * So nobody brings somebody else into a preview of theirs, neither with a ticket nor with a code; and neither is of use to
- * whoever sees it on the way.
+ * So nobody brings somebody else into a preview of theirs with a link, neither with a ticket nor with a code; and neither is of
+ * use to whoever sees it on the way. Whoever runs scripts on that very origin, which is the guest's, may plant cookies there and
+ * so bring a visitor into another's preview of the same port.
  */
 export class PreviewEntry {
   readonly #parts: GatewayParts;
