@@ -33,6 +33,21 @@ test('two who record one terminal write behind each other, whoever came first', 
   ]);
 });
 
+test('times count from the second that the first line says, also when it is opened again', async () => {
+  await clock.next(clock.monotonicMs() + 900);
+  const writer = begin();
+  writer.output(Buffer.from('a'));
+  begin().output(Buffer.from('b'));
+  writer.output(Buffer.from('c'));
+  expect(linesOf()).toEqual([
+    expect.objectContaining({ timestamp: 1_700_000_000 }),
+    [0.9, 'o', 'a'],
+    [0.9, 'r', '80x24'],
+    [0.9, 'o', 'b'],
+    [0.9, 'o', 'c'],
+  ]);
+});
+
 const maxBytes = 16 * 1_048_576;
 /** What is there becomes exactly so large. */
 function fillUpTo(sizeBytes: number): void {

@@ -46,7 +46,8 @@ export class TerminalRecording {
     this.#file = openSync(path, formerMs === undefined ? appendAnew : appendOn, 0o600);
     this.#sizeBytes = fstatSync(this.#file).size;
     this.#ended = isFull(this.#file, this.#sizeBytes);
-    this.#beganMs = formerMs ?? parts.clock.nowMs();
+    // As the first line says it, in whole seconds: who opens it again knows no more.
+    this.#beganMs = formerMs ?? Math.floor(parts.clock.nowMs() / 1000) * 1000;
     if (formerMs === undefined) this.#begin();
     else this.resized(parts);
   }
@@ -67,7 +68,7 @@ export class TerminalRecording {
 
   #begin(): void {
     const { columns: width, rows: height } = this.#parts;
-    const timestamp = Math.floor(this.#beganMs / 1000);
+    const timestamp = this.#beganMs / 1000;
     const header = lineOf({ version: 2, width, height, timestamp, env: { TERM: 'xterm-256color' } });
     this.#sizeBytes += header.length;
     const cause = append(this.#file, header);
