@@ -1,9 +1,16 @@
-import type { ByteBudget } from './byteBudget.ts';
+/** The memory that unfinished messages take; several may share it. */
+export interface MessageBudget {
+  /** @throws BudgetSpent, and then nothing is taken */
+  take(bytes: number): void;
+  give(bytes: number): void;
+  /** A piece came of a message that is not whole yet; or, with false, nothing of one is kept any more. */
+  heard?(isUnfinished: boolean): void;
+}
 
 /** How large a message may be that is handed on whole, and what memory several unfinished ones share. */
 export interface WholeMessages {
   messageMaxBytes?: number;
-  messageBudget?: ByteBudget;
+  messageBudget?: MessageBudget;
 }
 
 const nothing = Buffer.alloc(0);
@@ -18,11 +25,11 @@ export class Gathered {
   readonly #maxBytes: number;
   #bytes: Buffer = nothing;
   #length = 0;
-  readonly #budget: ByteBudget | undefined;
+  readonly #budget: MessageBudget | undefined;
   #counted = 0;
   #dropped = false;
 
-  constructor(maxBytes: number, budget?: ByteBudget) {
+  constructor(maxBytes: number, budget?: MessageBudget) {
     this.#maxBytes = maxBytes;
     this.#budget = budget;
   }
@@ -46,6 +53,7 @@ export class Gathered {
     }
     this.#bytes.set(piece, this.#length);
     this.#length = length;
+    this.#budget?.heard?.(true);
   }
 
   /** The message, which is the caller's from now on; the next one begins. */
@@ -53,6 +61,7 @@ export class Gathered {
     const message = this.#bytes.subarray(0, this.#length);
     [this.#bytes, this.#length] = [nothing, 0];
     this.#count(0);
+    this.#budget?.heard?.(false);
     return message;
   }
 

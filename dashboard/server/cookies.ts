@@ -5,8 +5,9 @@ export const flowCookie = '__Host-lb_flow';
 export const noticeCookie = '__Host-lb_notice';
 /** Of one port of one desktop, on its own origin. */
 export const previewCookie = '__Host-lb_preview';
-/** Of a browser on its way into one, on that origin. */
-export const previewEntryCookie = '__Host-lb_preview_entry';
+/** Of a browser on its way into one, on that origin: each way has a secret of its own, and goes on beside the others. */
+export const previewEntryCookie = (secretHash: string) => `__Host-lb_preview_entry_${secretHash.slice(0, 16)}`;
+const ofEntries = /^__Host-lb_preview_entry_[\w-]{16}$/;
 
 const attributes = 'Path=/; HttpOnly; Secure; SameSite=Lax';
 
@@ -18,6 +19,12 @@ export function readCookie(request: Request, name: string): string | undefined {
     .filter((each) => each.startsWith(`${name}=`))
     .map((each) => each.slice(name.length + 1));
   return found.length === 1 ? found[0] : undefined;
+}
+
+/** Names of the cookies of all ways into a preview that are under way; browsers name the oldest first (RFC 6265 §5.4). */
+export function previewEntriesIn(request: Request): string[] {
+  const pairs = (request.headers.get('cookie') ?? '').split(';');
+  return pairs.map((each) => each.trim().split('=', 1)[0]!).filter((name) => ofEntries.test(name));
 }
 
 export function setCookie(name: string, value: string, maxAgeSeconds: number): string {

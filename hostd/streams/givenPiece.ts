@@ -60,6 +60,14 @@ function removeDrafts(folder: string): void {
   for (const name of readdirSync(folder)) if (name.endsWith('.part')) unlinkSync(join(folder, name));
 }
 
+/** What came of a recording and is not whole yet. @param isGone told when it began, in seconds since 1970 */
+export function removeDraftOf(folder: string, terminalName: string, isGone: (beganAt: number) => boolean): void {
+  for (const name of readdirSync(folder)) {
+    const [, ofName, beganAt] = /^(.+)\.(\d+)\.part$/.exec(name) ?? [];
+    if (ofName === terminalName && isGone(Number(beganAt))) unlinkSync(join(folder, name));
+  }
+}
+
 /** A piece in the middle makes no file. */
 function openDraft(path: string, isFirst: boolean): number {
   try {

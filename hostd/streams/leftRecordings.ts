@@ -1,6 +1,6 @@
-import { unlinkSync } from 'node:fs';
+import { existsSync, unlinkSync } from 'node:fs';
 import type { Clock } from '@lebureau/kit/clock';
-import { describeError } from '@lebureau/kit/fault';
+import { describeError, isFault } from '@lebureau/kit/fault';
 import type { Log } from '@lebureau/kit/log';
 import { inTime } from '../sync.ts';
 import type { GivenPiece } from './givenPiece.ts';
@@ -29,28 +29,29 @@ const retryAfterMs = 60_000;
 export class LeftRecordings {
   readonly #parts: { recordings: Recordings; give: GiveRecording; clock: Clock; log: Log };
   readonly #retryAtMs = new Map<string, number>();
+  /** Files that no node takes; they stay here for as long as recordings are kept. */
+  readonly #tooLarge = new Set<string>();
 
   constructor(parts: { recordings: Recordings; give: GiveRecording; clock: Clock; log: Log }) {
     this.#parts = parts;
   }
 
   async send(epoch: number, isKnown: (assignmentId: string) => boolean, signal: AbortSignal): Promise<void> {
-    const { recordings, clock, log } = this.#parts;
+    const { recordings, clock } = this.#parts;
     for (const [assignmentId, atMs] of this.#retryAtMs)
       if (isKnown(assignmentId) || clock.monotonicMs() >= atMs) this.#retryAtMs.delete(assignmentId);
+    recordings.setAside((assignmentId) => !isKnown(assignmentId));
     const isDue = (assignmentId: string) => !isKnown(assignmentId) && !this.#retryAtMs.has(assignmentId);
     // Before all else, so that what was deleted is not taken from others meanwhile.
     for (const mark of recordings.leftMarks(isDue)) {
       if (signal.aborted || !isDue(mark.assignmentId)) continue;
       await this.#inItsTurn(mark.assignmentId, () => this.#sendMark(mark, epoch, signal));
     }
+    for (const path of this.#tooLarge) if (!existsSync(path)) this.#tooLarge.delete(path);
     for (const recording of recordings.left(isDue)) {
-      const { assignmentId } = recording;
-      if (signal.aborted || !isDue(assignmentId)) continue;
-      await this.#inItsTurn(assignmentId, async () => {
-        await this.#sendOne(recording, epoch, signal);
-        log.info('recording sent after its desktop', { assignmentId, sizeBytes: recording.sizeBytes });
-      });
+      const { assignmentId, path } = recording;
+      if (signal.aborted || !isDue(assignmentId) || this.#tooLarge.has(path)) continue;
+      await this.#inItsTurn(assignmentId, () => this.#sendUnlessTooLarge(recording, epoch, signal));
     }
   }
 
@@ -74,6 +75,20 @@ export class LeftRecordings {
     const { isWanted } = await inTime({ clock, signal }, pieceLimitMs, (within) => give(given, within));
     if (isWanted) unlinkSync(path);
     else recordings.removeAll(assignmentId);
+  }
+
+  /** One that is too large keeps the others of its desktop from nothing. */
+  async #sendUnlessTooLarge(recording: LeftRecording, epoch: number, signal: AbortSignal): Promise<void> {
+    const { assignmentId, path, sizeBytes } = recording;
+    const { log } = this.#parts;
+    try {
+      await this.#sendOne(recording, epoch, signal);
+      log.info('recording sent after its desktop', { assignmentId, sizeBytes });
+    } catch (error) {
+      if (!isFault(error, 'payload_too_large')) throw error;
+      this.#tooLarge.add(path);
+      log.warn('recording too large to be sent', { assignmentId, sizeBytes });
+    }
   }
 
   async #sendOne(recording: LeftRecording, epoch: number, signal: AbortSignal): Promise<void> {

@@ -20,6 +20,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../virtualclock.ts';
 import { type GivenRecording, LeftRecordings } from './leftRecordings.ts';
 import { Recordings } from './recordings.ts';
+import { startOtherNode } from './testing/otherNode.ts';
 
 const asg = 'asg_01k9x3v6m8e9t2q4r6s8v0w2y4';
 const size = { columns: 80, rows: 24 };
@@ -100,20 +101,7 @@ test('of too many the oldest goes; what is old is swept, whoever’s it is', () 
   expect(recordings.remove(asg, 't6')).toBe(false);
 });
 
-/** Another node, and the API between both: `fails` says what becomes of the n-th piece. */
-function otherNode(fails: (count: number) => Fault | undefined = () => undefined) {
-  const folder = mkdtempSync(join(tmpdir(), 'lb-recordings-'));
-  const there = new Recordings(folder, clock);
-  let count = 0;
-  const give = async (given: GivenRecording) => {
-    const fault = fails(++count);
-    if (fault?.code !== 'lost_request' && fault !== undefined) there.take(given);
-    if (fault !== undefined) throw fault;
-    there.take(given);
-    return { isWanted: true };
-  };
-  return { folder, there, left: new LeftRecordings({ recordings, give, clock, log: silentLog }), calls: () => count };
-}
+const otherNode = (fails?: (count: number) => Fault | undefined) => startOtherNode({ clock, recordings, fails });
 const textOf = (at: Recordings, name = 'main') => new Response(at.read(asg, name)).text();
 const away = () => false;
 const never = new AbortController().signal;
@@ -150,9 +138,9 @@ test('a large one goes in pieces, and whatever is lost on the way nothing is mis
   for (const code of ['lost_request', 'lost_answer'])
     for (let lost = 1; lost <= 2; lost++) {
       const { there, left, calls } = otherNode((count) => (count === lost ? new Fault(code, 'lost') : undefined));
-      const kept = recordings.left(() => true);
+      const kept = recordings.left(() => true).map(({ path: _, ...about }) => about);
       await left.send(7, away, never);
-      expect(recordings.left(() => true)).toEqual(kept);
+      expect(recordings.left(() => true)).toMatchObject(kept);
       await left.send(7, away, never);
       expect(calls(), 'not at once').toBe(lost);
       await clock.next(clock.monotonicMs() + 60_001);
@@ -169,6 +157,16 @@ test('a large one goes in pieces, and whatever is lost on the way nothing is mis
       });
       await back.send(7, away, never);
     }
+});
+
+test('one that is too large to be sent keeps no other of its desktop here, and is not tried again and again', async () => {
+  for (const name of ['first', 'large', 'later']) recordings.begin(asg, name, size).close();
+  appendFileSync(pathOf('large')!, Buffer.alloc(17 * 1_048_576, 'x'));
+  utimesSync(pathOf('large')!, 1_699_999_000, 1_699_999_000);
+  const { there, left, calls } = otherNode();
+  for (let round = 0; round < 3; round++) await left.send(7, away, never);
+  expect([recordings.count(), there.count(), calls()]).toEqual([1, 2, 3]);
+  expect(pathOf('large.1700000000')).toBeDefined();
 });
 
 test('what came back before it was sent is not doubled, and what nobody wants any more goes', async () => {
@@ -367,56 +365,4 @@ describe.skipIf(process.getuid?.() !== 0)('on a full disk (needs root)', () => {
     expect(() => full.begin(asg, 'main', size)).toThrow(/ENOSPC|took nothing/);
     expect(readdirSync(join(small, 'recordings', asg))).toEqual(['other.cast']);
   });
-});
-
-test('what was deleted goes with the desktop: it does not come back from a node that was away, before or after', async () => {
-  // Recorded here, which is away; deleted on a second node; and the desktop moved on to a third one.
-  recordings.begin(asg, 'main', size).close();
-  recordings.begin(asg, 'kept', size).close();
-  const ofFirst = recordings
-    .left(() => true)
-    .map(({ path, ...about }) => {
-      const bytes = readFileSync(path);
-      return { ...about, offset: 0, totalBytes: bytes.length, bytes };
-    });
-  await clock.next(clock.monotonicMs() + 2_000);
-  for (const isLate of [false, true]) {
-    const { there: third, folder } = otherNode();
-    const give = async (given: GivenRecording) => (third.take(given), { isWanted: true });
-    const second = new Recordings(mkdtempSync(join(tmpdir(), 'lb-recordings-')), clock);
-    second.remove(asg, 'main');
-    const marks = second.leftMarks(() => true).map(({ atMs }) => atMs);
-    await clock.next(clock.monotonicMs() + 2_000);
-    third.begin(asg, 'main', size).close();
-    const beganAt = clock.nowMs() / 1000;
-    if (isLate) for (const piece of ofFirst) third.take(piece);
-    await new LeftRecordings({ recordings: second, give, clock, log: silentLog }).send(7, away, never);
-    if (!isLate) for (const piece of ofFirst) third.take(piece);
-    expect(second.leftMarks(() => true)).toEqual([]);
-    const names = readdirSync(join(folder, 'recordings', asg)).toSorted();
-    expect(names).toEqual(['kept.1700000000.cast', 'main.cast', 'main.deleted']);
-    expect(third.left(() => true).find(({ terminalName }) => terminalName === 'main')?.beganAt).toBe(beganAt);
-    // The same again, or an older one, changes nothing.
-    const mark = { assignmentId: asg, terminalName: 'main', beganAt: 0, offset: 1, totalBytes: 1, bytes: Buffer.of() };
-    for (const changedAtMs of [5, marks[0]!]) third.take({ ...mark, changedAtMs, deleted: true });
-    expect(third.leftMarks(() => true).map(({ atMs }) => atMs)).toEqual(marks);
-    // Nor does the clock of another node say that something is deleted that is recorded later.
-    third.take({ ...mark, terminalName: 'kept', changedAtMs: 2 ** 52, deleted: true });
-    expect(third.leftMarks(() => true).at(-1)).toMatchObject({ terminalName: 'kept', atMs: clock.nowMs() });
-    // A hostd that is older knows no such thing, and refuses it.
-    expect(() => third.take({ ...mark, terminalName: 'old', changedAtMs: 5 })).toThrow('Something is missing');
-  }
-});
-
-test('deleting that cannot be sent is kept and sent later, and goes where nobody wants it', async () => {
-  recordings.remove(asg, 'main');
-  const { there, left, calls } = otherNode((count) => (count === 1 ? new Fault('lost_request', 'lost') : undefined));
-  await left.send(7, away, never);
-  expect([recordings.leftMarks(() => true).length, there.leftMarks(() => true).length]).toEqual([1, 0]);
-  await clock.next(clock.monotonicMs() + 60_001);
-  await left.send(7, away, never);
-  expect([recordings.leftMarks(() => true).length, there.leftMarks(() => true).length, calls()]).toEqual([0, 1, 2]);
-  const unwanted = () => Promise.resolve({ isWanted: false });
-  await new LeftRecordings({ recordings: there, give: unwanted, clock, log: silentLog }).send(7, away, never);
-  expect(there.leftMarks(() => true)).toEqual([]);
 });

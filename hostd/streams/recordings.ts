@@ -1,15 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '@lebureau/kit/clock';
 import { syncFolder } from '@lebureau/kit/syncFolder';
 import { joinCasts, readCastHeader } from './castParts.ts';
 import { type DeletedMark, markDeleted, marksOf, wasDeleted } from './deletedMarks.ts';
-import { type GivenPiece, takePiece } from './givenPiece.ts';
+import { type GivenPiece, removeDraftOf, takePiece } from './givenPiece.ts';
 import { type RecordingParts, TerminalRecording } from './terminalRecording.ts';
 
 const filesMax = 16;
 const keptMs = 7 * 86_400_000;
-/** `NAME.cast` is the one that this node writes, `NAME.SECONDS.cast` what came from where the desktop was before. */
+/**
+ * `NAME.cast` is the one that this node writes, `NAME.SECONDS.cast` what was recorded where the desktop was before, which may
+ * have been here.
+ */
 const fileName = /^([a-z0-9][a-z0-9-]{0,31})(?:\.(\d{1,12}))?\.cast$/;
 
 /** A file of a desktop that is not here any more. */
@@ -57,13 +60,23 @@ export class Recordings {
     return streamOf(joinCasts(parts));
   }
 
-  /** Also what another node has of it and has not sent yet. @returns whether there was one */
+  /** Also what another node has of it and has not sent yet; one that is written just now ends. @returns whether there was one */
   remove(assignmentId: string, name: string): boolean {
     const folder = this.#openFolder(assignmentId);
     const files = this.#filesOf(folder).filter((file) => file.terminalName === name);
     for (const { path } of files) unlinkSync(path);
+    removeDraftOf(folder, name, () => true);
     markDeleted(folder, name, this.#clock.nowMs());
     return files.length > 0;
+  }
+
+  /** These desktops went: what was taken of them here is what was taken before, should they come back. */
+  setAside(isLeft: (assignmentId: string) => boolean): void {
+    for (const assignmentId of this.#assignments().filter(isLeft))
+      for (const { name, terminalName, path } of this.#filesOf(join(this.#folder, assignmentId))) {
+        const beganAt = isGiven(name) ? undefined : beganAtOf(path);
+        if (beganAt !== undefined) renameSync(path, join(dirname(path), `${terminalName}.${beganAt}.cast`));
+      }
   }
 
   /** The desktop is gone. */
@@ -76,30 +89,43 @@ export class Recordings {
     const folder = this.#openFolder(piece.assignmentId);
     if (piece.deleted) return this.#takeMark(folder, piece);
     const target = `${piece.terminalName}.${piece.beganAt}.cast`;
-    // It came back to where it began, and what was to be sent after it is still here.
-    const own = this.#filesOf(folder).find((file) => file.name === `${piece.terminalName}.cast`);
-    if (own && own.sizeBytes >= piece.totalBytes && beganAtOf(own.path) === piece.beganAt) return;
     if (wasDeleted(folder, piece.terminalName, piece.beganAt)) return;
-    // The clock of another node must not say that what it sends is the newest of all.
-    const changedAtMs = Math.min(piece.changedAtMs, this.#clock.nowMs());
-    takePiece(folder, { ...piece, changedAtMs }, () => {
-      this.#makeRoom(folder, target);
-      return target;
-    });
+    if (!this.#has(folder, piece)) {
+      // The clock of another node must not say that what it sends is the newest of all.
+      const changedAtMs = Math.min(piece.changedAtMs, this.#clock.nowMs());
+      takePiece(folder, { ...piece, changedAtMs }, () => {
+        this.#makeRoom(folder, target);
+        return target;
+      });
+    }
     if (piece.offset + piece.bytes.length < piece.totalBytes) return;
     // Its sender removes what was taken whole, so its name and those of the folders outlast a loss of power.
     for (const each of [folder, this.#folder, dirname(this.#folder)]) this.#sync(each);
   }
 
-  /** One that is written just now goes as well: it holds what was deleted. */
+  /** It came back to where it began, and what was to be sent after it is still here. */
+  #has(folder: string, { terminalName, beganAt, totalBytes }: GivenPiece): boolean {
+    return this.#filesOf(folder).some(
+      (file) => file.terminalName === terminalName && file.sizeBytes >= totalBytes && beganAtOf(file.path) === beganAt,
+    );
+  }
+
+  /**
+   * What is recorded here since the desktop came stays, whatever another node says of when something was deleted there: it
+   * was before, and only its clock says otherwise.
+   */
   #takeMark(folder: string, { terminalName, changedAtMs }: GivenPiece): void {
-    const atMs = Math.min(changedAtMs, this.#clock.nowMs());
+    const files = this.#filesOf(folder).filter((file) => file.terminalName === terminalName);
+    const own = files.find(({ name }) => !isGiven(name));
+    const ownBeganMs = ((own && beganAtOf(own.path)) ?? Infinity) * 1000;
+    const atMs = Math.min(changedAtMs, this.#clock.nowMs(), ownBeganMs);
     const known = marksOf(folder).find((mark) => mark.terminalName === terminalName);
     if (known === undefined || known.atMs < atMs) markDeleted(folder, terminalName, atMs);
-    for (const file of this.#filesOf(folder)) {
-      const beganAt = file.terminalName === terminalName ? beganAtOf(file.path) : undefined;
-      if (beganAt !== undefined && wasDeleted(folder, terminalName, beganAt)) unlinkSync(file.path);
+    for (const { path } of files.filter((file) => file !== own)) {
+      const beganAt = beganAtOf(path);
+      if (beganAt !== undefined && wasDeleted(folder, terminalName, beganAt)) unlinkSync(path);
     }
+    removeDraftOf(folder, terminalName, (beganAt) => wasDeleted(folder, terminalName, beganAt));
     this.#sync(folder);
   }
 

@@ -1,4 +1,5 @@
 import { Fault } from '@lebureau/kit/fault';
+import { terminalChannelsMax } from '../guest/server/connection.ts';
 import type { StreamKind } from './kinds.ts';
 
 /** Who wants to see what of which desktop. */
@@ -19,6 +20,11 @@ const screensMax = 31;
 const screensEachMax = 12;
 /** However many people watch, somebody who may write finds a screen. */
 const watchersMax = 23;
+/** Of all streams, so that a screen with `control` finds a place when everything else is taken. */
+const othersMax = 90;
+/** Fewer than the channels of the SSH connection of terminals: one that ends may hold its channel a little longer. */
+const terminalsMax = terminalChannelsMax - 2;
+const terminalsEachMax = 8;
 
 /**
  * How many streams a desktop has, and whose they are. hostd counts, because every replica of the API leads here. A place is
@@ -32,14 +38,10 @@ export class StreamPlaces {
     const all = [...(this.#taken.get(wish.assignmentId) ?? [])];
     const own = all.filter(({ behind }) => behind === wish.behind);
     if (own.length >= streamsEachMax) throw ownFull(`${streamsEachMax} streams`);
-    const isScreen = ({ kind }: PlaceWish) => kind === 'vnc';
-    if (isScreen(wish)) {
-      if (own.filter(isScreen).length >= screensEachMax) throw ownFull(`${screensEachMax} screens`);
-      const screens = all.filter(isScreen);
-      if (wish.watches && screens.filter(({ watches }) => watches).length >= watchersMax)
-        throw full(`${watchersMax} screens to watch`);
-      if (screens.length >= screensMax) throw full(`${screensMax} screens`);
-    }
+    if (wish.kind === 'vnc') demandScreen(wish, all, own);
+    if (wish.kind === 'terminal') demandTerminal(all, own);
+    if (!writesOnScreen(wish) && all.filter((each) => !writesOnScreen(each)).length >= othersMax)
+      throw full(`${othersMax} streams`);
     if (all.length >= streamsMax) throw full(`${streamsMax} streams`);
   }
 
@@ -57,6 +59,25 @@ export class StreamPlaces {
   }
 }
 
+function demandScreen({ watches }: PlaceWish, all: readonly PlaceWish[], own: readonly PlaceWish[]): void {
+  const isScreen = ({ kind }: PlaceWish) => kind === 'vnc';
+  const screens = all.filter(isScreen);
+  if (own.filter(isScreen).length >= screensEachMax) throw ownFull(`${screensEachMax} screens`);
+  if (watches && screens.filter((each) => each.watches).length >= watchersMax)
+    throw full(`${watchersMax} screens to watch`);
+  if (screens.length >= screensMax) throw full(`${screensMax} screens`);
+}
+
+function demandTerminal(all: readonly PlaceWish[], own: readonly PlaceWish[]): void {
+  const isTerminal = ({ kind }: PlaceWish) => kind === 'terminal';
+  if (own.filter(isTerminal).length >= terminalsEachMax) throw ownFull(`${terminalsEachMax} terminals`);
+  if (all.filter(isTerminal).length >= terminalsMax) throw full(`${terminalsMax} terminals`);
+}
+
+function writesOnScreen({ kind, watches }: PlaceWish): boolean {
+  return kind === 'vnc' && !watches;
+}
+
 function ownFull(what: string): Fault {
   return new Fault('rate_limited', `You have ${what} of this desktop open already, under all your keys and sessions.`, {
     hint: 'Close one of them, then open this one.',
@@ -65,6 +86,6 @@ function ownFull(what: string): Fault {
 
 function full(what: string): Fault {
   return new Fault('rate_limited', `${what} of this desktop are open already.`, {
-    hint: 'Wait until somebody closes one; a screen with `mode` `control` has places that those who only watch do not take.',
+    hint: 'Wait until somebody closes one; a screen with `mode` `control` has places that nothing else takes.',
   });
 }

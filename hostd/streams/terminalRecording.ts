@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import type { Clock } from '@lebureau/kit/clock';
 import { readCastHeader } from './castParts.ts';
 import { endOfLines } from './endOfLines.ts';
@@ -7,16 +7,23 @@ export interface RecordingParts {
   clock: Clock;
   columns: number;
   rows: number;
-  /** The disk took no more: what was recorded stays, and nothing follows. */
+  /** It ended before its terminal did, and nothing follows: the disk took no more, or what was recorded was removed. */
   onBroken?: (cause: unknown) => void;
 }
 
 const fileMaxBytes = 16 * 1_048_576;
+const fullMark = 'the recording is full';
+/** Behind its time. No output ends like this: a quotation mark that was shown has a backslash. */
+const markEnd = Buffer.from(`,"m","${fullMark}"]\n`);
+/** Several may record one terminal, and whoever showed it before says its last words: each line goes behind what is there. */
+const appendOn = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND;
+const appendAnew = appendOn | constants.O_TRUNC;
 
 /**
  * What a terminal shows, as asciicast v2: a line that says its size and beginning, then one for each output. What is typed
  * is not kept, because passwords are. At its greatest size, and where the disk takes no more, it ends with a mark that says
- * so and takes nothing more; up to there it is whole.
+ * so and takes nothing more; up to there it is whole. Opened again, one that the disk broke off goes on behind its mark, and
+ * a full one stays as it is.
  */
 export class TerminalRecording {
   readonly #path: string;
@@ -24,7 +31,8 @@ export class TerminalRecording {
   readonly #file: number;
   readonly #beganMs: number;
   readonly #decoder = new TextDecoder('utf-8');
-  #bytes: number;
+  /** As this one left it: it is longer where somebody else writes, too. */
+  #sizeBytes: number;
   #open = true;
   #ended = false;
 
@@ -35,10 +43,11 @@ export class TerminalRecording {
     const formerMs = beginningOf(path);
     // A crash may have cut the last line off.
     if (formerMs !== undefined) endWithLine(path);
-    // Whoever showed the terminal before may still say its last words: each line goes behind what is there.
-    this.#file = openSync(path, formerMs === undefined ? 'w' : 'a', 0o600);
-    this.#bytes = fstatSync(this.#file).size;
-    this.#beganMs = formerMs ?? parts.clock.nowMs();
+    this.#file = openSync(path, formerMs === undefined ? appendAnew : appendOn, 0o600);
+    this.#sizeBytes = fstatSync(this.#file).size;
+    this.#ended = isFull(this.#file, this.#sizeBytes);
+    // As the first line says it, in whole seconds: who opens it again knows no more.
+    this.#beganMs = formerMs ?? Math.floor(parts.clock.nowMs() / 1000) * 1000;
     if (formerMs === undefined) this.#begin();
     else this.resized(parts);
   }
@@ -59,9 +68,9 @@ export class TerminalRecording {
 
   #begin(): void {
     const { columns: width, rows: height } = this.#parts;
-    const timestamp = Math.floor(this.#beganMs / 1000);
+    const timestamp = this.#beganMs / 1000;
     const header = lineOf({ version: 2, width, height, timestamp, env: { TERM: 'xterm-256color' } });
-    this.#bytes += header.length;
+    this.#sizeBytes += header.length;
     const cause = append(this.#file, header);
     if (cause === undefined) return;
     this.close();
@@ -71,11 +80,22 @@ export class TerminalRecording {
 
   #event(kind: 'o' | 'r', text: string): void {
     if (!this.#open || this.#ended) return;
+    const { size: sizeBytes, nlink: names } = fstatSync(this.#file);
+    if (names === 0) return this.#endRemoved();
+    this.#ended = sizeBytes !== this.#sizeBytes && isFull(this.#file, sizeBytes);
+    if (this.#ended) return;
     const line = lineOf([this.#seconds(), kind, text]);
-    this.#bytes += line.length;
-    this.#ended = this.#bytes >= fileMaxBytes;
-    const cause = append(this.#file, this.#ended ? this.#mark('the recording is full') : line);
+    this.#ended = sizeBytes + line.length >= fileMaxBytes;
+    const said = this.#ended ? this.#mark(fullMark) : line;
+    this.#sizeBytes = sizeBytes + said.length;
+    const cause = append(this.#file, said);
     if (cause !== undefined) this.#break(cause);
+  }
+
+  /** Who deleted it wants no more of it; what is opened from now on begins anew. */
+  #endRemoved(): void {
+    this.#ended = true;
+    this.#parts.onBroken?.(new Error('the recording was removed'));
   }
 
   /** A full disk takes a part of a line and then nothing. What has room still is what lies there already. */
@@ -100,6 +120,14 @@ export class TerminalRecording {
 
 function lineOf(value: unknown): Buffer {
   return Buffer.from(`${JSON.stringify(value)}\n`);
+}
+
+/** Nothing belongs behind the mark of a full one, however little it lacks. */
+function isFull(file: number, sizeBytes: number): boolean {
+  if (sizeBytes >= fileMaxBytes) return true;
+  const last = Buffer.alloc(Math.min(sizeBytes, markEnd.length));
+  readSync(file, last, 0, last.length, sizeBytes - last.length);
+  return last.equals(markEnd);
 }
 
 /** @returns why the disk did not take all of it, or undefined */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Browser, BrowserContext } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
 import { call, type Service, startService } from '../system/product.ts';
@@ -40,9 +40,9 @@ afterAll(async () => {
 });
 
 /** A browser with somebody signed in, as its pages do it. */
-async function signedIn(): Promise<{ context: BrowserContext; visitor: Visitor }> {
+async function signedIn(by: BrowserContextOptions = {}): Promise<{ context: BrowserContext; visitor: Visitor }> {
   const made = await call(service, 'POST', { path: '/v1/sign-in-links', body: { role: 'member' } });
-  const context = await browser.newContext();
+  const context = await browser.newContext(by);
   const page = await context.newPage();
   await page.goto(`${service.publicUrl}/sign-in/link#${made.body.token as string}`);
   await page.click('main button');
@@ -50,6 +50,31 @@ async function signedIn(): Promise<{ context: BrowserContext; visitor: Visitor }
   const { name, value } = (await context.cookies(service.publicUrl)).find((each) => each.name.endsWith('lb_session'))!;
   await page.close();
   return { context, visitor: await visitorOf(service, `${name}=${value}`) };
+}
+
+/** The gateway as it was before it kept workers out: a way to it on which the guest's own script comes. */
+function startFormerGateway() {
+  const worker = `oninstall = () => skipWaiting(); onactivate = (event) => event.waitUntil(clients.claim());
+    onfetch = (event) => event.respondWith(new Response('watched'));`;
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    async fetch(request) {
+      // What the browser itself would ask elsewhere.
+      if (request.method === 'CONNECT') return new Response(null, { status: 502 });
+      const { pathname, search, host } = new URL(request.url);
+      if (request.headers.has('service-worker') && former.isOpen)
+        return new Response(worker, { headers: { 'Content-Type': 'text/javascript' } });
+      const headers = new Headers(request.headers);
+      headers.set('host', host);
+      headers.delete('proxy-connection');
+      const to = `http://127.0.0.1:${new URL(service.publicUrl).port}${pathname}${search}`;
+      const { method, body } = request;
+      return fetch(to, { method, headers, body, redirect: 'manual', decompress: false } as RequestInit);
+    },
+  });
+  const former = { isOpen: true, server: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) };
+  return former;
 }
 
 async function openPort(context: BrowserContext) {
@@ -87,7 +112,9 @@ test('a link with somebody else’s ticket or code leads to the dashboard, and t
     return ((await answer.json()) as { ticket: string }).ticket;
   };
   const page = await context.newPage();
-  const before = guest.seen.length;
+  // The icon of a page comes when it comes.
+  const pagesSeen = () => guest.seen.filter((headers) => headers['sec-fetch-dest'] === 'document').length;
+  const before = pagesSeen();
   await page.goto(`${origin}/.lebureau/open?ticket=${await ticketOfHers()}`);
   expect(page.url()).toBe(`${service.publicUrl}/app/desktops/${desktopId}/ports?port=8080`);
   expect(await namesAt(context)).not.toContain('__Host-lb_preview');
@@ -97,11 +124,27 @@ test('a link with somebody else’s ticket or code leads to the dashboard, and t
   const tab = await hers.newPage();
   await tab.goto(`${origin}/.lebureau/open?ticket=${await ticketOfHers()}`);
   expect([tab.url(), codes.length]).toEqual([`${origin}/`, 1]);
-  const seen = guest.seen.length;
-  expect(seen).toBeGreaterThan(before);
+  const seen = pagesSeen();
+  expect(seen).toBe(before + 1);
   await page.goto(codes[0]!);
   expect(page.url()).toBe(`${service.publicUrl}/app/desktops/${desktopId}/ports?port=8080`);
   expect(await namesAt(context)).not.toContain('__Host-lb_preview');
-  expect(guest.seen.length).toBe(seen);
+  expect(pagesSeen()).toBe(seen);
   await Promise.all([context.close(), hers.close()]);
+});
+
+test('a service worker that stays from before is gone once somebody comes again', async () => {
+  const former = startFormerGateway();
+  const { context } = await signedIn({ proxy: { server: former.server, bypass: '<-loopback>,localhost' } });
+  const tab = await openPort(context);
+  await tab.evaluate(`navigator.serviceWorker.register('/worker.js').then(() => navigator.serviceWorker.ready)`);
+  await tab.goto(`${origin}/`);
+  expect(await tab.innerText('body')).toBe('watched');
+  former.isOpen = false;
+  await tab.goto(`${origin}/`);
+  await expect.poll(() => tab.evaluate('navigator.serviceWorker.getRegistration().then(String)')).toBe('undefined');
+  await tab.goto(`${origin}/`);
+  expect(await tab.innerText('body')).toBe('/');
+  await context.close();
+  await former.stop();
 });

@@ -26,6 +26,7 @@ test.each(ofServersInFront)('no server in front gets %s of a guest to obey', (na
   expect([...answered({ [name]: '/etc', 'x-own': 'stays' }).keys()]).toEqual([
     'cache-control',
     'origin-agent-cluster',
+    'vary',
     'x-own',
   ]);
 });
@@ -63,4 +64,9 @@ test('cookies of ours and of proxies in front stay out, both ways', () => {
   expect(asked({ cookie })['cookie']).toBe('theirs=1; my_CF_Authorization=1');
   for (const name of names) expect(answered({ 'set-cookie': `${name}=1` }).getSetCookie(), name).toEqual([]);
   expect(answered({ 'set-cookie': 'theirs=1; Domain=preview.example' }).getSetCookie()).toEqual(['theirs=1']);
+});
+
+test('what a browser keeps of a page’s script is not what it takes for a service worker’s', () => {
+  expect(answered({}).get('vary')).toBe('Service-Worker');
+  expect(answered({ vary: 'Accept' }).get('vary')).toBe('Accept, Service-Worker');
 });

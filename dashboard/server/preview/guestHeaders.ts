@@ -115,6 +115,8 @@ export function fromGuest(answer: Headers, place: Place, places: Places): Header
     if (value !== null) headers.set(name, outside(value, place, places));
   }
   headers.set('cache-control', ofOnePerson(headers.get('cache-control')));
+  // What was kept of a script in a page does not become a service worker, which the gateway answers.
+  headers.append('vary', 'Service-Worker');
   // Previews of one domain are one site: none shares a process or `document.domain` with another.
   headers.set('origin-agent-cluster', '?1');
   return headers;

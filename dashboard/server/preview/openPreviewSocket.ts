@@ -5,11 +5,14 @@ import { joinEnds } from '@lebureau/kit/joinEnds';
 import { frameMaxBytes, ServerSocketEnd, type ServerSocketData } from '@lebureau/kit/serverSocketEnd';
 import { problem } from '../problem.ts';
 import { toGuest } from './guestHeaders.ts';
+import { MessagesInTime } from './messagesInTime.ts';
 import type { Passing } from './passing.ts';
 
 const messageMaxBytes = 4 * frameMaxBytes;
 const stallLimitMs = 60_000;
 const headLimitMs = 30_000;
+/** Between two pieces of a message of a guest. */
+const silenceLimitMs = 60_000;
 
 /** A WebSocket of a guest's page, message by message. @returns undefined when it is open. @throws Fault as the way says */
 export async function openPreviewSocket(
@@ -21,13 +24,14 @@ export async function openPreviewSocket(
   const headers = toGuest(request, place, places);
   const offered = request.headers.get('sec-websocket-protocol');
   if (offered !== null) headers.set('sec-websocket-protocol', offered);
+  const messages = new MessagesInTime(way.unfinished, { clock, limitMs: silenceLimitMs });
   const guest = await dialSocketEnd({
     to: { path: way.path },
     path: url.pathname + url.search,
     headers: Object.fromEntries(headers),
     limitMs: headLimitMs,
     messageMaxBytes,
-    messageBudget: way.unfinished,
+    messageBudget: messages,
   }).catch((error: unknown) => {
     if (error instanceof NotSwitched) return error;
     throw way.refusal ?? new Fault('guest_unreachable', 'No HTTP came back.', { cause: error });
@@ -35,7 +39,7 @@ export async function openPreviewSocket(
   if (guest instanceof NotSwitched)
     return problem(502, 'guest_unreachable', `The desktop answered ${guest.status} and opened no WebSocket.`);
   const viewer = new ServerSocketEnd(frameMaxBytes);
-  viewer.onOpen(() => joinEnds(viewer, guest, { clock, stallLimitMs }));
+  viewer.onOpen(() => joinEnds(viewer, messages.of(guest), { clock, stallLimitMs }));
   const chosen = new Headers();
   if (guest.protocol !== undefined) chosen.set('Sec-WebSocket-Protocol', guest.protocol);
   if (server.upgrade(request, { data: { end: viewer }, headers: chosen })) return undefined;

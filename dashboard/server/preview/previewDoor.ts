@@ -6,6 +6,7 @@ import { problem } from '../problem.ts';
 import type { Sealed } from '../sealed.ts';
 import type { Visit } from '../visit.ts';
 import { fromGuest, toGuest } from './guestHeaders.ts';
+import { noWorker } from './noWorker.ts';
 import { openPreviewSocket } from './openPreviewSocket.ts';
 import { ourFolder } from './ourFolder.ts';
 import type { Passing } from './passing.ts';
@@ -13,7 +14,6 @@ import type { Place, Places } from './place.ts';
 import { PreviewEntry } from './previewEntry.ts';
 import { type Grant, PreviewWays } from './previewWays.ts';
 import { refuseStranger } from './refuseStranger.ts';
-import { refuseWorker } from './refuseWorker.ts';
 import { toDashboard } from './toDashboard.ts';
 
 /** A guest has so long for the head of its answer, and the listener a little longer. */
@@ -56,7 +56,7 @@ export class PreviewDoor {
     if (url.pathname === `${ourFolder}open`) return this.#entry.begin(visit, place);
     if (url.pathname === `${ourFolder}enter`) return this.#entry.enter(visit, place);
     if (url.pathname.startsWith(ourFolder)) return problem(404, 'not_found', 'There is nothing of the gateway here.');
-    const refused = refuseWorker(request) ?? refuseStranger(request, place, this.#places);
+    const refused = noWorker(request) ?? refuseStranger(request, place, this.#places);
     if (refused) return refused;
     const grant = await this.#grantOf(request, place);
     if (grant === undefined) return this.#toDashboard(request, place);

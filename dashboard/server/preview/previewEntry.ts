@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isFault } from '@lebureau/kit/fault';
 import { isId } from '@lebureau/kit/id';
-import { clearCookie, previewCookie, previewEntryCookie, readCookie, setCookie } from '../cookies.ts';
+import { clearCookie, previewCookie, previewEntriesIn, previewEntryCookie, readCookie, setCookie } from '../cookies.ts';
 import type { GatewayParts } from '../gatewayParts.ts';
 import { problem } from '../problem.ts';
 import { Tries } from '../tries.ts';
@@ -24,6 +24,8 @@ const ticketPattern = /^lbt_[\w-]{43}$/;
 const secretPattern = /^[\w-]{43}$/;
 /** Three answers of ours on the way, and nothing that a person does. */
 const entrySeconds = 60;
+/** Several tabs at once; any page may begin ways, and only so many cookies stay of them. */
+const entriesMax = 8;
 /** Thirty at once, then one a second: somebody opens many ports, and nobody guesses tickets. */
 const entriesLimit = { burst: 30, everyMs: 1_000 };
 
@@ -31,13 +33,14 @@ const entriesLimit = { burst: 30, everyMs: 1_000 };
  * How a browser comes from the page of a desktop to one of its ports, in three steps, all of them navigations, so that no
  * cookie is a third party's:
  *
- * 1. `open` of the preview's origin gives the browser a secret, in a cookie that no script reads, and sends it on with the
- *    secret's hash.
+ * 1. `open` of the preview's origin gives the browser a new secret, in a cookie that no script reads and that the secret's hash
+ *    names, and sends it on with that hash.
  * 2. The dashboard's origin takes the ticket if it is of who is signed in in this very browser, and gives a code for that hash.
  * 3. `enter` of the preview's origin takes the code where the secret is.
  *
- * So nobody brings somebody else into a preview of theirs, neither with a ticket nor with a code; and neither is of use to
- * whoever sees it on the way.
+ * So nobody brings somebody else into a preview of theirs with a link, neither with a ticket nor with a code; and neither is of
+ * use to whoever sees it on the way. Whoever runs scripts on that very origin, which is the guest's, may plant cookies there and
+ * so bring a visitor into another's preview of the same port.
  */
 export class PreviewEntry {
   readonly #parts: GatewayParts;
@@ -55,10 +58,12 @@ export class PreviewEntry {
     const ticket = url.searchParams.get('ticket') ?? '';
     if (!isPersonGoing(request) || !ticketPattern.test(ticket)) return notFromHere();
     const secret = randomBytes(32).toString('base64url');
+    const browser = hashOf(secret);
     const { desktopId, port } = place;
-    const query = new URLSearchParams({ desktopId, port: String(port), ticket, browser: hashOf(secret) });
+    const query = new URLSearchParams({ desktopId, port: String(port), ticket, browser });
     const target = `${this.#parts.config.publicOrigin}${admitPath}?${query.toString()}`;
-    return seeOther(target, [setCookie(previewEntryCookie, secret, entrySeconds)]);
+    const tooOld = previewEntriesIn(request).slice(0, 1 - entriesMax);
+    return seeOther(target, [setCookie(previewEntryCookie(browser), secret, entrySeconds), ...tooOld.map(clearCookie)]);
   }
 
   /** The second step, on the dashboard's origin. @throws Fault `unavailable` */
@@ -87,15 +92,15 @@ export class PreviewEntry {
   async enter({ request, url }: Visit, place: Place): Promise<Response> {
     if (!isPersonGoing(request)) return notFromHere();
     const code = await this.#parts.entryCodes.open(url.searchParams.get('code') ?? undefined);
-    const secret = readCookie(request, previewEntryCookie);
-    const isOurs = code !== undefined && isSame(code.grant, place);
+    const name = code && isSame(code.grant, place) ? previewEntryCookie(code.browser) : undefined;
+    const secret = name && readCookie(request, name);
     const { publicOrigin } = this.#parts.config;
     // Any page may link here: what somebody has keeps its cookie.
-    if (!isOurs || secret === undefined || hashOf(secret) !== code.browser)
+    if (!code || !name || !secret || hashOf(secret) !== code.browser)
       return toDashboard({ request, place, publicOrigin });
     const { grants } = this.#parts;
     const cookie = setCookie(previewCookie, await grants.seal(code.grant), grants.lifeSeconds);
-    return seeOther('/', [cookie, clearCookie(previewEntryCookie)]);
+    return seeOther('/', [cookie, clearCookie(name)]);
   }
 
   /** Uses the ticket up. Undefined: it was none, or may no more. @throws Fault `unavailable` */

@@ -24,6 +24,13 @@ test('requests that come at once share one way, which ends with the others', asy
   expect([...opened, other].filter(({ path }) => existsSync(path))).toEqual([]);
 });
 
+test('ways of one person share what their guests may leave unfinished, in whatever sessions they are used', async () => {
+  const { ways } = world();
+  const [one, other] = [await ways.to(grant), await ways.to({ ...grant, sessionId: 'ses_2', port: 3001 })];
+  const theirs = await ways.to({ ...grant, userId: 'usr_2', sessionId: 'ses_3' });
+  expect([one.unfinished === other.unfinished, one.unfinished === theirs.unfinished]).toEqual([true, false]);
+});
+
 test('a way that nobody uses is forgotten, one that is used is not', async () => {
   const { ways, clock } = world();
   const idle = await ways.to(grant);

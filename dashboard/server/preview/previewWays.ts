@@ -22,7 +22,7 @@ export interface Grant extends Place {
 /** A Unix socket behind which the port of the guest is, for one session alone. */
 export interface Way {
   path: string;
-  /** Of messages of WebSockets that the guest has begun; the session's ways share it. */
+  /** Of messages of WebSockets that the guest has begun; all ways of one person share it. */
   unfinished: ByteBudget;
   /** Why the newest connection did not come about. */
   refusal: Fault | undefined;
@@ -31,6 +31,7 @@ export interface Way {
 interface OpenWay extends Way {
   server: Server;
   sessionId: string;
+  userId: string;
   sockets: Set<Socket>;
   usedMs: number;
   listening: Promise<void>;
@@ -41,7 +42,7 @@ const idleMs = 600_000;
 const connectionsMax = 128;
 const connectionsOfSessionMax = 48;
 const unfinishedMaxBytes = 64 * 1_048_576;
-const unfinishedOfSessionMaxBytes = 16 * 1_048_576;
+const unfinishedOfPersonMaxBytes = 16 * 1_048_576;
 const askLimitMs = 30_000;
 const stallLimitMs = 60_000;
 /** Of a person, 900 in the first minute: fewer than the API gives, so that no page keeps its viewer from screens and terminals. */
@@ -101,17 +102,19 @@ export class PreviewWays {
   #open(grant: Grant): OpenWay {
     const path = join(this.#folder, String((this.#opened += 1)));
     const server = createServer((socket) => void this.#carry(socket, grant, way));
-    const { sessionId } = grant;
+    const { sessionId, userId } = grant;
     const listening = new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, resolve);
     }).then(() => chmodSync(path, 0o600));
-    const ofSession = [...this.#ways.values()].find((each) => each.sessionId === sessionId);
-    const unfinished = ofSession?.unfinished ?? new ByteBudget(unfinishedOfSessionMaxBytes, this.#unfinished);
+    // By whatever sessions they come: nobody signs in again for more.
+    const ofPerson = [...this.#ways.values()].find((each) => each.userId === userId);
+    const unfinished = ofPerson?.unfinished ?? new ByteBudget(unfinishedOfPersonMaxBytes, this.#unfinished);
     const way: OpenWay = {
       path,
       server,
       sessionId,
+      userId,
       unfinished,
       sockets: new Set(),
       refusal: undefined,

@@ -24,7 +24,7 @@ export interface ConnectionParts {
 
 const openLimitMs = 10_000;
 const connectLimitMs = 10_000;
-const terminalsMax = 20;
+export const terminalChannelsMax = 20;
 const portsMax = 100;
 const x11Socket = '/tmp/.X11-unix/X0';
 
@@ -94,7 +94,7 @@ export class GuestConnection {
   /** The connection of terminals, apart from that of files: neither waits for the other. */
   async terminals(): Promise<SshConnection> {
     if (this.closed) throw gone();
-    this.terminalSsh ??= this.openSsh({ channelsMax: terminalsMax });
+    this.terminalSsh ??= this.openSsh({ channelsMax: terminalChannelsMax });
     return this.terminalSsh;
   }
 
