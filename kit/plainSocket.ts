@@ -134,7 +134,7 @@ class BunSocket implements PlainSocket {
       this.#waiting.shift();
       if (this.#waiting.length > 0) continue;
       if (this.#isPeerEnded) return void this.#socket!.end();
-      if (this.#isEnding) return void this.#socket!.shutdown();
+      if (this.#isEnding) return this.#socket!.shutdown();
       this.#listener.drained();
     }
   }

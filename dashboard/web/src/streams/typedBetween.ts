@@ -6,7 +6,7 @@ export interface Typed {
 
 /** Such keyboards say no keys: they complete, correct and swipe, and only the text before and after tells what they meant. */
 export function typedBetween(before: string, after: string): Typed {
-  const [was, is] = [[...before], [...after]];
+  const [was, is] = [Array.from(before), Array.from(after)];
   let same = 0;
   while (same < was.length && same < is.length && was[same] === is[same]) same += 1;
   return { erased: was.length - same, written: is.slice(same).join('') };

@@ -15,7 +15,7 @@ export class Typing {
   }
 
   add({ erased, written }: Typed): void {
-    const before = [...this.#waiting.written];
+    const before = Array.from(this.#waiting.written);
     const taken = Math.min(before.length, erased);
     this.#waiting = {
       erased: this.#waiting.erased + erased - taken,
