@@ -5,8 +5,10 @@ import { App } from './App.tsx';
 import { chooseLanguage } from './language.ts';
 import { chooseLook } from './look.ts';
 import { loadSession } from './session.ts';
+import { noteMissingStyles } from './ui/loadPart.ts';
 
 chooseLook();
+noteMissingStyles();
 const root = document.getElementById('app')!;
 try {
   await Promise.all([chooseLanguage(), loadSession()]);

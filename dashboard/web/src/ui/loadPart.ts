@@ -16,13 +16,16 @@ export async function loadPart<Part>(load: () => Promise<Part>): Promise<Part> {
 /** Style sheets that did not come. The build's own loader asks for each once, and takes one that failed for one that is there. */
 const missing = new Set<HTMLLinkElement>();
 
-document.addEventListener(
-  'error',
-  ({ target }) => {
-    if (target instanceof HTMLLinkElement && target.rel === 'stylesheet') missing.add(target);
-  },
-  { capture: true },
-);
+/** Before the first part is loaded. */
+export function noteMissingStyles(): void {
+  document.addEventListener(
+    'error',
+    ({ target }) => {
+      if (target instanceof HTMLLinkElement && target.rel === 'stylesheet') missing.add(target);
+    },
+    { capture: true },
+  );
+}
 
 async function loadWithStyles<Part>(load: () => Promise<Part>): Promise<Part> {
   const sheets = [...missing];
