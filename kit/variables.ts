@@ -99,4 +99,4 @@ export const variables = [
 ] as const;
 
 /** Read by the tests only. */
-export const testVariables = ['LEBUREAU_TEST_HOME', 'LEBUREAU_TEST_PICTURES', 'LEBUREAU_UNIT_REPORT'] as const;
+export const testVariables = ['LEBUREAU_TEST_HOME', 'LEBUREAU_UNIT_REPORT'] as const;

@@ -38,16 +38,6 @@ async function exec(script: string): Promise<string> {
   return Buffer.from(result.stdout).toString('utf8') + Buffer.from(result.stderr).toString('utf8');
 }
 
-async function median(times: number, work: () => Promise<unknown>): Promise<number> {
-  const taken: number[] = [];
-  for (let round = 0; round < times; round++) {
-    const startMs = performance.now();
-    await work();
-    taken.push(performance.now() - startMs);
-  }
-  return Math.round(taken.toSorted((a, b) => a - b)[Math.floor(times / 2)]! * 10) / 10;
-}
-
 describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
   beforeAll(async () => {
     home = mkdtempSync('/var/tmp/lb-eyes-');
@@ -175,37 +165,5 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
     }
     expect(isSeen).toBe(true);
     await exec('wmctrl -k off');
-  });
-
-  test('prints what looking and acting costs', async () => {
-    await act({ action: 'waitUntil', until: 'stable', timeoutMs: 10_000 });
-    let last = (await guest.eyes.screenshot({})).frame.frameId;
-    const since = async () => {
-      last = (await guest.eyes.screenshot({ since: last })).frame.frameId;
-    };
-    const unchangedMs = await median(30, since);
-    const restedMs = await median(1, async () => {
-      await systemClock.sleep(4_000);
-      await since();
-    });
-    const figures: Record<string, unknown> = { unchangedMs, afterRestMs: Math.round((restedMs - 4_000) * 10) / 10 };
-    for (const format of ['png', 'jpeg', 'webp'] as const) {
-      figures[`${format}Ms`] = await median(9, () => guest.eyes.screenshot({ format }));
-      figures[`${format}Bytes`] = (await guest.eyes.screenshot({ format })).pictures[0]!.bytes.length;
-    }
-    let x = 100;
-    figures.clickMs = await median(9, () => guest.eyes.verb('click', { x: (x += 5), y: 400 }, never));
-    figures.clickAndLookMs = await median(9, () =>
-      guest.eyes.actions({ actions: [{ action: 'click', x: (x += 5), y: 400 }] }, never),
-    );
-    figures.windowsMs = await median(9, () => guest.eyes.windows());
-    figures.typeHundredMs = await median(3, () => guest.eyes.verb('type', { text: 'x'.repeat(100) }, never));
-    process.stdout.write(`eyes and hands on a clone, median: ${JSON.stringify(figures)}\n`);
-    if (process.env.LEBUREAU_TEST_PICTURES) {
-      const { pictures } = await guest.eyes.screenshot({});
-      await Bun.write(join(process.env.LEBUREAU_TEST_PICTURES, 'clone.png'), pictures[0]!.bytes);
-    }
-    // Ten times what it should be: the figure itself belongs to npm run bench.
-    expect(unchangedMs).toBeLessThan(100);
   });
 });
