@@ -20,17 +20,17 @@ describe.each([
   ['guest/forward', () => import('./guest/forward.test.ts')],
   ['http/http', () => import('./http/http.test.ts')],
   ['nodes/join', () => import('./nodes/join.test.ts')],
-  ['nodes/duty', () => import('./nodes/duty.test.ts')],
+  ['nodes/duty', () => import('./nodes/duty.vm.test.ts')],
   ['nodes/move', () => import('./nodes/move.vm.test.ts')],
   ['nodes/hostileNode', () => import('./nodes/hostileNode.test.ts')],
   ['nodes/rotation', () => import('./nodes/rotation.vm.test.ts')],
   ['nodes/diskCapacity', () => import('./nodes/diskCapacity.test.ts')],
   ['nodes/skew', () => import('./nodes/skew.test.ts')],
   ['nodes/observations', () => import('./nodes/observations.test.ts')],
-  ['pool/pool', () => import('./pool/pool.test.ts')],
+  ['pool/pool', () => import('./pool/pool.vm.test.ts')],
   ['streams/streams', () => import('./streams/streams.test.ts')],
   ['grants/grants', () => import('./grants/grants.test.ts')],
-  ['metrics/metrics', () => import('./metrics/metrics.test.ts')],
+  ['metrics/metrics', () => import('./metrics/metrics.vm.test.ts')],
 ] as const)('on Postgres: %s', async (_, file) => {
   await file();
 });

@@ -7,7 +7,7 @@ import type { Mishap } from './crashmatrix/world.ts';
 sameChances();
 const { double } = campaign();
 
-test.each<Mishap>(['unmoved', 'deleted', 'stopped', 'restart'])(
+test.each<Mishap>(['moved', 'unmoved', 'deleted', 'stopped', 'restart'])(
   '%s at every step of a move, with a crash or a power cut at every later one',
   { timeout: 120_000 },
   async (wish) => {

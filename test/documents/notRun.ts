@@ -32,7 +32,7 @@ export const notRun: readonly { document: string; begins: string; because: strin
     document: 'docs/proxmox.md',
     begins: 'apt-get install',
     because:
-      'it takes a Proxmox VE node; test/pve/importTemplate.vm.test.ts and doctor.test.ts run the doctor on the double',
+      'it takes a Proxmox VE node; test/pve/importTemplate.vm.test.ts and doctor.vm.test.ts run the doctor on the double',
   },
   {
     document: 'docs/proxmox.md',
