@@ -253,7 +253,8 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
     const run = (command: string) => call(service, 'POST', { path, body: { command } });
     const server = readFileSync(join(import.meta.dirname, 'guestServer.py'), 'utf8');
     await run(`cat > ~/serve.py <<'END'\n${server}END\nsetsid python3 ~/serve.py > ~/serve.log 2>&1 < /dev/null &`);
-    await expect.poll(async () => (await run('ss -ltn | grep -c :8080')).body.stdout).toBe('1\n');
+    const listening = async () => (await run('ss -ltn | grep -c :8080')).body.stdout;
+    await expect.poll(listening, { timeout: 60_000 }).toBe('1\n');
     await page.goto(`${service.publicUrl}/app/desktops/${id}/ports`);
     const [tab] = await Promise.all([context.waitForEvent('page'), page.click('text=Open port')]);
     await tab.waitForSelector('text=from the socket: hello', { timeout: 20_000 });
