@@ -1,4 +1,13 @@
 import { defineConfig } from 'vitest/config';
+import { longOnesFirst } from './test/longOnesFirst.ts';
+
+const sequencer = longOnesFirst([
+  'hostd/crashmatrixMoves',
+  'hostd/crashmatrix',
+  'mcp/tools',
+  'api/streams/streams',
+  'api/openapi/openapi',
+]);
 
 // `threads` because the default `forks` dies under Bun; whole-system tests have a configuration of their own in test/.
 export default defineConfig({
@@ -7,6 +16,7 @@ export default defineConfig({
     // Files share their worker's modules: loading them anew for each file costs a third of the whole.
     isolate: false,
     maxWorkers: 3,
+    sequence: { sequencer },
     include: [
       '{api,openapi,sdk-ts,mcp,hostd,dashboard,kit,launch}/**/*.test.ts',
       'test/{house,bench,pve,gateway,documents}/*.test.ts',
