@@ -208,7 +208,8 @@ export function describeScreen(at: () => Seen): void {
     );
     await expect.poll(() => input.heard()).toContain('up Control_L');
     const pinched = (await input.heard()).join();
-    expect(pinched).toMatch(/^down Control_L,down button 4 .*up button 4 [\d ]+,up Control_L/);
+    expect(pinched).toMatch(/down Control_L,down button 4 [\d ]+,up button 4 /);
+    expect(pinched).toMatch(/up Control_L$/);
     await input.forget();
     await tab.tap('button:has-text("Keyboard")');
     // As a keyboard on the screen does it: text appears in a field, and no key is told.
