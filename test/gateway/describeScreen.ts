@@ -206,10 +206,9 @@ export function describeScreen(at: () => Seen): void {
         { x: 1040, y: 400 },
       ],
     );
-    await expect.poll(() => input.heard()).toContain('up Control_L');
-    const pinched = (await input.heard()).join();
-    expect(pinched).toMatch(/down Control_L,down button 4 [\d ]+,up button 4 /);
-    expect(pinched).toMatch(/up Control_L$/);
+    await expect
+      .poll(async () => (await input.heard()).join())
+      .toMatch(/down Control_L,down button 4 [\d ]+,up button 4 [\d ]+,.*up Control_L/);
     await input.forget();
     await tab.tap('button:has-text("Keyboard")');
     // As a keyboard on the screen does it: text appears in a field, and no key is told.
