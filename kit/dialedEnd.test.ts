@@ -1,13 +1,9 @@
 import { heapStats } from 'bun:jsc';
-import { mkdtempSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { ByteBudget } from './byteBudget.ts';
 import { DialedEnd } from './dialedEnd.ts';
 import type { WholeMessages } from './gathered.ts';
-import { connectPlain } from './plainSocket.ts';
+import { connectedPair } from './testing/connectedPair.ts';
 import { frameOf } from './testing/frameOf.ts';
 
 const KiB = 1024;
@@ -22,18 +18,7 @@ function living(): number {
 /** A server that takes nothing until it is told to, on a real socket. */
 async function world(whole: WholeMessages = {}) {
   const heard: string[] = [];
-  const path = join(mkdtempSync(join(tmpdir(), 'lb-dialed-')), 'server');
-  const server = createServer({ pauseOnConnect: true });
-  const arriving = new Promise<Socket>((resolve) => server.once('connection', resolve));
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  const socket = await connectPlain({ path }, 2_000);
-  const peer = await arriving;
-  peer.on('error', () => {});
-  onTestFinished(() => {
-    socket.destroy();
-    peer.destroy();
-    server.close();
-  });
+  const { socket, peer } = await connectedPair();
   const end = new DialedEnd(socket, { head: '', first: Buffer.alloc(0) }, whole);
   end.listen({
     bytes: (piece) => heard.push(`bytes ${piece.length}`),

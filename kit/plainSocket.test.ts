@@ -1,25 +1,11 @@
-import { mkdtempSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { connectPlain } from './plainSocket.ts';
+import { connectedPair } from './testing/connectedPair.ts';
 
 const MiB = 1_048_576;
 
 async function world() {
-  const path = join(mkdtempSync(join(tmpdir(), 'lb-plain-')), 'server');
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  const arriving = new Promise<Socket>((resolve) => server.once('connection', resolve));
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  const socket = await connectPlain({ path }, 2_000);
-  const peer = await arriving;
-  peer.on('error', () => {});
-  onTestFinished(() => {
-    socket.destroy();
-    peer.destroy();
-    server.close();
-  });
+  const { socket, peer } = await connectedPair({ allowHalfOpen: true });
   const heard: string[] = [];
   let gotBytes = 0;
   socket.listen({
