@@ -126,7 +126,7 @@ export class Gate {
         ? await readBody(request, { maxBytes: operation.bodyMaxBytes ?? bodyMaxBytesDefault, clock })
         : undefined;
     // Whoever lets a body trickle in comes with what may have been revoked meanwhile.
-    if (clock.monotonicMs() - admittedMs > admittedForMs) caller = await this.#callerOf(operation, request);
+    if (clock.monotonicMs() - admittedMs > admittedForMs) caller = await this.#admit(operation, request);
     if (operation.method !== 'GET') at.mayBeSilent?.();
     const body = bytes === undefined ? undefined : bodyOf(operation, bytes, request);
     const call: Call = { request, requestId, caller, peer: at.peer, params, query, body, bytes };
@@ -134,19 +134,13 @@ export class Gate {
     return respond(reply, headers);
   }
 
-  async #admit(operation: Operation, request: Request, headers: Record<string, string>): Promise<Caller> {
+  /** @param headers get what is left of the rate limit; without them nothing is taken from it */
+  async #admit(operation: Operation, request: Request, headers?: Record<string, string>): Promise<Caller> {
     const { capability, bucket } = operation;
     if (capability === 'none' || capability === 'node') return nobody;
     const caller = await this.#options.authenticator.authenticate(request.headers.get('authorization'));
-    if (bucket) Object.assign(headers, this.#options.limiter.take(caller.actor.id ?? caller.actor.type, bucket));
-    demand(caller, capability);
-    return caller;
-  }
-
-  /** Once more, without a token of the rate limit. @throws as the first time */
-  async #callerOf({ capability }: Operation, request: Request): Promise<Caller> {
-    if (capability === 'none' || capability === 'node') return nobody;
-    const caller = await this.#options.authenticator.authenticate(request.headers.get('authorization'));
+    if (bucket && headers)
+      Object.assign(headers, this.#options.limiter.take(caller.actor.id ?? caller.actor.type, bucket));
     demand(caller, capability);
     return caller;
   }
