@@ -1,5 +1,5 @@
 import { heapStats } from 'bun:jsc';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ByteBudget } from './byteBudget.ts';
 import { DialedEnd } from './dialedEnd.ts';
 import type { WholeMessages } from './gathered.ts';
