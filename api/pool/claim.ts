@@ -1,3 +1,4 @@
+import { attempt } from '../db/attempt.ts';
 import type { Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import type { PlacementNode } from '../nodes/placement.ts';
@@ -16,12 +17,14 @@ export async function claimReady(
   const nodeIds = new Set(wish.nodes.map((node) => node.id));
   for (const { id, nodeId } of await listReady(write.db, poolKey)) {
     if (!nodeIds.has(nodeId)) continue;
-    // The node's row first, as every writer of its orders takes it.
-    await orderChanged(write, nodeId);
-    // Under its lock: whoever cordoned, drained or fenced it meanwhile was told that nothing new comes.
-    const node = await write.db.selectFrom('nodes').select('cordoned').where('id', '=', nodeId).executeTakeFirst();
-    if (node?.cordoned !== 0) continue;
-    const claimed = await claimMember(write, { id, poolKey }, { ...wish.owner, configJson: '{}' });
+    const claimed = await attempt(write, async () => {
+      // The node's row first, as every writer of its orders takes it.
+      await orderChanged(write, nodeId);
+      // Under its lock: whoever cordoned, drained or fenced it meanwhile was told that nothing new comes.
+      const node = await write.db.selectFrom('nodes').select('cordoned').where('id', '=', nodeId).executeTakeFirst();
+      if (node?.cordoned !== 0) return undefined;
+      return claimMember(write, { id, poolKey }, { ...wish.owner, configJson: '{}' });
+    });
     if (claimed !== undefined) return claimed;
   }
   return undefined;

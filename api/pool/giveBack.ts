@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { attempt } from '../db/attempt.ts';
 import type { Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import { type Overcommit, type PlacementNode, limitsOf } from '../nodes/placement.ts';
@@ -25,7 +26,7 @@ export async function giveBackMember(
     const there = members.get(node.id) ?? [];
     if (!canBeEnough(node, there, wish)) continue;
     for (const { id, nodeId } of there) {
-      const dropped = await dropMember(write, { id, nodeId });
+      const dropped = await attempt(write, () => dropMember(write, { id, nodeId }));
       if (dropped === undefined) continue;
       if (dropped.holdsMemory === 0) return true;
       await releaseReserved(write, nodeId, dropped);

@@ -1,3 +1,4 @@
+import { attempt } from '../db/attempt.ts';
 import type { Reader, Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import { newAssignment } from '../nodes/newAssignment.ts';
@@ -25,7 +26,8 @@ export async function keepPool(services: Services, settings: PoolSettings): Prom
     const nowMs = clock.nowMs();
     await takeTurn(write);
     const { plan: now, nodes } = await lookAndPlan(services, settings, write.db);
-    for (const { assignmentId, nodeId } of now.drop) await dropMember(write, { id: assignmentId, nodeId });
+    for (const { assignmentId, nodeId } of now.drop)
+      await attempt(write, () => dropMember(write, { id: assignmentId, nodeId }));
     const busy = now.add.length === 0 ? undefined : await listBusyNodes(write.db, nowMs - busyMaxMs);
     let calm = nodes.filter((node) => node.heard && !node.cordoned && busy?.has(node.id) === false);
     for (const kind of now.add) {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestPostgres, startTestPostgres } from '../testing/postgres.ts';
 import { type TestApi, startTestApi } from '../testing/testApi.ts';
@@ -87,10 +88,16 @@ test('no machine is claimed twice, and none that somebody has is dropped', { tim
     }
     await expectReservations();
   }
+  expect(await deadlocksCount(), 'nobody waited for another who waited for him').toBe(0);
   // Else nothing has raced.
   expect(claimed).toBeGreaterThan(0);
   expect(dropped).toBeGreaterThan(0);
 });
+
+async function deadlocksCount(): Promise<number> {
+  const query = sql<{ deadlocks: number }>`select deadlocks from pg_stat_database where datname = current_database()`;
+  return (await query.execute(apis[0]!.api.services.database.read)).rows[0]!.deadlocks;
+}
 
 /** What nodes count as taken is what their machines have, once those that go are gone. */
 async function expectReservations(): Promise<void> {

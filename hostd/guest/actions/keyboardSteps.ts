@@ -10,13 +10,13 @@ export const type: Prepare<'type'> = (action) => {
   refuseControlCharacters(text);
   return async (context, signal) => {
     if (action.clearFirst) {
-      await pressChord(context, parseChord(['ctrl+a']));
-      await pressChord(context, parseChord(['Delete']));
+      await strike(context, parseChord(['ctrl+a']));
+      await strike(context, parseChord(['Delete']));
     }
     const paste = action.method === 'paste' || (action.method !== 'keys' && !(await context.hands.canType(text)));
     if (!paste) await context.hands.type(text, { delayMs: action.delayMs ?? 0, signal });
     else if (text !== '') await pasteText(context, text);
-    if (action.pressEnter) await pressChord(context, parseChord(['Return']));
+    if (action.pressEnter) await strike(context, parseChord(['Return']));
   };
 };
 
@@ -26,14 +26,22 @@ export const key: Prepare<'key'> = (action) => {
     for (let done = 0; done < (action.repeat ?? 1); done++) {
       signal.throwIfAborted();
       if (done > 0) await context.clock.sleep(repeatGapMs, signal);
-      await pressChord(context, chord);
+      await strike(context, chord);
     }
   };
 };
 
 export const holdKey: Prepare<'holdKey'> = (action) => {
   const chord = plainLetters(parseChord(action.keys));
-  return (context, signal) => pressChord(context, chord, () => context.clock.sleep(action.durationMs, signal));
+  return async (context, signal) => {
+    const held = new HeldInputs(context.hands);
+    try {
+      for (const { keysym } of chord) await held.key(keysym, true);
+      await context.clock.sleep(action.durationMs, signal);
+    } finally {
+      await held.releaseAll();
+    }
+  };
 };
 
 export const keyDown: Prepare<'keyDown'> = (action) => upOrDown(action.key, true);
@@ -44,29 +52,13 @@ function upOrDown(name: string, down: boolean): ReturnType<Prepare<'keyDown'>> {
   return ({ held }) => held.key(keysym, down);
 }
 
-/** Presses all in order, and lets go of them whatever happens. */
-async function pressChord(
-  context: ActionContext,
-  chord: readonly Key[],
-  whileHeld?: () => Promise<void>,
-): Promise<void> {
-  const held = new HeldInputs(context.hands);
-  try {
-    for (const { keysym } of chord) await held.key(keysym, true);
-    await whileHeld?.();
-  } finally {
-    await held.releaseAll();
-  }
+function strike({ hands }: ActionContext, chord: readonly Key[]): Promise<void> {
+  return hands.chord(chord.map(({ keysym }) => keysym));
 }
 
 async function pasteText(context: ActionContext, text: string): Promise<void> {
   await context.hands.sync();
-  const held = new HeldInputs(context.hands);
-  try {
-    await context.guest.paste(text, held);
-  } finally {
-    await held.releaseAll();
-  }
+  await context.guest.paste(text);
 }
 
 /** In a chord a letter names its key: `CTRL+A` is no ctrl+shift+a. */

@@ -24,7 +24,7 @@ export interface GuestSide {
   findText(text: string, timeoutMs: number, signal: AbortSignal): Promise<string | undefined>;
   openUrl(url: string, signal: AbortSignal): Promise<void>;
   /** By the clipboard, whose former text is put back. */
-  paste(text: string, held: HeldInputs): Promise<void>;
+  paste(text: string): Promise<void>;
 }
 
 /** All that actions work with. */

@@ -65,6 +65,18 @@ describe.skipIf(missing.length > 0)(
       await desktop.run(['setxkbmap', 'us']);
     });
 
+    test('a key that is pressed once is pressed once, however long the machine takes', async () => {
+      await desktop.run(['xset', 'r', 'rate', '20', '50']);
+      const arrived = await textField(async () => {
+        desktop.slow(60);
+        await act({ action: 'key', keys: ['x'] }, { action: 'key', keys: ['shift+x'] }, { action: 'type', text: 'y' });
+        await act({ action: 'key', keys: ['Return'] });
+        desktop.slow(0);
+      });
+      await desktop.run(['xset', 'r', 'rate', '660', '25']);
+      expect(arrived).toBe('xXy');
+    });
+
     test('paste puts the former clipboard back', async () => {
       await desktop.eyesAndHands.setClipboard('kept é😀');
       await textField(() => act({ action: 'type', text: 'x', method: 'paste', pressEnter: true }));

@@ -1,7 +1,6 @@
 import type { Clock } from '@lebureau/kit/clock';
 import { Fault } from '@lebureau/kit/fault';
 import type { GuestSide, Window } from '../actions/types.ts';
-import type { HeldInputs } from '../input/heldInputs.ts';
 import { parseChord } from '../input/keys.ts';
 import type { GuestPrograms } from './guestPrograms.ts';
 import type { X11Clipboard } from './x11/selection.ts';
@@ -48,8 +47,8 @@ export class DesktopGuestSide implements GuestSide {
     if (text !== '') await this.programs.keepClipboard(text);
   }
 
-  async paste(text: string, held: HeldInputs): Promise<void> {
-    const { clipboard, windows } = await this.link.session();
+  async paste(text: string): Promise<void> {
+    const { clipboard, keyboard, windows } = await this.link.session();
     const former = await clipboard.get().catch(() => '');
     const active = await windows.active();
     const isTerminal = /term|konsole/i.test(active?.className ?? '');
@@ -57,9 +56,7 @@ export class DesktopGuestSide implements GuestSide {
     try {
       const window = active && Number.parseInt(active.windowId.slice(2), 16);
       const served = clipboard.servedCount(window);
-      const chord = parseChord([isTerminal ? 'ctrl+shift+v' : 'ctrl+v']);
-      for (const { keysym } of chord) await held.key(keysym, true);
-      await held.releaseAll();
+      await keyboard.chord(parseChord([isTerminal ? 'ctrl+shift+v' : 'ctrl+v']).map(({ keysym }) => keysym));
       await this.untilServed(clipboard, { window, served });
     } finally {
       if (former === '') await clipboard.clear();

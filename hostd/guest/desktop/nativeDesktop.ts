@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { systemClock } from '@lebureau/kit/clock';
 import { silentLog } from '@lebureau/kit/log';
 import { Display } from '../display/display.ts';
@@ -18,6 +19,8 @@ export interface NativeDesktop {
   display: Display;
   /** Runs a program on it; what it wrote to stdout once it has ended. */
   run(argv: readonly string[], stdin?: string): Promise<string>;
+  /** From now on so much time passes between two requests to its X server, as on a machine that has too much to do. */
+  slow(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -65,13 +68,14 @@ export async function openNativeDesktop(): Promise<NativeDesktop> {
     await new Promise((resolve) => child.once('close', resolve));
     return output;
   };
+  let slowMs = 0;
   const init = { exec: ({ argv, stdin }) => execAs(run, argv, stdin) } as Partial<InitChannel> as InitChannel;
   const parts = { clock: systemClock, log: silentLog };
   const display = new Display({ open: async () => ({ stream: connect(rfbPath) }), ...parts });
   const eyesAndHands = new EyesAndHands({
     display,
     frames: new FrameStore(systemClock),
-    openX11: async () => connect(x11Path),
+    openX11: async () => requestByRequest(connect(x11Path), () => slowMs),
     init: async () => init,
     ...parts,
   });
@@ -80,6 +84,9 @@ export async function openNativeDesktop(): Promise<NativeDesktop> {
     eyesAndHands,
     display,
     run,
+    slow: (ms) => {
+      slowMs = ms;
+    },
     close: async () => {
       eyesAndHands.close();
       display.close();
@@ -89,6 +96,37 @@ export async function openNativeDesktop(): Promise<NativeDesktop> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function requestByRequest(socket: Socket, gapMs: () => number): Duplex {
+  const stream = new Duplex({
+    read: () => void socket.resume(),
+    write(chunk: Buffer, _encoding, done) {
+      void writeSlowly(socket, chunk, gapMs()).then(() => done());
+    },
+    final: (done) => void socket.end(done),
+    destroy(error, done) {
+      socket.destroy();
+      done(error);
+    },
+  });
+  socket.on('data', (chunk) => {
+    if (!stream.push(chunk)) socket.pause();
+  });
+  socket.once('end', () => stream.push(null));
+  socket.once('error', (error) => stream.destroy(error));
+  return stream;
+}
+
+/** `chunk` holds whole requests of X11, each with its length in words of four bytes. */
+async function writeSlowly(socket: Socket, chunk: Buffer, gapMs: number): Promise<void> {
+  if (gapMs === 0) return void socket.write(chunk);
+  for (let at = 0; at < chunk.length; ) {
+    const end = at + chunk.readUInt16LE(at + 2) * 4;
+    socket.write(chunk.subarray(at, end));
+    await systemClock.sleep(gapMs);
+    at = end;
+  }
 }
 
 async function execAs(run: NativeDesktop['run'], argv: readonly string[], stdin?: Uint8Array) {

@@ -42,6 +42,11 @@ export class XTestHands implements Hands {
     this.display.noteInput();
   }
 
+  async chord(keysyms: readonly number[]): Promise<void> {
+    await this.session.keyboard.chord(keysyms);
+    this.display.noteInput();
+  }
+
   canType(text: string): Promise<boolean> {
     return this.session.keyboard.canType(text);
   }

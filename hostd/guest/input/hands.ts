@@ -13,6 +13,8 @@ export interface Hands {
   button(button: MouseButton, down: boolean): Promise<void>;
   wheel(direction: WheelDirection, clicks: number): Promise<void>;
   key(keysym: number, down: boolean): Promise<void>;
+  /** Presses all, in order, and lets go of them in reverse order. What is held already stays held. */
+  chord(keysyms: readonly number[]): Promise<void>;
   /** Whether all of `text` can be typed in one go; else it wants to be pasted. */
   canType(text: string): Promise<boolean>;
   /** @throws Fault `guest_unreachable` when these hands cannot type a character of it. */

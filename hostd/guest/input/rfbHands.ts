@@ -3,6 +3,7 @@ import { Fault } from '@lebureau/kit/fault';
 import type { Display } from '../display/display.ts';
 import type { RfbClient } from '../display/rfbClient.ts';
 import type { Point } from './coordinates.ts';
+import { HeldInputs } from './heldInputs.ts';
 import type { Hands, MouseButton, TypeOptions, WheelDirection } from './hands.ts';
 import { keysymOfCharacter } from './keys.ts';
 
@@ -61,6 +62,15 @@ export class RfbHands implements Hands {
   async key(keysym: number, down: boolean): Promise<void> {
     (await this.client()).key(keysym, down);
     await this.clock.sleep(stepMs);
+  }
+
+  async chord(keysyms: readonly number[]): Promise<void> {
+    const held = new HeldInputs(this);
+    try {
+      for (const keysym of keysyms) await held.key(keysym, true);
+    } finally {
+      await held.releaseAll();
+    }
   }
 
   /** What it cannot type it cannot paste either: `type` then says why. */

@@ -39,7 +39,8 @@ export class X11Keyboard {
   private readonly clock: Clock;
   /** Keysym → spare keycode and when it was used last. */
   private readonly spares = new Map<number, { keycode: number; usedMs: number }>();
-  private readonly held = new Map<number, Stroke>();
+  /** Keysym → its key, and all that were pressed for it. */
+  private readonly held = new Map<number, { keycode: number; keycodes: readonly number[] }>();
 
   constructor(x11: X11Connection, xtest: XTest, clock: Clock) {
     this.x11 = x11;
@@ -51,21 +52,41 @@ export class X11Keyboard {
     if (this.held.has(keysym)) return;
     const layout = await this.readLayout();
     const [stroke] = await this.strokesFor([keysym], layout);
-    const shiftHeld = [...this.held.values()].some(({ keycode }) => keycode === layout.shiftKeycode);
-    const shift = stroke!.shift && !shiftHeld;
-    if (shift) this.xtest.key(layout.shiftKeycode, true);
-    this.xtest.key(stroke!.keycode, true);
-    this.held.set(keysym, { keycode: stroke!.keycode, shift });
+    this.down(keysym, stroke!, layout);
   }
 
   async release(keysym: number): Promise<void> {
-    const stroke = this.held.get(keysym);
-    if (!stroke) return;
+    this.up(keysym);
+  }
+
+  /**
+   * Presses all in order and lets go of them in reverse order, in one go and without repeats: a machine that is too busy
+   * to see the second half at once would take a single ctrl+d for several.
+   */
+  async chord(keysyms: readonly number[]): Promise<void> {
+    const layout = await this.readLayout();
+    const strokes = await this.strokesFor(keysyms, layout);
+    const pressed: number[] = [];
+    this.repeat(false);
+    for (const [at, keysym] of keysyms.entries()) {
+      if (this.held.has(keysym)) continue;
+      this.down(keysym, strokes[at]!, layout);
+      pressed.push(keysym);
+    }
+    for (const keysym of pressed.reverse()) this.up(keysym);
+    this.repeat(true);
+  }
+
+  private down(keysym: number, stroke: Stroke, layout: Layout): void {
+    const shiftHeld = [...this.held.values()].some(({ keycode }) => keycode === layout.shiftKeycode);
+    const keycodes = stroke.shift && !shiftHeld ? [layout.shiftKeycode, stroke.keycode] : [stroke.keycode];
+    for (const keycode of keycodes) this.xtest.key(keycode, true);
+    this.held.set(keysym, { keycode: stroke.keycode, keycodes });
+  }
+
+  private up(keysym: number): void {
+    for (const keycode of this.held.get(keysym)?.keycodes.toReversed() ?? []) this.xtest.key(keycode, false);
     this.held.delete(keysym);
-    this.xtest.key(stroke.keycode, false);
-    if (!stroke.shift) return;
-    const shiftKeycode = (await this.readLayout()).shiftKeycode;
-    this.xtest.key(shiftKeycode, false);
   }
 
   /** Whether there are enough spare keys to type `text` in one go. */
