@@ -12,6 +12,7 @@ import {
   measures,
   msAt,
   peakAt,
+  peakOf,
   spread,
   valueAt,
 } from './point.ts';
@@ -77,6 +78,12 @@ test('what a sample says is shared out over the steps that it touches, and nothi
       if (value !== undefined && kind === 'level' && peak) expect(all[peakAt(at)]).toBe(value);
     }
   }
+});
+
+test('a peak is never below the mean, however short the part of a step', () => {
+  for (let overMs = 9_000; overMs < 11_000; overMs += 7)
+    for (const [, point] of spread({ atMs: 1_000_003, overMs, values: { cpuMs: 533 } }, finestMs))
+      expect(peakOf(point, 0)).toBeGreaterThanOrEqual(meanOf(point, 0)!);
 });
 
 test('every tier says the same: sums to the last byte, means, peaks', () => {

@@ -93,7 +93,8 @@ export function meanOf(point: Point, measure: number): number | undefined {
   return kind === 'sum' ? (value / ms) * 1000 : value;
 }
 
-/** The highest of it, where that is kept and anything was known. */
+/** The highest of it, where that is kept and anything was known. A short part of a sample is rounded up: the mean may be higher. */
 export function peakOf(point: Point, measure: number): number | undefined {
-  return point[msAt(measure)] === 0 ? undefined : point[peakAt(measure)]! * measures[measure]!.grain;
+  const mean = meanOf(point, measure);
+  return mean === undefined ? undefined : Math.max(mean, point[peakAt(measure)]! * measures[measure]!.grain);
 }

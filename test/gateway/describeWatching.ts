@@ -59,9 +59,9 @@ export function describeWatching(at: () => Watched): void {
     await change(50);
     await expect.poll(() => rows.count()).toBe(51);
     await page.click('text=Show earlier');
-    await page.waitForSelector('tbody >> text=desktop.created');
+    await page.waitForSelector('tbody >> text=Created');
     expect(await page.locator('text=Show earlier').count()).toBe(0);
-    expect((await rows.last().textContent())!).toContain('desktop.created');
+    expect((await rows.last().textContent())!).toContain('Created');
     await call(service, 'PATCH', { path: `/v1/desktops/${id}`, body: { labels: { team: 'lab' } } });
   });
 }

@@ -3,6 +3,7 @@ import { dialSocketEnd, NotSwitched } from '@lebureau/kit/dialSocketEnd';
 import { Fault } from '@lebureau/kit/fault';
 import { joinEnds } from '@lebureau/kit/joinEnds';
 import { frameMaxBytes, ServerSocketEnd, type ServerSocketData } from '@lebureau/kit/serverSocketEnd';
+import type { StreamEnd } from '@lebureau/kit/streamEnd';
 import { problem } from '../problem.ts';
 import { toGuest } from './guestHeaders.ts';
 import { MessagesInTime } from './messagesInTime.ts';
@@ -38,11 +39,18 @@ export async function openPreviewSocket(
   });
   if (guest instanceof NotSwitched)
     return problem(502, 'guest_unreachable', `The desktop answered ${guest.status} and opened no WebSocket.`);
-  const viewer = new ServerSocketEnd(frameMaxBytes);
-  viewer.onOpen(() => joinEnds(viewer, messages.of(guest), { clock, stallLimitMs }));
+  const viewed = messages.of(guest);
+  const viewer = viewerOf(viewed, clock);
   const chosen = new Headers();
   if (guest.protocol !== undefined) chosen.set('Sec-WebSocket-Protocol', guest.protocol);
   if (server.upgrade(request, { data: { end: viewer }, headers: chosen })) return undefined;
   guest.close(1000, 'nobody came');
   return problem(400, 'invalid_request', 'That is no WebSocket handshake.');
+}
+
+/** Not within the function above: a function made there would keep the request as long as the socket is open. */
+function viewerOf(viewed: StreamEnd, clock: Clock): ServerSocketEnd {
+  const viewer = new ServerSocketEnd(frameMaxBytes);
+  viewer.onOpen(() => joinEnds(viewer, viewed, { clock, stallLimitMs }));
+  return viewer;
 }

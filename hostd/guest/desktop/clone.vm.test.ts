@@ -115,10 +115,14 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
       );
       expect(result).toMatchObject({ completed: 3, activeWindow: { title: expect.stringContaining('typing') } });
       await expect.poll(() => exec('cat typed'), { timeout: 30_000 }).toBe(`${unicode}\n`);
-      await act({ action: 'type', text: 'cat > pasted', pressEnter: true });
+      expect(await act({ action: 'type', text: 'cat > pasted', pressEnter: true })).toMatchObject({ completed: 1 });
       // While the shell waits for a command it asks for pastes with marks around them.
       await expect.poll(() => exec('pgrep -x cat || true'), { timeout: 30_000 }).not.toBe('');
-      await act({ action: 'type', text: `${unicode}\n`, method: 'paste' }, { action: 'key', keys: ['ctrl+d'] });
+      const pasted = await act(
+        { action: 'type', text: `${unicode}\n`, method: 'paste' },
+        { action: 'key', keys: ['ctrl+d'] },
+      );
+      expect(pasted).toMatchObject({ completed: 2 });
       await expect.poll(() => exec('cat pasted'), { timeout: 30_000 }).toBe(`${unicode}\n`);
       await act({ action: 'type', text: 'exit', pressEnter: true });
       await exec('setxkbmap us');

@@ -64,6 +64,7 @@ export function UsersPanel() {
 function UserRow(of: { user: User; onChange: () => void; onRemove: (user: User) => void }) {
   const { user, onChange, onRemove } = of;
   const own = useStore(session)?.user;
+  const mayChange = rolesToGive(own?.role).includes(user.role);
   const give = (role: Role) =>
     dataOf(client.PATCH('/v1/users/{userId}', { params: { path: { userId: user.id } }, body: { role } })).then(
       onChange,
@@ -76,7 +77,7 @@ function UserRow(of: { user: User; onChange: () => void; onRemove: (user: User) 
         <select
           aria-label={say('users.roleOf', { name: user.name })}
           value={user.role}
-          disabled={!rolesToGive(own?.role).includes(user.role)}
+          disabled={!mayChange}
           onChange={(event) => void give(event.currentTarget.value as Role).catch(failed)}
         >
           {[...new Set([user.role, ...rolesToGive(own?.role)])].map((role) => (
@@ -90,7 +91,7 @@ function UserRow(of: { user: User; onChange: () => void; onRemove: (user: User) 
         {user.lastSignInAt === null ? say('never') : sayTime(user.lastSignInAt)}
       </td>
       <td class="end">
-        {user.id !== own?.id && (
+        {user.id !== own?.id && mayChange && (
           <button type="button" class="button" onClick={() => onRemove(user)}>
             {say('users.remove')}
           </button>

@@ -1,9 +1,13 @@
 import type { DesktopData } from '@lebureau/sdk/types';
+import { useStore } from '@nanostores/preact';
 import { say, sayTime } from '../language.ts';
+import { session } from '../session.ts';
+import { sayActor, sayDetail, sayEvent } from './activityWords.ts';
 import { useActivity } from './useActivity.ts';
 
 /** What happened to this desktop, the newest first. */
 export function ActivityPanel({ desktop }: { desktop: DesktopData }) {
+  const ownUserId = useStore(session)?.user?.id;
   const { events, isReading, readEarlier } = useActivity(desktop.id);
   if (events === undefined) return <p class="loading">{say('loading')}</p>;
   if (events.length === 0) return <p class="empty">{say('activity.none')}</p>;
@@ -14,13 +18,12 @@ export function ActivityPanel({ desktop }: { desktop: DesktopData }) {
           <tbody>
             {events.map((event) => (
               <tr key={event.id}>
-                <td>{sayTime(event.createdAt)}</td>
-                <td>
-                  <code>{event.type}</code>
+                <td title={event.createdAt}>{sayTime(event.createdAt)}</td>
+                <td title={event.type}>
+                  {sayEvent(event)}
+                  {sayDetail(event) !== '' && <div class="soft">{sayDetail(event)}</div>}
                 </td>
-                <td class="soft">
-                  {say('activity.by', { actor: event.actor.name ?? event.actor.id ?? event.actor.type })}
-                </td>
+                <td class="soft">{sayActor(event, ownUserId)}</td>
               </tr>
             ))}
           </tbody>

@@ -17,10 +17,11 @@ export function FullScreenButton() {
   // Browsers of small phones have it for films only.
   if (!document.fullscreenEnabled) return null;
   const change = () => (isFull ? document.exitFullscreen() : document.documentElement.requestFullscreen());
+  const words = say(isFull ? 'screen.leaveFull' : 'screen.full');
   return (
-    <button type="button" class="button" onClick={() => void change().catch(failed)}>
-      <Icon name="external" />
-      {say(isFull ? 'screen.leaveFull' : 'screen.full')}
+    <button type="button" class="button" title={words} onClick={() => void change().catch(failed)}>
+      <Icon name="expand" />
+      <span class="where-wide">{words}</span>
     </button>
   );
 }
