@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { openChromium } from '../gateway/chromium.ts';
 import { createReady, type Service, waitFor } from '../system/product.ts';
 import { type Figure, figure, quantile, summary } from './figure.ts';
+import { firstDesktopFigures } from './webFirstDesktop.ts';
 import { type Visit, visit } from './webVisit.ts';
 
 const visitsEach = 5;
@@ -36,6 +37,7 @@ export async function webFigures(service: Service): Promise<Figure[]> {
       for (let at = 0; at < visitsEach; at++) visits.push(await visit(browser, service.publicUrl + path, how));
       figures.push(...figuresOf(name, visits));
     }
+    figures.push(...(await firstDesktopFigures(browser, service)));
     return figures;
   } finally {
     await browser.close();
