@@ -3,42 +3,16 @@ import type { Socket } from 'node:net';
 import { type Figure, figure, quantile, summary } from '../bench/figure.ts';
 import { residentMiB } from '../bench/processes.ts';
 import { desktopsCount, type StreamBench } from './streamBench.ts';
-import { offsets, type StreamGuests } from './streamGuests.ts';
-import { direct, hostdAlone, masked, nginxAndHostd, ours, theirs, type Way } from './streamWays.ts';
+import { rateOf } from './streamEnds.ts';
+import { offsets } from './streamGuests.ts';
+import { direct, hostdAlone, masked, nginxAndHostd, openWay, ours, theirs, type Way } from './streamWays.ts';
 
 const secondsEach = 2;
-const MiB = 1_048_576;
 
-async function down(way: Way): Promise<number> {
-  const socket = await way.open('source');
-  let got = 0;
-  socket.on('data', (bytes: Buffer) => (got += bytes.length));
-  socket.resume();
-  await Bun.sleep(300);
-  const before = got;
-  const beganMs = performance.now();
-  await Bun.sleep(secondsEach * 1000);
-  const rate = (got - before) / MiB / ((performance.now() - beganMs) / 1000);
-  socket.destroy();
-  return rate;
-}
-
-async function up(way: Way, guests: StreamGuests): Promise<number> {
-  const socket = await way.open('sink');
-  const frame = way.framed ? masked(Buffer.alloc(65_536, 7)) : Buffer.alloc(65_536, 7);
-  const pump = () => {
-    while (socket.write(frame));
-  };
-  socket.on('drain', pump);
-  pump();
-  await Bun.sleep(300);
-  const before = guests.sunkBytes();
-  const beganMs = performance.now();
-  await Bun.sleep(secondsEach * 1000);
-  const rate = (guests.sunkBytes() - before) / MiB / ((performance.now() - beganMs) / 1000);
-  socket.destroy();
-  return rate;
-}
+const rate = async (way: Way, word: 'read' | 'write') => {
+  const begin = await way.begin(word === 'read' ? 'source' : 'sink');
+  return rateOf(word, { ...begin, seconds: secondsEach });
+};
 
 /** So many times in turn, so that what else the machine does befalls all alike. */
 const rounds = 5;
@@ -60,8 +34,8 @@ export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
   try {
     for (let round = 0; round < rounds; round++) {
       for (const [name, way] of Object.entries(ways)) {
-        (readings[`${name} down`] ??= []).push(await down(way));
-        (readings[`${name} up`] ??= []).push(await up(way, bench.guests));
+        (readings[`${name} down`] ??= []).push(await rate(way, 'read'));
+        (readings[`${name} up`] ??= []).push(await rate(way, 'write'));
       }
       loads.push(Math.round(loadavg()[0]! * 10) / 10);
     }
@@ -116,7 +90,7 @@ const keyDown = Buffer.from([4, 1, 0, 0, 0, 0, 0, 97]);
 
 /** From a key to the bell that answers it, after an RFB handshake. */
 async function bells(way: Way, leaseToken: string | undefined): Promise<number[]> {
-  const socket = await way.open('display');
+  const socket = await openWay(way, 'display');
   const send = (bytes: Buffer) => socket.write(way.framed ? masked(bytes) : bytes);
   const next = () => new Promise<void>((resolve) => socket.once('data', () => resolve()));
   socket.resume();
@@ -181,10 +155,10 @@ const sum = ({ gateway, api, hostd }: ReturnType<typeof residentOf>) => gateway 
 /** Memory of all processes while viewers take nothing of what an endless source gives. */
 export async function stallFigures(bench: StreamBench): Promise<Figure[]> {
   const way = ours(bench, 'gateway');
-  for (let round = 0; round < 2; round++) await down(way);
+  for (let round = 0; round < 2; round++) await rate(way, 'read');
   await Bun.sleep(1000);
   const before = residentOf(bench);
-  const sockets = await Promise.all(Array.from({ length: 4 }, () => way.open('source')));
+  const sockets = await Promise.all(Array.from({ length: 4 }, () => openWay(way, 'source')));
   let most = before;
   for (let at = 0; at < 50; at++) {
     await Bun.sleep(100);
@@ -211,7 +185,7 @@ export async function idleFigures(bench: StreamBench): Promise<Figure[]> {
   const opened: Socket[] = [];
   const open = async (count: number) => {
     for (let at = 0; at < count; at += 20)
-      opened.push(...(await Promise.all(Array.from({ length: Math.min(20, count - at) }, () => way.open('echo')))));
+      opened.push(...(await Promise.all(Array.from({ length: Math.min(20, count - at) }, () => openWay(way, 'echo')))));
   };
   await open(100);
   // What making tickets leaves behind is no part of what an open stream costs.

@@ -1,3 +1,4 @@
+import { serveEnds } from './streamEnds.ts';
 import { createServer, type Server, type Socket } from 'node:net';
 
 /** TCP servers that stand for guests, on ports one after the other. */
@@ -6,29 +7,26 @@ export interface StreamGuests {
   base: number;
   /** Of a small RFB server that answers each key with a bell. */
   display: number;
-  /** Received by the sink so far. */
-  sunkBytes(): number;
   close(): void;
 }
 
+/** The source pours and the sink drops: both in a process of their own, so that a relay is measured and not this one. */
 export const offsets = { source: 1, sink: 2, echo: 3 } as const;
-const piece = Buffer.alloc(65_536, 7);
 
 export async function openStreamGuests(): Promise<StreamGuests> {
-  let sunk = 0;
   for (let tries = 0; tries < 50; tries++) {
     const base = 20_000 + Math.floor(Math.random() * 20_000);
     const servers = [
-      createServer((socket) => pour(quiet(socket))),
-      createServer((socket) => quiet(socket).on('data', (bytes: Buffer) => (sunk += bytes.length))),
       createServer((socket) => quiet(socket).on('data', (bytes: Buffer) => socket.write(bytes))),
       createServer((socket) => ring(quiet(socket))),
     ];
-    const listening = await Promise.all(servers.map((server, at) => listens(server, base + 1 + at)));
+    const listening = await Promise.all(servers.map((server, at) => listens(server, base + offsets.echo + at)));
+    const ends = serveEnds(base + offsets.source, base + offsets.sink);
     const close = () => {
+      ends.kill('SIGKILL');
       for (const server of servers) server.close();
     };
-    if (listening.every(Boolean)) return { base, display: base + 4, sunkBytes: () => sunk, close };
+    if (listening.every(Boolean) && (await ends.listening)) return { base, display: base + 4, close };
     close();
   }
   throw new Error('no four free ports in a row');
@@ -44,15 +42,6 @@ function listens(server: Server, port: number): Promise<boolean> {
 function quiet(socket: Socket): Socket {
   socket.setNoDelay(true);
   return socket.on('error', () => socket.destroy());
-}
-
-/** As much as it takes. */
-function pour(socket: Socket): void {
-  const pump = () => {
-    while (socket.write(piece));
-  };
-  socket.on('drain', pump);
-  pump();
 }
 
 /** An RFB server without a picture: it answers each key event with a bell. */

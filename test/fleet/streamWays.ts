@@ -9,15 +9,33 @@ type Target = 'source' | 'sink' | 'echo' | 'display';
 
 /** What stands between the client and a server: nothing, websockify, hostd alone, nginx and hostd, API and hostd, or all of ours. */
 export interface Way {
-  open(target: Target): Promise<Socket>;
+  /** Where it begins and what to say there; good for one connection. */
+  begin(target: Target): Promise<Begin>;
   /** Whether bytes travel in frames. */
   framed: boolean;
   close(): void;
 }
 
+export interface Begin {
+  /** A port of this machine, or the path of a Unix socket. */
+  to: string;
+  /** The handshake; empty where bytes travel without frames. */
+  request: string;
+}
+
 export function direct({ guests }: StreamBench): Way {
-  const open: Way['open'] = (target) => dial(tcp(portOf(guests, target)));
-  return { open, framed: false, close: () => {} };
+  return {
+    begin: (target) => Promise.resolve({ to: String(portOf(guests, target)), request: '' }),
+    framed: false,
+    close: () => {},
+  };
+}
+
+/** A connection of this process, past the handshake. */
+export async function openWay(way: Way, target: Target): Promise<Socket> {
+  const { to, request } = await way.begin(target);
+  const socket = await dial(to.startsWith('/') ? { path: to } : { port: Number(to), host: '127.0.0.1' });
+  return request === '' ? socket : upgraded(socket, request);
 }
 
 /** By a ticket, at the API itself as a program comes, or through the gateway as a browser does. */
@@ -27,12 +45,12 @@ export function ours(bench: StreamBench, door: 'api' | 'gateway' = 'api'): Way {
   const port = door === 'api' ? Number(new URL(api.url).port) : gateway.port;
   return {
     framed: true,
-    open: async (target) => {
+    begin: async (target) => {
       const id = desktopIds[count++ % desktopIds.length]!;
       const wish = target === 'display' ? { kind: 'vnc', mode: 'control' } : { kind: 'port', port: offsets[target] };
       const answer = await api.ask('POST', `/v1/desktops/${id}/streams`, { body: wish });
       const { path, ticket } = (await answer.json()) as { path: string; ticket: string };
-      return upgrade(tcp(port), { path: `${path}?ticket=${ticket}`, host: `localhost:${port}` });
+      return { to: String(port), request: handshake(`${path}?ticket=${ticket}`, { host: `localhost:${port}` }) };
     },
     close: () => {},
   };
@@ -43,9 +61,9 @@ export function hostdAlone({ socket }: Pick<StreamBench, 'socket'>): Way {
   const assignmentId = `asg_${'0'.repeat(26)}`;
   return {
     framed: true,
-    open: (target) => {
+    begin: (target) => {
       const kind = target === 'display' ? 'vnc?mode=control' : `port?port=${offsets[target]}`;
-      return upgrade({ path: socket }, { path: `/guest/${assignmentId}/streams/${kind}` });
+      return Promise.resolve({ to: socket, request: handshake(`/guest/${assignmentId}/streams/${kind}`) });
     },
     close: () => {},
   };
@@ -68,7 +86,7 @@ export async function theirs({ guests }: StreamBench): Promise<Way | undefined> 
   }
   for (const port of Object.values(ports)) {
     for (let tries = 0; tries < 100; tries++) {
-      const socket = await dial(tcp(port)).catch(() => undefined);
+      const socket = await dial({ port, host: '127.0.0.1' }).catch(() => undefined);
       socket?.destroy();
       if (socket) break;
       await Bun.sleep(50);
@@ -76,7 +94,7 @@ export async function theirs({ guests }: StreamBench): Promise<Way | undefined> 
   }
   return {
     framed: true,
-    open: (target) => upgrade(tcp(ports[target]!), { path: '/', protocol: 'binary' }),
+    begin: (target) => Promise.resolve({ to: String(ports[target]), request: handshake('/', { protocol: 'binary' }) }),
     close: () => {
       for (const child of children) child.kill('SIGKILL');
     },
@@ -87,8 +105,6 @@ function portOf({ base, display }: StreamGuests, target: Target): number {
   return target === 'display' ? display : base + offsets[target];
 }
 
-const tcp = (port: number): NetConnectOpts => ({ port, host: '127.0.0.1' });
-
 function dial(to: NetConnectOpts): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(to);
@@ -98,12 +114,7 @@ function dial(to: NetConnectOpts): Promise<Socket> {
   });
 }
 
-/** A WebSocket, whose frames are left to whoever reads. */
-async function upgrade(
-  to: NetConnectOpts,
-  { path, host = '127.0.0.1', protocol }: { path: string; host?: string; protocol?: string },
-): Promise<Socket> {
-  const socket = await dial(to);
+function handshake(path: string, { host = '127.0.0.1', protocol }: { host?: string; protocol?: string } = {}): string {
   const lines = [
     `GET ${path} HTTP/1.1`,
     `Host: ${host}`,
@@ -113,7 +124,12 @@ async function upgrade(
     'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
     ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
   ];
-  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/** A WebSocket, whose frames are left to whoever reads. */
+function upgraded(socket: Socket, request: string): Promise<Socket> {
+  socket.write(request);
   return new Promise((resolve, reject) => {
     socket.once('close', () => reject(new Error('the socket was refused')));
     socket.once('data', (bytes: Buffer) => {

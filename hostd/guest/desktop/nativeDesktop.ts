@@ -121,7 +121,7 @@ function requestByRequest(socket: Socket, gapMs: () => number): Duplex {
 /** `chunk` holds whole requests of X11, each with its length in words of four bytes. */
 async function writeSlowly(socket: Socket, chunk: Buffer, gapMs: number): Promise<void> {
   if (gapMs === 0) return void socket.write(chunk);
-  for (let at = 0; at < chunk.length; ) {
+  for (let at = 0; at < chunk.length;) {
     const end = at + chunk.readUInt16LE(at + 2) * 4;
     socket.write(chunk.subarray(at, end));
     await systemClock.sleep(gapMs);
