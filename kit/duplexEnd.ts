@@ -3,10 +3,21 @@ import { closeCodes, type EndListener, type StreamEnd } from './streamEnd.ts';
 
 const lingerMs = 1_000;
 
+/**
+ * What is handed on at once. A quarter of a megabyte and more comes at a time; the buffer of a Unix socket holds some 200
+ * KiB, and what it does not take must be copied and kept.
+ */
+const pieceMaxBytes = 163_840;
+
 /** A byte stream as one end of a live stream. It has no text: what comes is given to `onText`. */
 export class DuplexEnd implements StreamEnd {
   readonly #stream: Duplex;
   readonly #onText: (text: string) => void;
+  #listener: EndListener | undefined;
+  #isPaused = false;
+  /** Read, and not handed on because nobody takes more now. */
+  #rest: Buffer | undefined;
+  #endsAfterRest = false;
   #over = false;
 
   /** @param first bytes that were read already */
@@ -18,19 +29,18 @@ export class DuplexEnd implements StreamEnd {
   }
 
   listen(listener: EndListener): void {
+    this.#listener = listener;
     const stream = this.#stream;
-    const end = (code: number, reason: string) => {
-      if (this.#over) return;
-      this.#over = true;
-      stream.destroy();
-      listener.closed(code, reason);
+    const ended = () => {
+      if (this.#rest === undefined) this.#end(closeCodes.normal, 'ended');
+      else this.#endsAfterRest = true;
     };
-    stream.on('data', (piece: Buffer) => listener.bytes(piece));
+    stream.on('data', (piece: Buffer) => this.#hand(piece));
     stream.on('drain', () => listener.drained());
-    stream.on('error', () => end(closeCodes.unreachable, 'the connection broke'));
-    stream.on('end', () => end(closeCodes.normal, 'ended'));
-    stream.on('close', () => end(closeCodes.normal, 'ended'));
-    if (stream.destroyed) end(closeCodes.unreachable, 'the connection broke');
+    stream.on('error', () => this.#end(closeCodes.unreachable, 'the connection broke'));
+    stream.on('end', ended);
+    stream.on('close', ended);
+    if (stream.destroyed) this.#end(closeCodes.unreachable, 'the connection broke');
     else stream.resume();
   }
 
@@ -44,21 +54,46 @@ export class DuplexEnd implements StreamEnd {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#stream.pause();
   }
 
   resume(): void {
-    this.#stream.resume();
+    this.#isPaused = false;
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#hand(rest);
+    if (this.#rest !== undefined || this.#isPaused) return;
+    if (this.#endsAfterRest) this.#end(closeCodes.normal, 'ended');
+    else this.#stream.resume();
   }
 
   close(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#rest = undefined;
     const stream = this.#stream;
     // What was sent last still arrives, unless nobody takes it.
     const timer = setTimeout(() => stream.destroy(), lingerMs);
     stream.once('close', () => clearTimeout(timer));
     stream.end(() => stream.destroy());
     stream.resume();
+  }
+
+  #hand(bytes: Buffer): void {
+    if (this.#over) return;
+    if (this.#rest !== undefined) return void (this.#rest = Buffer.concat([this.#rest, bytes]));
+    for (let at = 0; at < bytes.length && !this.#over; at += pieceMaxBytes) {
+      if (this.#isPaused) return void (this.#rest = bytes.subarray(at));
+      this.#listener!.bytes(bytes.subarray(at, at + pieceMaxBytes));
+    }
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#rest = undefined;
+    this.#stream.destroy();
+    this.#listener!.closed(code, reason);
   }
 }
