@@ -109,10 +109,21 @@ describe.skipIf(skip !== undefined)(`guests on Proxmox VE are closed in ${skip ?
   });
 
   test('what is sent from another address is dropped', async () => {
-    // The gateway's hardware address is asked for first, by the right address: a question by the wrong one is dropped, too.
+    // The gateway's hardware address is asked for first, by the right address, and kept: a question by the wrong one is
+    // dropped, too, and would leave the guest without its gateway.
     const spoof = {
-      before: `timeout 9 bash -c "exec 3<>/dev/tcp/9.9.9.9/53"; ip address add 10.77.200.7/32 dev eth0; ip route add 203.0.113.80 via 10.77.0.1 src 10.77.200.7`,
-      after: `ip route del 203.0.113.80; ip address del 10.77.200.7/32 dev eth0`,
+      before: [
+        'timeout 9 bash -c "exec 3<>/dev/tcp/9.9.9.9/53"',
+        'mac=$(ip neigh show 10.77.0.1 | sed "s/.*lladdr //; s/ .*//")',
+        'ip neigh replace 10.77.0.1 lladdr $mac dev eth0 nud permanent',
+        'ip address add 10.77.200.7/32 dev eth0',
+        'ip route add 203.0.113.80 via 10.77.0.1 src 10.77.200.7',
+      ].join('\n'),
+      after: [
+        'ip route del 203.0.113.80',
+        'ip address del 10.77.200.7/32 dev eth0',
+        'ip neigh del 10.77.0.1 dev eth0',
+      ].join('\n'),
     };
     expect(await opened(first, [internet, resolver], spoof)).toEqual([resolver]);
     await setFirewalls({ enable: '0' });
