@@ -182,6 +182,22 @@ test('what is used up twice ends the grant and everything under it; of many at o
 const purgeAt = (nowMs: number) =>
   api.api.services.database.write((write) => purgeGrants(api.api.services, write, { createdMs: 0, usedMs: 0, nowMs }));
 
+test('a grant that runs out is told of as one that was taken back', async () => {
+  const found = await allow(await newcomer('member'));
+  await keep('access', 'of one that runs out', found.grant.id);
+  const { database } = api.api.services;
+  const nowMs = api.api.services.clock.nowMs();
+  const purge = (usedMs: number) =>
+    database.write((write) => purgeGrants(api.api.services, write, { createdMs: 0, usedMs, nowMs }));
+  await purge(nowMs - 1000);
+  expect(await revocationsOf(found)).toEqual([]);
+  await database.write(({ db }) =>
+    db.updateTable('grants').set({ lastUsedMs: 1 }).where('id', '=', found.grant.id).execute(),
+  );
+  await purge(2);
+  expect(await revocationsOf(found)).toEqual(['system']);
+});
+
 const dayMs = 86_400_000;
 const keepClient = (name: string) =>
   gateway.ask('/v1/oauth/records', {

@@ -81,14 +81,13 @@ async function end(
   await tellEnded(services, write, { ...act, rows: await endGrants(write, act.which, services.clock.nowMs()) });
 }
 
-/** Forgets what ended long ago, and ends what was allowed and nobody came for. */
+/** Forgets what ended, and ends what was allowed and nobody came for. */
 export async function purgeGrants(
   services: Services,
   write: Write,
   before: { createdMs: number; usedMs: number; nowMs: number },
 ): Promise<void> {
-  await forgetEnded(write.db, before);
-  const rows = await forgetUnclaimed(write.db, before.nowMs);
+  const rows = [...(await forgetEnded(write.db, before)), ...(await forgetUnclaimed(write.db, before.nowMs))];
   await tellEnded(services, write, { rows, actor: { type: 'system' }, requestId: null });
 }
 

@@ -100,16 +100,18 @@ export async function forgetOldest(
 /** What was allowed is asked for within the life of its request; by then nothing was, and nobody can any more. */
 const unclaimedMs = 3_600_000;
 
-/** Forgets what ended long ago. */
+/** Forgets what ended. @returns of it what ran out, which nobody was told of yet */
 export async function forgetEnded(
   db: Write['db'],
   before: { createdMs: number; usedMs: number; nowMs: number },
-): Promise<void> {
-  await db
+): Promise<GrantRow[]> {
+  const ended = await db
     .deleteFrom('grants')
     .where((where) => where.or([where('createdMs', '<', before.createdMs), where('lastUsedMs', '<', before.usedMs)]))
+    .returningAll()
     .execute();
   await db.deleteFrom('oauthRecords').where('expiresMs', '<', before.nowMs).execute();
+  return ended.filter(({ revokedMs }) => revokedMs === null);
 }
 
 /** Forgets what was allowed and nobody came for. @returns it */
