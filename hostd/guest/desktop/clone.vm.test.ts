@@ -117,7 +117,9 @@ describe.skipIf(skip !== '')(`eyes and hands on a warm clone ${skip}`, () => {
       await expect.poll(() => exec('cat typed'), { timeout: 30_000 }).toBe(`${unicode}\n`);
       expect(await act({ action: 'type', text: 'cat > pasted', pressEnter: true })).toMatchObject({ completed: 1 });
       // While the shell waits for a command it asks for pastes with marks around them.
-      await expect.poll(() => exec('pgrep -x cat || true'), { timeout: 30_000 }).not.toBe('');
+      // If not, what is there says why.
+      const waits = () => exec('pgrep -x cat || { wmctrl -l; ls -l; ps -eo pid,tty,args; }');
+      await expect.poll(waits, { timeout: 30_000 }).toMatch(/^\d+\n$/);
       const pasted = await act(
         { action: 'type', text: `${unicode}\n`, method: 'paste' },
         { action: 'key', keys: ['ctrl+d'] },
