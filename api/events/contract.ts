@@ -50,7 +50,9 @@ export const Event = t.Object({
   actor: t.Object({
     type: t.Word(['key', 'user', 'client', 'gateway', 'node', 'system']),
     id: t.Nullable(t.String()),
-    name: t.Nullable(t.String(), { description: 'What an MCP client calls itself; null for everybody else.' }),
+    name: t.Nullable(t.String(), {
+      description: 'Of a key, a person or an MCP client: what it was called then. Names are not unique, ids are.',
+    }),
   }),
   requestId: t.Nullable(t.String()),
   data: t.Record(t.String(), t.Unknown()),

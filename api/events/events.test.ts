@@ -73,7 +73,7 @@ test('the life of a desktop is told in order, and a reader goes on where it stop
     'desktop.started',
     'desktop.ready',
   ]);
-  expect(begun[0]!.data).toMatchObject({ requestId: 'request-first', actor: { type: 'key' } });
+  expect(begun[0]!.data).toMatchObject({ requestId: 'request-first', actor: { type: 'key', name: 'test' } });
   await api.ask('DELETE', `/v1/desktops/${id}`);
   const rest = await follow({ until: 'desktop.destroyed', after: begun.at(-1)!.id });
   expect(rest.map((each) => each.event)).toEqual(['desktop.destroying', 'desktop.destroyed']);

@@ -182,6 +182,17 @@ test('what is used up twice ends the grant and everything under it; of many at o
 const purgeAt = (nowMs: number) =>
   api.api.services.database.write((write) => purgeGrants(api.api.services, write, { createdMs: 0, usedMs: 0, nowMs }));
 
+test('who made a desktop is called by name in the event', async () => {
+  const member = await newcomer('member');
+  const made = await api.ask('POST', '/v1/desktops', { body: { name: 'named' }, secret: member.assertion });
+  const { id } = (await made.json()) as { id: string };
+  const events = await api.expect<{ data: { actor: object }[] }>('listDesktopEvents', 200, {
+    method: 'GET',
+    path: `/v1/desktops/${id}/events`,
+  });
+  expect(events.data.at(-1)!.actor).toEqual({ type: 'user', id: member.user.id, name: member.user.name });
+});
+
 test('a grant that runs out is told of as one that was taken back', async () => {
   const found = await allow(await newcomer('member'));
   await keep('access', 'of one that runs out', found.grant.id);

@@ -19,8 +19,8 @@ import { type KnownKey, findKeyByHash } from './store.ts';
 /** Who calls, and what they may. */
 export interface Caller {
   /**
-   * The key, the person who signed in, or the grant of a client and what that calls itself; the id stands in rows and
-   * events.
+   * The key, the person who signed in, or the grant of a client, and what they are called; the id stands in rows and
+   * events, the name in events as well.
    */
   actor: { type: 'key' | 'user' | 'client' | 'gateway' | 'system'; id?: string; name?: string };
   workspaceId: string;
@@ -129,9 +129,9 @@ export class Authenticator {
 }
 
 /** A person with what their role allows. */
-export function callerOfSession({ id: userId, workspaceId, role }: Member, sessionId: string): Caller {
+export function callerOfSession({ id: userId, name, workspaceId, role }: Member, sessionId: string): Caller {
   return {
-    actor: { type: 'user', id: userId },
+    actor: { type: 'user', id: userId, name },
     workspaceId,
     capabilities: capabilitiesOf(role),
     restriction: null,

@@ -39,7 +39,7 @@ function withRole(db: Reader) {
 function knownKeyOf(row: ApiKeyRow & { role: string | null }): KnownKey {
   return {
     caller: {
-      actor: { type: 'key', id: row.id },
+      actor: { type: 'key', id: row.id, name: row.name },
       workspaceId: row.workspaceId,
       capabilities: narrowed(JSON.parse(row.capabilitiesJson), row.role as Role | null),
       restriction: row.restrictionJson === null ? null : JSON.parse(row.restrictionJson),

@@ -175,7 +175,7 @@ async function welcome(
   await record(write, services.clock, {
     type: 'user.joined',
     workspaceId,
-    actor: { type: 'user', id: user.id },
+    actor: { type: 'user', id: user.id, name },
     requestId,
     data: { userId: user.id, role },
   });
@@ -207,7 +207,7 @@ async function beginSession(
   await record(write, services.clock, {
     type: 'user.signed_in',
     workspaceId: member.workspaceId,
-    actor: { type: 'user', id: member.id },
+    actor: { type: 'user', id: member.id, name: member.name },
     requestId,
     data: { sessionId: row.id },
   });

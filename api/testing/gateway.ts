@@ -10,7 +10,7 @@ const browser = { userAgent: 'test', ipAddress: '127.0.0.1' };
 export interface SignedInAs {
   secret: string;
   session: { id: string };
-  user: { id: string; role: string; email: string | null };
+  user: { id: string; name: string; role: string; email: string | null };
   /** An assertion of this session, good for a minute. */
   assertion: string;
 }

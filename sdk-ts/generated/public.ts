@@ -2431,7 +2431,7 @@ export interface components {
                 /** @enum {string} */
                 type: "key" | "user" | "client" | "gateway" | "node" | "system";
                 id: string | null;
-                /** @description What an MCP client calls itself; null for everybody else. */
+                /** @description Of a key, a person or an MCP client: what it was called then. Names are not unique, ids are. */
                 name: string | null;
             };
             requestId: string | null;

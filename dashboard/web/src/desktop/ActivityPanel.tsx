@@ -23,7 +23,9 @@ export function ActivityPanel({ desktop }: { desktop: DesktopData }) {
                   {sayEvent(event)}
                   {sayDetail(event) !== '' && <div class="soft">{sayDetail(event)}</div>}
                 </td>
-                <td class="soft">{sayActor(event, ownUserId)}</td>
+                <td class="soft" title={event.actor.id ?? ''}>
+                  {sayActor(event, ownUserId)}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -23,6 +23,8 @@ test('one’s own doing is told from that of others', () => {
   const actor = { type: 'user', id: 'usr_1', name: null } as const;
   expect(sayActor(happened('desktop.created', { actor }), 'usr_1')).toBe('by you');
   expect(sayActor(happened('desktop.created', { actor }), 'usr_2')).toBe('by usr_1');
+  const key = { type: 'key', id: 'key_1', name: 'nightly' } as const;
+  expect(sayActor(happened('desktop.created', { actor: key }), 'usr_1')).toBe('by the key nightly');
   const client = { type: 'client', id: 'cli_1', name: 'Claude' } as const;
   expect(sayActor(happened('desktop.created', { actor: client }), undefined)).toBe('by Claude');
 });

@@ -29,7 +29,8 @@ export function sayEvent({ type, data }: Event): string {
 export function sayActor({ actor }: Event, ownUserId: string | undefined): string {
   if (actor.type === 'node' || actor.type === 'system') return '';
   if (actor.type === 'user' && actor.id === ownUserId) return say('activity.byYou');
-  return say('activity.by', { actor: actor.name ?? actor.id ?? actor.type });
+  const actorName = actor.name ?? actor.id ?? actor.type;
+  return say(actor.type === 'key' ? 'activity.byKey' : 'activity.by', { actor: actorName });
 }
 
 /** What went wrong, where an event tells it. */
