@@ -2,8 +2,8 @@ import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { DuplexEnd } from './duplexEnd.ts';
 
-/** A stream that gives `bytes` in one piece and ends, and what was heard of its end. */
-function listenTo(bytes: Buffer, pauseAfter: number) {
+/** A stream that gives `bytes` in one piece, and ends, and what was heard of its end. */
+function listenTo(bytes: Buffer, pauseAfter: number, { isEnded = true } = {}) {
   const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
   const end = new DuplexEnd(stream);
   const heard: Buffer[] = [];
@@ -18,7 +18,7 @@ function listenTo(bytes: Buffer, pauseAfter: number) {
     closed: (code, reason) => closed.push([code, reason]),
   });
   stream.push(bytes);
-  stream.push(null);
+  if (isEnded) stream.push(null);
   return { end, heard, closed, stream };
 }
 
@@ -40,15 +40,28 @@ test('who pauses is given nothing more, and everything in order when it goes on,
   expect(closed).toEqual([[1000, 'ended']]);
 });
 
-test('a stream that breaks while somebody pauses is over at once', async () => {
-  const { heard, closed, stream, end } = listenTo(bytes, 2);
+test.each([
+  ['breaks', new Error('gone'), [4503, 'the connection broke']],
+  ['is closed', undefined, [1000, 'ended']],
+])('of a stream that %s while somebody pauses, what was read is given, and the end at once', async (_, error, how) => {
+  const { heard, closed, stream, end } = listenTo(bytes, 2, { isEnded: false });
   await turn();
   expect(heard).toHaveLength(2);
-  stream.destroy(new Error('gone'));
+  stream.destroy(error);
   await turn();
-  expect(closed).toEqual([[4503, 'the connection broke']]);
+  expect(closed).toEqual([how]);
   end.resume();
-  expect([heard.length, closed.length]).toEqual([2, 1]);
+  expect([Buffer.concat(heard).equals(bytes), closed.length]).toEqual([true, 1]);
+});
+
+test('what the other side of an ended stream is still sent loses nothing of what it said', async () => {
+  const { end, heard, closed } = listenTo(bytes, 1);
+  await turn();
+  expect(end.send(Buffer.from('too late'))).toBe(true);
+  await turn();
+  expect(closed).toEqual([]);
+  for (let pieces = 1; pieces <= 7; pieces++) end.resume();
+  expect(Buffer.concat(heard).equals(bytes)).toBe(true);
 });
 
 test('nothing more comes of one that is closed', async () => {

@@ -17,7 +17,8 @@ export class DuplexEnd implements StreamEnd {
   #isPaused = false;
   /** Read, and not handed on because nobody takes more now. */
   #rest: Buffer | undefined;
-  #endsAfterRest = false;
+  /** The other side says no more, and by then hears nothing either. */
+  #isEnded = false;
   #over = false;
 
   /** @param first bytes that were read already */
@@ -31,21 +32,20 @@ export class DuplexEnd implements StreamEnd {
   listen(listener: EndListener): void {
     this.#listener = listener;
     const stream = this.#stream;
-    const ended = () => {
-      if (this.#rest === undefined) this.#end(closeCodes.normal, 'ended');
-      else this.#endsAfterRest = true;
-    };
     stream.on('data', (piece: Buffer) => this.#hand(piece));
     stream.on('drain', () => listener.drained());
-    stream.on('error', () => this.#end(closeCodes.unreachable, 'the connection broke'));
-    stream.on('end', ended);
-    stream.on('close', ended);
-    if (stream.destroyed) this.#end(closeCodes.unreachable, 'the connection broke');
+    stream.on('end', () => {
+      this.#isEnded = true;
+      if (this.#rest === undefined) this.#end();
+    });
+    stream.on('error', () => this.#end());
+    stream.on('close', () => this.#end(closeCodes.normal, 'ended'));
+    if (stream.destroyed) this.#end();
     else stream.resume();
   }
 
   send(piece: Uint8Array): boolean {
-    return this.#over || this.#stream.write(piece);
+    return this.#over || this.#isEnded || this.#stream.write(piece);
   }
 
   sendText(text: string): boolean {
@@ -64,7 +64,7 @@ export class DuplexEnd implements StreamEnd {
     this.#rest = undefined;
     if (rest !== undefined) this.#hand(rest);
     if (this.#rest !== undefined || this.#isPaused) return;
-    if (this.#endsAfterRest) this.#end(closeCodes.normal, 'ended');
+    if (this.#isEnded) this.#end();
     else this.#stream.resume();
   }
 
@@ -89,10 +89,16 @@ export class DuplexEnd implements StreamEnd {
     }
   }
 
-  #end(code: number, reason: string): void {
+  /** Whoever pauses is given the rest all the same: nothing will ask for it once the connection is gone. */
+  #end(
+    code: number = this.#isEnded ? closeCodes.normal : closeCodes.unreachable,
+    reason = this.#isEnded ? 'ended' : 'the connection broke',
+  ): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined && !this.#over) this.#listener!.bytes(rest);
     if (this.#over) return;
     this.#over = true;
-    this.#rest = undefined;
     this.#stream.destroy();
     this.#listener!.closed(code, reason);
   }

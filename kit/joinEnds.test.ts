@@ -9,7 +9,7 @@ import { dialSocketEnd, NotSwitched } from './dialSocketEnd.ts';
 import { DuplexEnd } from './duplexEnd.ts';
 import { joinEnds } from './joinEnds.ts';
 import { ServerSocketEnd, type ServerSocketData, serverSocketHandlers } from './serverSocketEnd.ts';
-import type { EndListener, StreamEnd } from './streamEnd.ts';
+import { closeCodes, type EndListener, type StreamEnd } from './streamEnd.ts';
 
 const MiB = 1_048_576;
 const closing: (() => unknown)[] = [];
@@ -158,6 +158,46 @@ test('a viewer that stalls is closed after the limit, and what it viewed with it
   const socket = await view();
   socket.pause();
   await expect.poll(() => guestClosed, { timeout: 5_000 }).toBe(true);
+});
+
+/** A viewer by a plain connection, which nobody sees go away while it is not read, before something that takes nothing. */
+async function held(bytesCount: number, heldLimitMs?: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'lb-held-'));
+  const closes: number[] = [];
+  const viewed: StreamEnd = {
+    listen: () => {},
+    send: () => false,
+    sendText: () => false,
+    pause: () => {},
+    resume: () => {},
+    close: (code) => closes.push(code),
+  };
+  let got = 0;
+  const server = createServer((socket) => {
+    const limits = { stallLimitMs: 60_000, ...(heldLimitMs === undefined ? {} : { heldLimitMs }) };
+    const counted = { ...viewed, send: (piece: Uint8Array) => ((got += piece.length), false) };
+    joinEnds(new DuplexEnd(socket), counted, { clock: systemClock, ...limits });
+  });
+  closing.push(() => server.close());
+  await new Promise<void>((resolve) => server.listen(join(folder, 'way'), resolve));
+  const client = connect(join(folder, 'way'));
+  client.on('error', () => {});
+  client.write(Buffer.alloc(bytesCount));
+  await expect.poll(() => got).toBeGreaterThan(0);
+  return { client, closes, got: () => got };
+}
+
+test.each(['destroy', 'end'] as const)('a viewer that has said all and goes away (%s) is over at once', async (way) => {
+  const { client, closes, got } = await held(180_000);
+  client[way]();
+  await expect.poll(() => closes).toEqual([1000]);
+  expect(got()).toBe(180_000);
+});
+
+test('where a limit is given, what takes nothing holds no viewer for longer', async () => {
+  const { client, closes } = await held(4 * MiB, 300);
+  client.destroy();
+  await expect.poll(() => closes).toContain(closeCodes.stalled);
 });
 
 test('texts travel beside the bytes, and the end of either side is the end of both', async () => {

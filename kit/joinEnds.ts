@@ -3,108 +3,124 @@ import { closeCodes, type EndListener, type StreamEnd } from './streamEnd.ts';
 
 export interface JoinOptions {
   clock: Clock;
-  /** An end of the first kind that takes nothing for so long is closed. */
+  /** A viewer that takes nothing for so long is closed. */
   stallLimitMs: number;
+  /** What is viewed is closed after so long without taking anything; where none is given it may take its time. */
+  heldLimitMs?: number;
 }
 
 /**
  * Joins a viewer with what it views until one of them is over; then the other is closed with the same code. Each is read
  * only as fast as the other takes it. A viewer that stalls is closed after a limit; what is viewed may take its time,
- * since that holds nothing but the viewer.
+ * since that holds nothing but the viewer. Where the viewer cannot be seen to go away while nobody reads it, that has a
+ * limit, too.
  */
 export function joinEnds(viewer: StreamEnd, viewed: StreamEnd, options: JoinOptions): void {
-  const stall = new Stall(viewer, viewed, options);
-  viewer.listen(new FromViewer(viewer, viewed, stall));
-  viewed.listen(new FromViewed(viewer, viewed, stall));
+  const { clock, stallLimitMs, heldLimitMs } = options;
+  const ends = { viewer, viewed };
+  const stall = new Stall(ends, { waits: viewed, clock, limitMs: stallLimitMs });
+  const hold = new Stall(ends, { waits: viewer, clock, limitMs: heldLimitMs });
+  viewer.listen(new FromViewer(ends, stall, hold));
+  viewed.listen(new FromViewed(ends, stall, hold));
 }
 
 // Classes and no closures: each idle stream keeps what stands here, three times over.
 
-/** How long the viewer has taken nothing. */
+interface Ends {
+  readonly viewer: StreamEnd;
+  readonly viewed: StreamEnd;
+}
+
+/** How long one of them has taken nothing, while the other waits. */
 class Stall {
-  readonly #viewer: StreamEnd;
-  readonly #viewed: StreamEnd;
-  readonly #options: JoinOptions;
+  readonly #ends: Ends;
+  readonly #of: { waits: StreamEnd; clock: Clock; limitMs: number | undefined };
   #waiting: AbortController | undefined;
   #isOver = false;
 
-  constructor(viewer: StreamEnd, viewed: StreamEnd, options: JoinOptions) {
-    this.#viewer = viewer;
-    this.#viewed = viewed;
-    this.#options = options;
+  constructor(ends: Ends, of: { waits: StreamEnd; clock: Clock; limitMs: number | undefined }) {
+    this.#ends = ends;
+    this.#of = of;
   }
 
   begin(): void {
-    this.#viewed.pause();
+    const { waits, clock, limitMs } = this.#of;
+    waits.pause();
     // One that was closed by that very write is waited for by nobody.
-    if (this.#isOver || this.#waiting !== undefined) return;
+    if (limitMs === undefined || this.#isOver || this.#waiting !== undefined) return;
     const waiting = new AbortController();
     this.#waiting = waiting;
-    void this.#options.clock.sleep(this.#options.stallLimitMs, waiting.signal).then(() => {
+    void clock.sleep(limitMs, waiting.signal).then(() => {
       if (waiting.signal.aborted) return;
-      this.#viewed.close(closeCodes.stalled, 'stalled');
-      this.#viewer.close(closeCodes.stalled, 'stalled');
+      this.#ends.viewed.close(closeCodes.stalled, 'stalled');
+      this.#ends.viewer.close(closeCodes.stalled, 'stalled');
     });
   }
 
+  /** It took something. */
   end(): void {
     this.#waiting?.abort();
     this.#waiting = undefined;
+    this.#of.waits.resume();
   }
 
   over(): void {
     this.#isOver = true;
-    this.end();
+    this.#waiting?.abort();
   }
 }
 
 abstract class Side {
-  protected readonly viewer: StreamEnd;
-  protected readonly viewed: StreamEnd;
+  protected readonly ends: Ends;
   protected readonly stall: Stall;
+  protected readonly hold: Stall;
 
-  constructor(viewer: StreamEnd, viewed: StreamEnd, stall: Stall) {
-    this.viewer = viewer;
-    this.viewed = viewed;
+  constructor(ends: Ends, stall: Stall, hold: Stall) {
+    this.ends = ends;
     this.stall = stall;
+    this.hold = hold;
+  }
+
+  protected over(): void {
+    this.stall.over();
+    this.hold.over();
   }
 }
 
 class FromViewer extends Side implements EndListener {
   bytes(piece: Uint8Array): void {
-    if (!this.viewed.send(piece)) this.viewer.pause();
+    if (!this.ends.viewed.send(piece)) this.hold.begin();
   }
 
   text(text: string): void {
-    if (!this.viewed.sendText(text)) this.viewer.pause();
+    if (!this.ends.viewed.sendText(text)) this.hold.begin();
   }
 
   drained(): void {
     this.stall.end();
-    this.viewed.resume();
   }
 
   closed(code: number, reason: string): void {
-    this.stall.over();
-    this.viewed.close(code, reason);
+    this.over();
+    this.ends.viewed.close(code, reason);
   }
 }
 
 class FromViewed extends Side implements EndListener {
   bytes(piece: Uint8Array): void {
-    if (!this.viewer.send(piece)) this.stall.begin();
+    if (!this.ends.viewer.send(piece)) this.stall.begin();
   }
 
   text(text: string): void {
-    if (!this.viewer.sendText(text)) this.stall.begin();
+    if (!this.ends.viewer.sendText(text)) this.stall.begin();
   }
 
   drained(): void {
-    this.viewer.resume();
+    this.hold.end();
   }
 
   closed(code: number, reason: string): void {
-    this.stall.over();
-    this.viewer.close(code, reason);
+    this.over();
+    this.ends.viewer.close(code, reason);
   }
 }

@@ -45,6 +45,8 @@ const unfinishedMaxBytes = 64 * 1_048_576;
 const unfinishedOfPersonMaxBytes = 16 * 1_048_576;
 const askLimitMs = 30_000;
 const stallLimitMs = 60_000;
+/** A web server may take its time over an upload. */
+const heldLimitMs = 300_000;
 /** Of a person, 900 in the first minute: fewer than the API gives, so that no page keeps its viewer from screens and terminals. */
 const dialsLimit = { burst: 300, everyMs: 100 };
 
@@ -138,7 +140,8 @@ export class PreviewWays {
       const stream = await this.#dial(grant);
       way.refusal = undefined;
       if (socket.destroyed) stream.close(1000, 'nobody waits');
-      else joinEnds(new DuplexEnd(socket), stream, { clock: this.#parts.clock, stallLimitMs });
+      // A request that was given up is not seen to be while its guest reads nothing of it.
+      else joinEnds(new DuplexEnd(socket), stream, { clock: this.#parts.clock, stallLimitMs, heldLimitMs });
     } catch (error) {
       way.refusal = isFault(error) ? error : new Fault('unavailable', 'The API cannot be reached.', { cause: error });
       socket.destroy();
