@@ -4,10 +4,11 @@ import type { Figure } from './figure.ts';
 
 /** `npm run bench:streams [-- names…]`: prints every figure of live streams as JSON. A figure that is missed is printed as missed. */
 
-const [word, socket = '', port = '', display = ''] = process.argv.slice(2);
+const [word, socket = '', ...ports] = process.argv.slice(2);
 if (word === '--node') {
   const { runStreamNode } = await import('../fleet/streamNode.ts');
-  runStreamNode({ socket, port: Number(port), display: Number(display) });
+  const [port = 0, display = 0, listenPort = 0] = ports.map(Number);
+  runStreamNode({ socket, port, display, listenPort });
 } else {
   await measure(process.argv.slice(2));
   process.exit();

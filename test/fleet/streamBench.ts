@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiProcess } from '../../api/testing/apiProcess.ts';
 import { type NodeDouble, startNodeDouble } from '../doubles/node.ts';
+import { freePort } from '../freePort.ts';
 import { type GatewayProcess, startGatewayProcess } from './gatewayProcess.ts';
 import { openStreamGuests, type StreamGuests } from './streamGuests.ts';
 
@@ -12,8 +13,9 @@ export interface StreamBench {
   api: ApiProcess;
   node: ChildProcess;
   gateway: GatewayProcess;
-  /** Of the guest contract of that hostd. */
+  /** Of the guest contract of that hostd, and a port on which it is to be had, too. */
   socket: string;
+  nodePort: number;
   orders: NodeDouble;
   guests: StreamGuests;
   desktopIds: string[];
@@ -28,7 +30,8 @@ export async function openStreamBench(program: string): Promise<StreamBench> {
   const guests = await openStreamGuests();
   const folder = mkdtempSync(join(tmpdir(), 'lb-streams-'));
   const socket = join(folder, 'node.sock');
-  const args = [program, '--node', socket, String(guests.base), String(guests.display)];
+  const nodePort = await freePort();
+  const args = [program, '--node', socket, ...[guests.base, guests.display, nodePort].map(String)];
   const node = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const orders = await startNodeDouble({
     apiSocket: join(api.home, 'run', 'api-node.sock'),
@@ -50,6 +53,7 @@ export async function openStreamBench(program: string): Promise<StreamBench> {
     node,
     gateway,
     socket,
+    nodePort,
     orders,
     guests,
     desktopIds,

@@ -1,7 +1,7 @@
 """Source and sink of bytes, and who reads and writes them, each a process that costs less than any relay between them.
 
-serve SOURCE_PORT SINK_PORT       pours into, or drops what comes from, every connection
-read|write TO SECONDS [REQUEST]   connects to a port or a Unix socket, says REQUEST, takes or gives frames; prints MiB/s
+serve SOURCE SINK COUNT            three ports: pours; drops what comes; says how much was dropped. Says "ready" first
+read|write TO SECONDS REQUEST COUNT   connects to a port or a Unix socket, says REQUEST, takes or gives frames; prints MiB/s
 """
 import socket
 import sys
@@ -10,6 +10,7 @@ import time
 
 PIECE = 262_144
 WARM_SECONDS = 0.4
+dropped = [0]
 
 
 def pour(connection):
@@ -24,10 +25,15 @@ def pour(connection):
 def drop(connection):
     buffer = bytearray(PIECE)
     try:
-        while connection.recv_into(buffer) > 0:
-            pass
+        while count := connection.recv_into(buffer):
+            dropped[0] += count
     except OSError:
         pass
+    connection.close()
+
+
+def tell(connection):
+    connection.sendall(str(dropped[0]).encode())
     connection.close()
 
 
@@ -37,10 +43,12 @@ def accept_each(server, work):
         threading.Thread(target=work, args=(connection,), daemon=True).start()
 
 
-def serve(source_port, sink_port):
-    source, sink = (socket.create_server(('127.0.0.1', port)) for port in (source_port, sink_port))
-    threading.Thread(target=accept_each, args=(source, pour), daemon=True).start()
-    accept_each(sink, drop)
+def serve(*ports):
+    servers = [socket.create_server(('127.0.0.1', int(port))) for port in ports]
+    for server, work in zip(servers, (pour, drop, tell)):
+        threading.Thread(target=accept_each, args=(server, work), daemon=True).start()
+    print('ready', flush=True)
+    threading.Event().wait()
 
 
 def connected(to, request):
@@ -63,44 +71,49 @@ def connected(to, request):
     return connection
 
 
-def measure(move, seconds):
-    began = time.monotonic()
-    counting = False
-    moved = 0
-    while True:
-        count = move()
-        now = time.monotonic()
-        if counting:
-            moved += count
-            if now - began >= seconds:
-                return moved / 1_048_576 / (now - began)
-        elif now - began >= WARM_SECONDS:
-            counting, began = True, now
+def measure(move, seconds, moved):
+    """What `moved` grows by in `seconds`, once `move` was called again and again for a while."""
+    while_moving(move, WARM_SECONDS)
+    before, began = moved(), time.monotonic()
+    while_moving(move, seconds)
+    return (moved() - before) / 1_048_576 / (time.monotonic() - began)
+
+
+def while_moving(move, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        move()
+
+
+def reader(connection):
+    buffer = bytearray(PIECE)
+    taken = [0]
+
+    def move():
+        count = connection.recv_into(buffer)
+        if count == 0:
+            sys.exit('closed')
+        taken[0] += count
+
+    return move, lambda: taken[0]
+
+
+def writer(connection, count_port, framed):
+    # One whole frame of 64 KiB, masked with zeros.
+    payload = bytes([7]) * 65_536
+    head = bytes([0x82, 0xFF]) + len(payload).to_bytes(8, 'big') + bytes(4)
+    frame = head + payload if framed else payload
+    # What came out at the other end counts, not what went in.
+    return lambda: connection.sendall(frame), lambda: int(socket.create_connection(('127.0.0.1', count_port)).recv(64))
 
 
 def main(word, *args):
     if word == 'serve':
-        return serve(int(args[0]), int(args[1]))
-    to, seconds, request = args[0], float(args[1]), args[2] if len(args) > 2 else ''
+        return serve(*args)
+    to, seconds, request, count_port = args
     connection = connected(to, request)
-    if word == 'read':
-        buffer = bytearray(PIECE)
-
-        def move():
-            count = connection.recv_into(buffer)
-            if count == 0:
-                sys.exit('closed')
-            return count
-    else:
-        # One whole frame of 64 KiB, masked with zeros.
-        payload = bytes([7]) * 65_536
-        head = bytes([0x82, 0xFF]) + len(payload).to_bytes(8, 'big') + bytes(4)
-        frame = head + payload if request else payload
-
-        def move():
-            connection.sendall(frame)
-            return len(payload)
-    print(round(measure(move, seconds), 1))
+    ends = reader(connection) if word == 'read' else writer(connection, int(count_port), request != '')
+    print(round(measure(ends[0], float(seconds), ends[1]), 1))
 
 
 main(*sys.argv[1:])

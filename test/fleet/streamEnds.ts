@@ -1,47 +1,43 @@
 import { spawn } from 'node:child_process';
-import { connect } from 'node:net';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 const program = join(import.meta.dirname, 'streamEnds.py');
 
-/** A server that pours and one that drops what comes. */
-export function serveEnds(sourcePort: number, sinkPort: number) {
-  const child = spawn('python3', [program, 'serve', String(sourcePort), String(sinkPort)], { stdio: 'ignore' });
-  return {
-    kill: (signal: NodeJS.Signals) => void child.kill(signal),
-    /** False when a port is taken. */
-    listening: Promise.all([sourcePort, sinkPort].map((port) => answers(port, () => child.exitCode !== null))).then(
-      (both) => both.every(Boolean),
-    ),
-  };
+/** A server that pours, one that drops what comes, and one that says how much that was. */
+export interface StreamEnds {
+  /** Port of the last. */
+  countPort: number;
+  close(): void;
 }
 
-async function answers(port: number, isOver: () => boolean): Promise<boolean> {
-  for (let tries = 0; tries < 100 && !isOver(); tries++) {
-    const socket = connect(port, '127.0.0.1');
-    const isThere = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (isThere) return true;
-    await Bun.sleep(50);
-  }
-  return false;
+/** @returns undefined when one of the ports is taken */
+export async function serveEnds(ports: {
+  source: number;
+  sink: number;
+  count: number;
+}): Promise<StreamEnds | undefined> {
+  const args = [program, 'serve', ...[ports.source, ports.sink, ports.count].map(String)];
+  const child = spawn('python3', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const isReady = await Promise.race([
+    once(child.stdout, 'data').then(() => true),
+    once(child, 'exit').then(() => false),
+  ]);
+  return isReady ? { countPort: ports.count, close: () => void child.kill('SIGKILL') } : undefined;
 }
 
 /**
  * Reads or writes as fast as a relay gives or takes, in a process that costs less than the relay.
  * @param to port or path of a Unix socket
  * @param request the handshake of a WebSocket; empty for a plain connection
- * @returns MiB/s
+ * @returns MiB/s, as the last one in the row gets them
  */
 export async function rateOf(
   word: 'read' | 'write',
-  wish: { to: string; request: string; seconds: number },
+  wish: { to: string; request: string; seconds: number; countPort: number },
 ): Promise<number> {
-  const args = [program, word, wish.to, String(wish.seconds), wish.request];
+  const args = [program, word, wish.to, String(wish.seconds), wish.request, String(wish.countPort)];
   const child = spawn('python3', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const [said, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (said.trim() === '') throw new Error(`${word} broke: ${complaint.trim().slice(-300)}`);

@@ -4,14 +4,14 @@ import { type Figure, figure, quantile, summary } from '../bench/figure.ts';
 import { residentMiB } from '../bench/processes.ts';
 import { desktopsCount, type StreamBench } from './streamBench.ts';
 import { rateOf } from './streamEnds.ts';
-import { offsets } from './streamGuests.ts';
+import { offsets, type StreamGuests } from './streamGuests.ts';
 import { direct, hostdAlone, masked, nginxAndHostd, openWay, ours, theirs, type Way } from './streamWays.ts';
 
 const secondsEach = 2;
 
-const rate = async (way: Way, word: 'read' | 'write') => {
+const rate = async (way: Way, word: 'read' | 'write', { countPort }: StreamGuests) => {
   const begin = await way.begin(word === 'read' ? 'source' : 'sink');
-  return rateOf(word, { ...begin, seconds: secondsEach });
+  return rateOf(word, { ...begin, seconds: secondsEach, countPort });
 };
 
 /** So many times in turn, so that what else the machine does befalls all alike. */
@@ -23,7 +23,8 @@ type Readings = Record<string, number[]>;
 export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
   const [websockify, nginx] = [await theirs(bench), nginxAndHostd(bench)];
   const ways = {
-    hostd: hostdAlone(bench),
+    hostd: hostdAlone(String(bench.nodePort)),
+    hostdUnix: hostdAlone(bench.socket),
     api: ours(bench),
     gateway: ours(bench, 'gateway'),
     ...(websockify ? { websockify } : {}),
@@ -33,9 +34,11 @@ export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
   const loads: number[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const [name, way] of Object.entries(ways)) {
-        (readings[`${name} down`] ??= []).push(await rate(way, 'read'));
-        (readings[`${name} up`] ??= []).push(await rate(way, 'write'));
+      const all = Object.entries(ways);
+      // Nobody is always the one after the same other.
+      for (const [name, way] of [...all.slice(round), ...all.slice(0, round)]) {
+        (readings[`${name} down`] ??= []).push(await rate(way, 'read', bench.guests));
+        (readings[`${name} up`] ??= []).push(await rate(way, 'write', bench.guests));
       }
       loads.push(Math.round(loadavg()[0]! * 10) / 10);
     }
@@ -45,6 +48,7 @@ export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
   }
   return (['down', 'up'] as const).flatMap((way) => [
     beside(readings, loads, { way, of: 'hostd', reference: 'websockify', reach: 1.1 }),
+    beside(readings, loads, { way, of: 'hostdUnix', reference: 'websockify', reach: 0 }),
     beside(readings, loads, { way, of: 'api', reference: 'nginx', reach: 0 }),
     beside(readings, loads, { way, of: 'api', reference: 'websockify', reach: 0 }),
     beside(readings, loads, { way, of: 'gateway', reference: 'websockify', reach: 0 }),
@@ -52,10 +56,11 @@ export async function throughputFigures(bench: StreamBench): Promise<Figure[]> {
 }
 
 const named = {
-  hostd: 'hostd (one hop)',
+  hostd: 'hostd (one hop, TCP)',
+  hostdUnix: 'hostd (one hop, its Unix socket)',
   api: 'API and hostd (two hops)',
   gateway: 'gateway, API and hostd (three hops)',
-  websockify: 'websockify (one hop)',
+  websockify: 'websockify (one hop, TCP)',
   nginx: 'nginx and hostd (two hops)',
 } as const;
 
@@ -155,7 +160,7 @@ const sum = ({ gateway, api, hostd }: ReturnType<typeof residentOf>) => gateway 
 /** Memory of all processes while viewers take nothing of what an endless source gives. */
 export async function stallFigures(bench: StreamBench): Promise<Figure[]> {
   const way = ours(bench, 'gateway');
-  for (let round = 0; round < 2; round++) await rate(way, 'read');
+  for (let round = 0; round < 2; round++) await rate(way, 'read', bench.guests);
   await Bun.sleep(1000);
   const before = residentOf(bench);
   const sockets = await Promise.all(Array.from({ length: 4 }, () => openWay(way, 'source')));

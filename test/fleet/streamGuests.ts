@@ -1,5 +1,5 @@
-import { serveEnds } from './streamEnds.ts';
 import { createServer, type Server, type Socket } from 'node:net';
+import { serveEnds } from './streamEnds.ts';
 
 /** TCP servers that stand for guests, on ports one after the other. */
 export interface StreamGuests {
@@ -7,11 +7,15 @@ export interface StreamGuests {
   base: number;
   /** Of a small RFB server that answers each key with a bell. */
   display: number;
+  /** Says how much the sink got. */
+  countPort: number;
   close(): void;
 }
 
 /** The source pours and the sink drops: both in a process of their own, so that a relay is measured and not this one. */
 export const offsets = { source: 1, sink: 2, echo: 3 } as const;
+const displayOffset = 4;
+const countOffset = 5;
 
 export async function openStreamGuests(): Promise<StreamGuests> {
   for (let tries = 0; tries < 50; tries++) {
@@ -21,12 +25,13 @@ export async function openStreamGuests(): Promise<StreamGuests> {
       createServer((socket) => ring(quiet(socket))),
     ];
     const listening = await Promise.all(servers.map((server, at) => listens(server, base + offsets.echo + at)));
-    const ends = serveEnds(base + offsets.source, base + offsets.sink);
+    const ports = { source: base + offsets.source, sink: base + offsets.sink, count: base + countOffset };
+    const ends = listening.every(Boolean) ? await serveEnds(ports) : undefined;
     const close = () => {
-      ends.kill('SIGKILL');
+      ends?.close();
       for (const server of servers) server.close();
     };
-    if (listening.every(Boolean) && (await ends.listening)) return { base, display: base + 4, close };
+    if (ends !== undefined) return { base, display: base + displayOffset, countPort: ends.countPort, close };
     close();
   }
   throw new Error('no four free ports in a row');

@@ -4,13 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '@lebureau/kit/clock';
+import { type ServerSocketData, serverSocketHandlers } from '@lebureau/kit/serverSocketEnd';
 import { silentLog } from '@lebureau/kit/log';
 import type { GuestConnection } from '../../hostd/guest/server/connection.ts';
 import { serveGuests } from '../../hostd/guest/server/server.ts';
 import { openLive } from '../../hostd/streams/openLive.ts';
 
-/** hostd's own half of live streams, in front of guests that are TCP servers of this machine. */
-export function runStreamNode(options: { socket: string; port: number; display: number }): void {
+/**
+ * hostd's own half of live streams, in front of guests that are TCP servers of this machine. On a Unix socket, as the API
+ * dials it, and on a port for comparisons with what listens on nothing else.
+ */
+export function runStreamNode(options: { socket: string; port: number; display: number; listenPort: number }): void {
   const live = openLive({
     home: mkdtempSync(join(tmpdir(), 'lb-stream-node-')),
     clock: systemClock,
@@ -25,11 +29,18 @@ export function runStreamNode(options: { socket: string; port: number; display: 
     guests.set(assignmentId, known);
     return known;
   };
+  const streams = live.door(of);
+  Bun.serve<ServerSocketData>({
+    hostname: '127.0.0.1',
+    port: options.listenPort,
+    fetch: (request, server) => streams.answer(request, server) ?? new Response(null, { status: 404 }),
+    websocket: serverSocketHandlers,
+  });
   serveGuests({
     socket: options.socket,
     handlers: live.guard({}),
     connect: of,
-    streams: live.door(of),
+    streams,
     clock: systemClock,
     log: silentLog,
   });

@@ -56,14 +56,14 @@ export function ours(bench: StreamBench, door: 'api' | 'gateway' = 'api'): Way {
   };
 }
 
-/** As the API dials it; its Unix socket is the one hop. */
-export function hostdAlone({ socket }: Pick<StreamBench, 'socket'>): Way {
+/** @param to its port, or the Unix socket on which the API dials it */
+export function hostdAlone(to: string): Way {
   const assignmentId = `asg_${'0'.repeat(26)}`;
   return {
     framed: true,
     begin: (target) => {
       const kind = target === 'display' ? 'vnc?mode=control' : `port?port=${offsets[target]}`;
-      return Promise.resolve({ to: socket, request: handshake(`/guest/${assignmentId}/streams/${kind}`) });
+      return Promise.resolve({ to, request: handshake(`/guest/${assignmentId}/streams/${kind}`) });
     },
     close: () => {},
   };
@@ -71,7 +71,7 @@ export function hostdAlone({ socket }: Pick<StreamBench, 'socket'>): Way {
 
 export function nginxAndHostd({ socket }: StreamBench): Way | undefined {
   const nginx = nginxInFront(socket);
-  return nginx && { ...hostdAlone(nginx), close: nginx.close };
+  return nginx && { ...hostdAlone(nginx.socket), close: nginx.close };
 }
 
 /** One websockify for each target. */
