@@ -1,4 +1,5 @@
 import { Fault } from '@lebureau/kit/fault';
+import { attempt } from '../db/attempt.ts';
 import type { Write } from '../db/database.ts';
 import { record } from '../events/record.ts';
 import { decodeCursor, encodeCursor, limitDefault } from '../http/page.ts';
@@ -186,10 +187,17 @@ async function lookForChange(write: Write, act: Act): Promise<DesktopView> {
 /** Takes the node's row first, as every writer of its orders does, and looks again under that lock. */
 async function lockForChange(services: Services, write: Write, act: Act): Promise<DesktopView> {
   for (let view = await lookForChange(write, act); ;) {
-    await orderChanged(write, view.nodeId);
-    if (services.database.flavour === 'sqlite') return view;
-    const now = await lookForChange(write, act);
-    if (now.nodeId === view.nodeId) return now;
+    if (services.database.flavour === 'sqlite') {
+      await orderChanged(write, view.nodeId);
+      return view;
+    }
+    let now = view;
+    const locked = await attempt(write, async () => {
+      await orderChanged(write, view.nodeId);
+      now = await lookForChange(write, act);
+      return now.nodeId === view.nodeId ? now : undefined;
+    });
+    if (locked !== undefined) return locked;
     // It went to another node just then.
     view = now;
   }

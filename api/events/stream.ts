@@ -43,6 +43,8 @@ export async function streamEvents(services: Services, wish: EventWish): Promise
       async pull(controller) {
         try {
           const text = await follower.next();
+          // Whoever left has closed it.
+          if (left.signal.aborted) return;
           if (text === undefined) controller.close();
           else controller.enqueue(encoder.encode(text));
         } catch (error) {

@@ -7,7 +7,7 @@ import type { Services } from '../services.ts';
 import { firstWorkspace } from '../workspaces/store.ts';
 import { planDrain } from './drainPlan.ts';
 import { moveOut } from './moveOut.ts';
-import { changeOrder, orderChanged } from './store.ts';
+import { changeOrder, helloOf, listNodeRows, lockNodes, orderChanged } from './store.ts';
 
 /** Stopped in one transaction; the next round takes the next. */
 const batchMax = 50;
@@ -37,6 +37,7 @@ async function drainOne(services: Services, write: Write, seen: NodeRow): Promis
   const plan = planDrain(seen, open, services.clock.nowMs());
   const isQuiet = plan.stop.length + plan.callOff.length === 0 && !plan.isOver;
   if (isQuiet && plan.move.length === 0) return;
+  if (plan.move.length > 0) await lockNodes(write, await clusterOf(write, seen));
   const node = await lockDrain(write, seen, isQuiet);
   if (node === undefined) return;
   if (plan.isOver) return finish(services, write, node);
@@ -54,6 +55,13 @@ async function drainOne(services: Services, write: Write, seen: NodeRow): Promis
       data: { action: 'stop', cause: 'drain', nodeId: node.id },
     });
   }
+}
+
+/** The nodes that desktops can be moved between, this one among them. */
+async function clusterOf({ db }: Write, node: NodeRow): Promise<string[]> {
+  const clusterId = helloOf(node)?.cluster?.id;
+  const nodes = clusterId === undefined ? [] : await listNodeRows(db);
+  return nodes.filter((each) => helloOf(each)?.cluster?.id === clusterId).map(({ id }) => id);
 }
 
 /** Undefined when a person has ended the drain, or ordered another, since it was read. @param isQuiet nobody is woken */

@@ -13,7 +13,7 @@ import { adoptArrivals, followMove } from './handOver.ts';
 import { superseded } from './hello.ts';
 import { freeMoveRoom, notMoving } from './moveRoom.ts';
 import type { Observation, ObservationReceipt, ObservationReport } from './schema.ts';
-import { addReservedDisk, orderChanged, releaseReserved, reserveAnyway } from './store.ts';
+import { addReservedDisk, lockNodes, orderChanged, releaseReserved, reserveAnyway } from './store.ts';
 
 type Seen = Static<typeof Observation>;
 
@@ -24,18 +24,47 @@ export async function takeReport(
   from: { peer: NodePeer; report: Static<typeof ObservationReport> },
 ): Promise<Static<typeof ObservationReceipt>> {
   const { report } = from;
+  await lockPartners(write, report);
   const node = await acceptReport(services, write, from);
   if (node === undefined)
     return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
   const refused: Static<typeof ObservationReceipt>['refused'] = [];
   await adoptArrivals(services, write, { nodeId: node.id, strangers: report.strangers });
   const orders = await ordersOf(write, report.observations);
-  for (const seen of report.observations) {
+  // Rows of workspaces are taken in one order by all nodes, each once the rows of nodes are.
+  const workspaceOf = ({ assignmentId }: Seen) => orders.get(assignmentId)?.workspaceId ?? '';
+  for (const seen of report.observations.toSorted((a, b) => (workspaceOf(a) < workspaceOf(b) ? -1 : 1))) {
     const at = { nodeId: node.id, seen, order: orders.get(seen.assignmentId) };
     const reason = await takeObservation(services, write, at);
     if (reason !== undefined) refused.push({ assignmentId: seen.assignmentId, reason });
   }
   return { refused };
+}
+
+/**
+ * The rows of this node and of those to or from which it tells that desktops moved: both ends of a move report at the same
+ * moment. Most reports tell of none.
+ */
+async function lockPartners(write: Write, report: Static<typeof ObservationReport>): Promise<void> {
+  const told = report.observations.filter(
+    (seen) => seen.movedTo !== undefined || seen.moveFault !== undefined || seen.presence === 'absent',
+  );
+  const owners = report.strangers.flatMap(({ owner }) => owner ?? []);
+  if (told.length + owners.length === 0) return;
+  const own = await write.db.selectFrom('nodes').select('id').where('epoch', '=', report.epoch).executeTakeFirst();
+  if (own === undefined) return;
+  const orders = await write.db
+    .selectFrom('assignments')
+    .select(['nodeId', 'moveNodeId'])
+    .where('id', 'in', [...told.map(({ assignmentId }) => assignmentId), ...owners])
+    .where('moveNodeId', 'is not', null)
+    .where((where) => where.or([where('nodeId', '=', own.id), where('moveNodeId', '=', own.id)]))
+    .where('closedMs', 'is', null)
+    .execute();
+  await lockNodes(
+    write,
+    orders.flatMap(({ nodeId, moveNodeId }) => [nodeId, moveNodeId!]),
+  );
 }
 
 /** Nobody changes them meanwhile: who does takes the row of the node first, which this transaction has. */

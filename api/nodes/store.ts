@@ -111,6 +111,16 @@ export async function orderChanged(write: Write, nodeId: string): Promise<void> 
   write.wake(orderTopic(nodeId));
 }
 
+/** Locks the rows of several nodes in one and the same order, so that of those who need some of them none waits for another who waits for it. */
+export async function lockNodes({ db }: Write, nodeIds: Iterable<string>): Promise<void> {
+  for (const id of [...new Set(nodeIds)].toSorted())
+    await db
+      .updateTable('nodes')
+      .set({ revision: sql<number>`"revision"` })
+      .where('id', '=', id)
+      .execute();
+}
+
 export function orderTopic(nodeId: string): string {
   return `orders ${nodeId}`;
 }

@@ -2,7 +2,7 @@ import { attempt } from '../db/attempt.ts';
 import type { Reader, Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
 import { newAssignment } from '../nodes/newAssignment.ts';
-import { type PlacementNode, limitsOf, placeDesktop } from '../nodes/placement.ts';
+import { type Placement, type PlacementNode, limitsOf, placeDesktop } from '../nodes/placement.ts';
 import { placementNodes } from '../nodes/placementNodes.ts';
 import { insertAssignment, reserveAll } from '../nodes/store.ts';
 import type { Services } from '../services.ts';
@@ -26,14 +26,18 @@ export async function keepPool(services: Services, settings: PoolSettings): Prom
     const nowMs = clock.nowMs();
     await takeTurn(write);
     const { plan: now, nodes } = await lookAndPlan(services, settings, write.db);
-    for (const { assignmentId, nodeId } of now.drop)
-      await attempt(write, () => dropMember(write, { id: assignmentId, nodeId }));
     const busy = now.add.length === 0 ? undefined : await listBusyNodes(write.db, nowMs - busyMaxMs);
-    let calm = nodes.filter((node) => node.heard && !node.cordoned && busy?.has(node.id) === false);
-    for (const kind of now.add) {
-      const nodeId = await orderMember(services, write, { kind, nodes: calm, nowMs });
-      calm = calm.filter((node) => node.id !== nodeId);
-    }
+    const calm = nodes.filter((node) => node.heard && !node.cordoned && busy?.has(node.id) === false);
+    const drops = now.drop.map(({ assignmentId, nodeId }) => {
+      const act = () => attempt(write, () => dropMember(write, { id: assignmentId, nodeId }));
+      return { nodeId, act };
+    });
+    const adds = placesOf(services, now.add, calm).map(({ kind, place }) => {
+      const act = () => orderMember(write, { kind, place, nowMs });
+      return { nodeId: place.nodeId, act };
+    });
+    // Rows of nodes are taken in one order by everybody who takes several.
+    for (const { act } of [...drops, ...adds].toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1))) await act();
   });
 }
 
@@ -81,22 +85,28 @@ function newestTemplates(nodes: readonly PlacementNode[]): Set<string> {
   return new Set([...newest.values()].map((template) => template.id));
 }
 
-async function orderMember(
+/** Where each could go, at most one on each node; what finds no place waits for another round. */
+function placesOf(
   services: Services,
-  write: Write,
-  wish: { kind: Demand; nodes: readonly PlacementNode[]; nowMs: number },
-): Promise<string | undefined> {
-  const { kind, nowMs } = wish;
-  const places = placeDesktop({ ...kind, template: kind.templateId, nodeSelector: {} }, wish.nodes, {
-    ...services.placement,
-    turn: 0,
-  });
-  if ('none' in places) return undefined;
-  for (const place of places) {
-    if (place.network !== kind.network || !(await reserveAll(write, place, kind))) continue;
-    const owner = { workspaceId: '', desktopId: null, hostName: 'waiting', timeZone: 'Etc/UTC', poolKey: kind.poolKey };
-    await insertAssignment(write, newAssignment(place, kind, { ...owner, nowMs }));
-    return place.nodeId;
+  kinds: readonly Demand[],
+  nodes: readonly PlacementNode[],
+): { kind: Demand; place: Placement }[] {
+  const policy = { ...services.placement, turn: 0 };
+  const found: { kind: Demand; place: Placement }[] = [];
+  let free = nodes;
+  for (const kind of kinds) {
+    const places = placeDesktop({ ...kind, template: kind.templateId, nodeSelector: {} }, free, policy);
+    const place = 'none' in places ? undefined : places.find((each) => each.network === kind.network);
+    if (place === undefined) continue;
+    found.push({ kind, place });
+    free = free.filter((node) => node.id !== place.nodeId);
   }
-  return undefined;
+  return found;
+}
+
+async function orderMember(write: Write, wish: { kind: Demand; place: Placement; nowMs: number }): Promise<void> {
+  const { kind, place, nowMs } = wish;
+  if (!(await reserveAll(write, place, kind))) return;
+  const owner = { workspaceId: '', desktopId: null, hostName: 'waiting', timeZone: 'Etc/UTC', poolKey: kind.poolKey };
+  await insertAssignment(write, newAssignment(place, kind, { ...owner, nowMs }));
 }

@@ -8,6 +8,7 @@ import { call, createReady, type Service, startService, vmSkipReason } from '../
 import { asPage, signInByLink } from './browser.ts';
 import { openChromium } from './chromium.ts';
 import { describeParts } from './describeParts.ts';
+import { describeLive } from './describeLive.ts';
 import { describePages } from './describePages.ts';
 import { describePhone } from './describePhone.ts';
 import { describeScreen } from './describeScreen.ts';
@@ -270,6 +271,7 @@ describe.skipIf(skip !== undefined)(`the dashboard ${skip ?? ''}`, () => {
   });
 
   describeWatching(() => ({ service, browser, page, desktopId, pictures }));
+  describeLive(() => ({ service, browser, desktopId }));
   describeScreen(() => ({ service, browser, context, page, desktopId, pictures }));
   describePhone(() => ({ service, browser, desktopId, pictures }));
   describeParts(() => ({ service, context, desktopId, pictures }));

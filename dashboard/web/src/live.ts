@@ -1,5 +1,6 @@
 import type { Event } from '@lebureau/sdk/types';
 import { atom } from 'nanostores';
+import { loadSession } from './session.ts';
 
 /** How the page is connected: `lost` is shown, and what was missed is caught up with. */
 export const connection = atom<'connecting' | 'live' | 'lost'>('connecting');
@@ -22,24 +23,55 @@ export function onResync(again: () => void): () => void {
   return () => resyncs.delete(again);
 }
 
-/** One connection for the whole page; the browser opens it again with the last position. */
+/** A stream that breaks is there again at once, mostly; only one that is not is worth a word. */
+const quietMs = 1500;
+let worry: ReturnType<typeof setTimeout> | undefined;
+let failures = 0;
+let isWanted = false;
+
+/**
+ * One connection for the whole page; the browser opens it again with the last position. None for a page that nobody sees:
+ * over HTTP/1.1 a browser has six for all of its tabs, and the next tab would wait for ever.
+ */
 export function connect(): void {
+  isWanted = true;
   source?.close();
+  source = undefined;
+  if (document.visibilityState === 'hidden') return;
   const opening = new EventSource('/v1/events');
   source = opening;
   opening.addEventListener('open', () => {
+    clearTimeout(worry);
+    worry = undefined;
+    failures = 0;
     connection.set('live');
     if (opened) for (const again of resyncs) again();
     opened = true;
   });
   opening.addEventListener('error', () => {
-    connection.set('lost');
-    if (opening.readyState !== EventSource.CLOSED) return;
-    // Refused for good, such as a position that is not kept any more: begin anew.
-    setTimeout(connect, 2000 + Math.random() * 3000);
+    worry ??= setTimeout(() => connection.set('lost'), quietMs);
+    if (opening.readyState === EventSource.CLOSED) void beginAnew(opening);
   });
   opening.addEventListener('message', take);
   for (const type of eventTypes) opening.addEventListener(type, take);
+}
+
+/**
+ * Over for good: by Firefox, which ends silent streams when a network of its machine changes, or by the service, which
+ * keeps the position no more or has ended the session. That shows the sign-in.
+ */
+async function beginAnew(ended: EventSource): Promise<void> {
+  const pauseMs = failures++ === 0 ? 0 : 2000 + Math.random() * 3000;
+  await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  const known = await loadSession().catch(() => undefined);
+  if (source === ended && known?.user !== null) connect();
+}
+
+function leave(): void {
+  clearTimeout(worry);
+  worry = undefined;
+  source?.close();
+  source = undefined;
 }
 
 function take(message: MessageEvent<string>): void {
@@ -81,3 +113,8 @@ const eventTypes: readonly Event['type'][] = [
 ];
 
 window.addEventListener('online', () => connection.get() === 'lost' && connect());
+document.addEventListener('visibilitychange', () => {
+  if (!isWanted) return;
+  if (document.visibilityState === 'hidden') leave();
+  else connect();
+});

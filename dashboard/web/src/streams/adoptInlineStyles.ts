@@ -1,5 +1,9 @@
+let isAdopting = false;
+
 /** `style` attributes that a library sets become properties of the element, which the policy of our pages allows. */
 export function adoptInlineStyles(): void {
+  if (isAdopting) return;
+  isAdopting = true;
   // Called with the element as `this`, below.
   // oxlint-disable-next-line typescript/unbound-method
   const set = Element.prototype.setAttribute;

@@ -2,6 +2,7 @@ import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import { openStream } from './openStream.ts';
+import { adoptInlineStyles } from './adoptInlineStyles.ts';
 import { adoptStyles } from './adoptStyles.ts';
 
 export type TerminalState = 'connecting' | 'live' | 'lost' | 'ended';
@@ -37,6 +38,7 @@ export class TerminalSession {
     this.#name = of.name;
     this.#onState = of.onState;
     adoptStyles();
+    adoptInlineStyles();
     this.#terminal = new Terminal({
       fontFamily: getComputedStyle(document.documentElement).getPropertyValue('--mono'),
       fontSize: 14,
