@@ -68,7 +68,7 @@ test('they never wait for each other, and each desktop is moved once', { timeout
     path: `/v1/nodes/${one.nodeId}/drain`,
     body: { mode: 'move' },
   });
-  for (let done = 0; done < movesMax; ) {
+  for (let done = 0; done < movesMax;) {
     await drainNodes(api.api.services);
     const [row] = await moving();
     expect(row).toMatchObject({ nodeId: one.nodeId, moveNodeId: two.nodeId });

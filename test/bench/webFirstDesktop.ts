@@ -61,10 +61,13 @@ async function firstDesktop(
   await step('look', async () => {
     await press(`${its} >> h2 a`);
     await page.waitForSelector('.screen-target canvas');
+    // Stands there until the first picture has come.
+    await page.waitForSelector('.screen-note', { state: 'detached' });
   });
   await step('take', async () => {
     await press('text=Take control');
     await page.waitForSelector('text=Hand back');
+    await press('.screen-target canvas');
   });
   const id = new URL(page.url()).pathname.split('/')[3]!;
   await context.close();

@@ -25,6 +25,7 @@ export class RfbHands implements Hands {
   private readonly clock: Clock;
   private at: Point | undefined;
   private buttons = 0;
+  private readonly keysyms = new Set<number>();
 
   /** Whether the keys of the US layout make all of `text`. */
   static knows(text: string): boolean {
@@ -61,13 +62,15 @@ export class RfbHands implements Hands {
 
   async key(keysym: number, down: boolean): Promise<void> {
     (await this.client()).key(keysym, down);
+    if (down) this.keysyms.add(keysym);
+    else this.keysyms.delete(keysym);
     await this.clock.sleep(stepMs);
   }
 
   async chord(keysyms: readonly number[]): Promise<void> {
     const held = new HeldInputs(this);
     try {
-      for (const keysym of keysyms) await held.key(keysym, true);
+      for (const keysym of keysyms.filter((each) => !this.keysyms.has(each))) await held.key(keysym, true);
     } finally {
       await held.releaseAll();
     }

@@ -32,6 +32,11 @@ test('one’s own doing is told from that of others', () => {
 test('an error says which; what the page does not know is shown as it is', () => {
   const data = { code: 'disk_full', message: 'The disk of the node is full.' };
   expect(sayDetail(happened('desktop.error', { data }))).toBe('The disk of the node is full.');
+  expect(sayDetail(happened('desktop.unmoved', { data }))).toBe('The disk of the node is full.');
   expect(sayDetail(happened('desktop.created', { data }))).toBe('');
+  const cause = { name: 'Ada', cause: 'move' };
+  const released = happened('desktop.control_released', { data: cause });
+  expect([sayEvent(released), sayDetail(released)]).toEqual(['Ada no longer has control', 'The desktop moved.']);
+  expect(sayEvent(happened('desktop.starting', { data: { action: 'restart' } }))).toBe('Restart ordered');
   expect(sayEvent(happened('desktop.painted'))).toBe('desktop.painted');
 });

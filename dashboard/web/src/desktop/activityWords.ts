@@ -21,7 +21,7 @@ const wordsOf: Partial<Record<Event['type'], MessageName>> = {
 
 /** What happened, in the reader's words; a kind that this page does not know yet by the word of the API. */
 export function sayEvent({ type, data }: Event): string {
-  const name = wordsOf[type];
+  const name = type === 'desktop.starting' && data.action === 'restart' ? 'activity.restarting' : wordsOf[type];
   return name === undefined ? type : say(name, { name: typeof data.name === 'string' ? data.name : '' });
 }
 
@@ -33,7 +33,12 @@ export function sayActor({ actor }: Event, ownUserId: string | undefined): strin
   return say(actor.type === 'key' ? 'activity.byKey' : 'activity.by', { actor: actorName });
 }
 
-/** What went wrong, where an event tells it. */
+const causes: Record<string, MessageName> = { drain: 'activity.byDrain', move: 'activity.byMove' };
+
+/** What went wrong, or what it comes from, where an event tells it. */
 export function sayDetail({ type, data }: Event): string {
-  return type === 'desktop.error' && typeof data.message === 'string' ? data.message : '';
+  if (type === 'desktop.error' || type === 'desktop.unmoved')
+    return typeof data.message === 'string' ? data.message : '';
+  const cause = typeof data.cause === 'string' ? causes[data.cause] : undefined;
+  return cause === undefined ? '' : say(cause);
 }

@@ -64,17 +64,17 @@ export class X11Keyboard {
    * to see the second half at once would take a single ctrl+d for several.
    */
   async chord(keysyms: readonly number[]): Promise<void> {
-    const layout = await this.readLayout();
+    const [layout, repeats] = await Promise.all([this.readLayout(), this.repeats()]);
     const strokes = await this.strokesFor(keysyms, layout);
     const pressed: number[] = [];
-    this.repeat(false);
+    if (repeats) this.repeat(false);
     for (const [at, keysym] of keysyms.entries()) {
       if (this.held.has(keysym)) continue;
       this.down(keysym, strokes[at]!, layout);
       pressed.push(keysym);
     }
     for (const keysym of pressed.reverse()) this.up(keysym);
-    this.repeat(true);
+    if (repeats) this.repeat(true);
   }
 
   private down(keysym: number, stroke: Stroke, layout: Layout): void {
@@ -102,11 +102,12 @@ export class X11Keyboard {
 
   async type(text: string, { delayMs, signal }: { delayMs: number; signal?: AbortSignal }): Promise<void> {
     // A key must not repeat because the machine is too busy to let go of it in time.
-    this.repeat(false);
+    const repeats = await this.repeats();
+    if (repeats) this.repeat(false);
     try {
       await this.typeKeysyms(Array.from(text).map(keysymOfCharacter), { delayMs, signal });
     } finally {
-      if (!this.x11.failure) this.repeat(true);
+      if (repeats && !this.x11.failure) this.repeat(true);
     }
   }
 
@@ -125,6 +126,11 @@ export class X11Keyboard {
       await this.x11.sync();
       keysyms = keysyms.slice(portion.length);
     }
+  }
+
+  /** GetKeyboardControl: whether keys repeat while they are held, as somebody on the desktop may not want. */
+  private async repeats(): Promise<boolean> {
+    return (await this.x11.call(103, 0, Buffer.alloc(0)))[1] === 1;
   }
 
   /** ChangeKeyboardControl: whether keys repeat while they are held. */
