@@ -1,4 +1,4 @@
-import { guestAddress } from '../hypervisor/proxmox/addressing.ts';
+import { gatewayMac, guestAddress } from '../hypervisor/proxmox/addressing.ts';
 import { runInGuest } from '../hypervisor/proxmox/guestAgent.ts';
 import type { ListedVm } from '../hypervisor/proxmox/lists.ts';
 import { vmApi, type Site } from '../hypervisor/proxmox/site.ts';
@@ -37,7 +37,8 @@ export async function proveIsolation(site: Site): Promise<Finding[]> {
   const [from, other] = vms;
   if (from === undefined) return [note('no desktop runs, so isolation was not tried from inside one')];
   const doors = await doorsOf(site, other);
-  const { out } = await runInGuest(site, from, probeScript(doors));
+  const { gateway } = site.settings.guestNetwork;
+  const { out } = await runInGuest(site, from, probeScript(doors, gateway));
   const opened = new Set(
     out
       .split('\n')
@@ -45,13 +46,28 @@ export async function proveIsolation(site: Site): Promise<Finding[]> {
       .map((line) => line.slice(5)),
   );
   if (!out.includes('tried')) return [bad(`VM ${from.vmid} could not try its network: ${out.slice(0, 200)}`)];
-  return doors.flatMap((door) => {
-    const isOpen = opened.has(`${door.host} ${door.port}`);
-    if (isOpen === door.mayOpen)
-      return [good(`from inside VM ${from.vmid}: ${door.what} is ${isOpen ? 'open' : 'closed'}`)];
-    if (!isOpen) return [note(`from inside VM ${from.vmid}: ${door.what} cannot be reached`)];
-    return [bad(`from inside VM ${from.vmid}: ${door.what} is open`, ['bun hostd/main.ts doctor --print-setup'])];
-  });
+  return [...gatewayOf(out, gateway), ...doors.flatMap((door) => findingOf(door, { opened, from }))];
+}
+
+/** What the guest takes for its gateway's hardware address. Who has a bridge and a router of their own knows better. */
+function gatewayOf(out: string, gateway: string): Finding[] {
+  const seen = /^gateway ([0-9a-f:]{17})$/m.exec(out)?.[1];
+  if (seen === undefined) return [];
+  if (seen === gatewayMac(gateway)) return [good('the bridge of the guests keeps its hardware address')];
+  const what = `the gateway of the guests has the hardware address ${seen}`;
+  return [
+    note(
+      `${what}: on a bridge of ours it would change with each start and stop; bun hostd/main.ts doctor --print-setup`,
+    ),
+  ];
+}
+
+function findingOf(door: Door, { opened, from }: { opened: ReadonlySet<string>; from: ListedVm }): Finding[] {
+  const isOpen = opened.has(`${door.host} ${door.port}`);
+  if (isOpen === door.mayOpen)
+    return [good(`from inside VM ${from.vmid}: ${door.what} is ${isOpen ? 'open' : 'closed'}`)];
+  if (!isOpen) return [note(`from inside VM ${from.vmid}: ${door.what} cannot be reached`)];
+  return [bad(`from inside VM ${from.vmid}: ${door.what} is open`, ['bun hostd/main.ts doctor --print-setup'])];
 }
 
 async function doorsOf(site: Site, other: ListedVm | undefined): Promise<Door[]> {
@@ -72,12 +88,13 @@ async function doorsOf(site: Site, other: ListedVm | undefined): Promise<Door[]>
 }
 
 /** `bash` opens TCP by itself, so the guest needs no program for it. All at once, three seconds each. */
-function probeScript(doors: readonly Door[]): string {
+function probeScript(doors: readonly Door[], gateway: string): string {
   const tries = doors.map(({ host, port }) => `try ${host} ${port} &`);
   return [
     `try() { timeout 3 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null && echo "open $1 $2"; }`,
     ...tries,
     'wait',
+    `ip neigh show ${gateway} | sed -n 's/.* lladdr \\([0-9a-f:]*\\).*/gateway \\1/p'`,
     'echo tried',
     '',
   ].join('\n');

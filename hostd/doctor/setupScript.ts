@@ -1,4 +1,4 @@
-import { prefixOf } from '../hypervisor/proxmox/addressing.ts';
+import { gatewayMac, prefixOf } from '../hypervisor/proxmox/addressing.ts';
 import type { ProxmoxSettings } from '../hypervisor/proxmox/settings.ts';
 import { grantLines, grantsFor } from './grants.ts';
 import { importStorageLine } from './importStorage.ts';
@@ -44,15 +44,19 @@ export function setupScript(settings: ProxmoxSettings, major: string): string {
 /** A bridge without ports; the node routes and translates, so guests never share a wire with anything of yours. */
 function bridgeLines({ bridge, guestNetwork }: ProxmoxSettings): string[] {
   const { cidr, gateway } = guestNetwork;
+  const file = '/etc/network/interfaces.d/lebureau';
+  const setMac = `ip link set dev ${bridge} address ${gatewayMac(gateway)}`;
   return [
     `if ! grep -qs '^iface ${bridge} ' /etc/network/interfaces /etc/network/interfaces.d/*; then`,
-    `  cat >> /etc/network/interfaces.d/lebureau <<'END'`,
+    `  cat >> ${file} <<'END'`,
     `auto ${bridge}`,
     `iface ${bridge} inet static`,
     `    address ${gateway}/${prefixOf(cidr)}`,
     '    bridge-ports none',
     '    bridge-stp off',
     '    bridge-fd 0',
+    '    # Else it is that of the lowest port, and changes when a VM starts or stops: guests would lose their gateway.',
+    `    post-up ${setMac}`,
     '    post-up sysctl -qw net.ipv4.ip_forward=1',
     `    post-up iptables -t nat -A POSTROUTING -s ${cidr} ! -d ${cidr} -j MASQUERADE`,
     `    post-down iptables -t nat -D POSTROUTING -s ${cidr} ! -d ${cidr} -j MASQUERADE`,
@@ -61,6 +65,9 @@ function bridgeLines({ bridge, guestNetwork }: ProxmoxSettings): string[] {
     `    post-down iptables -t raw -D PREROUTING -i fwbr+ -j CT --zone 1`,
     'END',
     `  ifreload -a`,
+    `elif [ -f ${file} ] && ! grep -qF '${setMac}' ${file}; then`,
+    `  sed -i 's|^    bridge-fd 0$|&\\n    post-up ${setMac}|' ${file}`,
+    `  ${setMac}`,
     'fi',
   ];
 }

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runDoctor } from '@lebureau/hostd/doctor/doctor';
+import { gatewayMac } from '@lebureau/hostd/hypervisor/proxmox/addressing';
 import { openSite } from '@lebureau/hostd/hypervisor/proxmox/openSite';
 import { writeTemplateMarker } from '@lebureau/hostd/hypervisor/proxmox/marker';
 import { systemClock } from '@lebureau/kit/clock';
@@ -136,6 +137,24 @@ describe.skipIf(findReference() === undefined).each(['8.4', '9.2'] as const)(
       for (const role of ['LeBureauPool', 'LeBureauStorage', 'LeBureauBridge', 'LeBureauAudit', 'LeBureauImport'])
         expect(text).toContain(role);
       expect(Bun.spawnSync(['sh', '-n'], { stdin: Buffer.from(text) }).exitCode).toBe(0);
+    });
+
+    test('the setup script gives a bridge of before its own hardware address, once', async () => {
+      const { text } = await examine(['--print-setup', version.slice(0, 1)]);
+      const [, fresh = ''] = /<<'END'\n(auto [\s\S]*?)END\n/.exec(text) ?? [];
+      const { bridge, guestNetwork } = world.settings;
+      const wanted = `    post-up ip link set dev ${bridge} address ${gatewayMac(guestNetwork.gateway)}\n`;
+      expect(fresh).toContain(wanted);
+      const file = join(mkdtempSync(join(tmpdir(), 'lb-interfaces-')), 'lebureau');
+      writeFileSync(file, fresh.replace(wanted, ''));
+      const [, condition = '', edit = ''] = /elif (.*); then\n(.*sed -i .*)\n/.exec(text) ?? [];
+      const script = `if ${condition}; then ${edit}; echo done; fi`.replaceAll(
+        '/etc/network/interfaces.d/lebureau',
+        file,
+      );
+      const run = () => Bun.spawnSync(['sh', '-c', script]).stdout.toString();
+      expect([run(), run()]).toEqual(['done\n', '']);
+      expect(readFileSync(file, 'utf8').split(wanted)).toHaveLength(2);
     });
   },
 );

@@ -85,6 +85,11 @@ describe.skipIf(skip !== undefined)(`guests on Proxmox VE are closed in ${skip ?
     const out = await exec(from.id, [before, ...tries, 'wait', after, 'true'].join('\n'));
     return doors.filter((door) => out.split('\n').includes(door));
   };
+  const setGatewayMac = async (mac: string) => {
+    const [program, ...argv] = [...node.enter, 'ip', 'link', 'set', 'dev', 'vmbr1', 'address', mac];
+    expect(spawnSync(program!, argv).status).toBe(0);
+    await Promise.all([first, second].map(({ id }) => exec(id, 'ip neigh flush all')));
+  };
   const doctor = () => {
     const [program, ...argv] = [...node.enter, process.execPath, join(root, 'hostd/main.ts'), 'doctor'];
     const env = { PATH: process.env['PATH'], LEBUREAU_HOME: service.home, ...node.environment };
@@ -108,14 +113,25 @@ describe.skipIf(skip !== undefined)(`guests on Proxmox VE are closed in ${skip ?
     await call(service, 'DELETE', `/v1/desktops/${lonely.id}`);
   });
 
+  test('machines that start and stop take no gateway from those that run', async () => {
+    const gateway = () =>
+      exec(first.id, 'ip neigh flush all; ping -c1 -W3 10.77.0.1 >/dev/null; ip neigh show 10.77.0.1');
+    const countBefore = (await listVms()).length;
+    for (let count = 0; count < 2; count++) {
+      const { id } = await newGuest();
+      expect(await gateway()).toContain('lladdr 02:4c:0a:4d:00:01');
+      await call(service, 'DELETE', `/v1/desktops/${id}`);
+    }
+    await expect.poll(async () => (await listVms()).length).toBe(countBefore);
+    expect(await gateway()).toContain('lladdr 02:4c:0a:4d:00:01');
+  });
+
   test('what is sent from another address is dropped', async () => {
-    // The gateway's hardware address is asked for first, by the right address, and kept: a question by the wrong one is
-    // dropped, too, and would leave the guest without its gateway.
+    // The gateway's hardware address is known and kept: a question by the wrong address is dropped, too, and would leave
+    // the guest without its gateway.
     const spoof = {
       before: [
-        'timeout 9 bash -c "exec 3<>/dev/tcp/9.9.9.9/53"',
-        'mac=$(ip neigh show 10.77.0.1 | sed "s/.*lladdr //; s/ .*//")',
-        'ip neigh replace 10.77.0.1 lladdr $mac dev eth0 nud permanent',
+        'ip neigh replace 10.77.0.1 lladdr 02:4c:0a:4d:00:01 dev eth0 nud permanent',
         'ip address add 10.77.200.7/32 dev eth0',
         'ip route add 203.0.113.80 via 10.77.0.1 src 10.77.200.7',
       ].join('\n'),
@@ -135,6 +151,7 @@ describe.skipIf(skip !== undefined)(`guests on Proxmox VE are closed in ${skip ?
     expect(right.text).toContain('10.77.0.1:8006 is closed');
     expect(right.text).toMatch(/another desktop \([\d.]+:22\) is closed/);
     expect(right.text).toContain('the resolver (9.9.9.9:53) is open');
+    expect(right.text).toContain('the bridge of the guests keeps its hardware address');
     expect(right).toMatchObject({ status: 0 });
     await setFirewalls({ enable: '0' });
     const open = doctor();
@@ -149,6 +166,10 @@ describe.skipIf(skip !== undefined)(`guests on Proxmox VE are closed in ${skip ?
     await node.ask('PUT /cluster/firewall/options', { form: { enable: '1' } });
     expect(off.text).toContain('the firewall of the datacenter is off');
     expect(off.text).toContain('10.77.0.1:8006 is open');
+    expect(doctor()).toMatchObject({ status: 0 });
+    await setGatewayMac('02:00:00:00:00:07');
+    expect(doctor().text).toContain('the gateway of the guests has the hardware address 02:00:00:00:00:07');
+    await setGatewayMac('02:4c:0a:4d:00:01');
     expect(doctor()).toMatchObject({ status: 0 });
   });
 

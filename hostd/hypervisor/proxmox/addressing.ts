@@ -20,6 +20,16 @@ export function guestAddress(vmid: number, range: VmidRange, network: GuestNetwo
   return formatIpv4(parseCidr(network.cidr).base + reserved + vmid - range.first);
 }
 
+/**
+ * The hardware address of the guests' bridge on every node. A bridge takes the lowest of its ports where none is set, and
+ * then has another one whenever a VM starts or stops: guests that know the former lose their gateway for half a minute. The
+ * same on all nodes, so that one that moves keeps its gateway.
+ */
+export function gatewayMac(gateway: string): string {
+  const bytes = parseIpv4(gateway).toString(16).padStart(8, '0').match(/../g)!;
+  return ['02', '4c', ...bytes].join(':');
+}
+
 export function prefixOf(cidr: string): number {
   return parseCidr(cidr).prefix;
 }

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { gatewayMac } from '@lebureau/hostd/hypervisor/proxmox/addressing';
 import { runCommand } from '@lebureau/hostd/hypervisor/qemu/command';
 import { openOutside } from './outside.ts';
 
@@ -6,7 +7,7 @@ import { openOutside } from './outside.ts';
 export const bridge = 'vmbr1';
 /** The node on the network it is managed by. */
 export const nodeAddress = '10.10.10.1';
-const gateway = '10.77.0.1/16';
+const gateway = '10.77.0.1';
 const guests = '10.77.0.0/16';
 
 /**
@@ -23,7 +24,8 @@ export async function openNodeNetwork(): Promise<void> {
   const commands = [
     'link set lo up',
     `link add ${bridge} type bridge`,
-    `addr add ${gateway} dev ${bridge}`,
+    `link set dev ${bridge} address ${gatewayMac(gateway)}`,
+    `addr add ${gateway}/16 dev ${bridge}`,
     `link set ${bridge} up`,
     `link add uplink type veth peer name inside netns ${outside.pid}`,
     `addr add ${nodeAddress}/24 dev uplink`,
