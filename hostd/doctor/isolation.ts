@@ -54,12 +54,8 @@ function gatewayOf(out: string, gateway: string): Finding[] {
   const seen = /^gateway ([0-9a-f:]{17})$/m.exec(out)?.[1];
   if (seen === undefined) return [];
   if (seen === gatewayMac(gateway)) return [good('the bridge of the guests keeps its hardware address')];
-  const what = `the gateway of the guests has the hardware address ${seen}`;
-  return [
-    note(
-      `${what}: on a bridge of ours it would change with each start and stop; bun hostd/main.ts doctor --print-setup`,
-    ),
-  ];
+  const what = `the gateway of the guests has the hardware address ${seen}; on a bridge of ours that is not kept`;
+  return [note(what, ['bun hostd/main.ts doctor --print-setup'])];
 }
 
 function findingOf(door: Door, { opened, from }: { opened: ReadonlySet<string>; from: ListedVm }): Finding[] {
