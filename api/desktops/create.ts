@@ -185,13 +185,14 @@ async function takePlace(
     const places = placeDesktop(asked, nodes, policy);
     for (const place of 'none' in places ? [] : places) if (await reserveAll(write, place, asked)) return place;
     // Who asks for a desktop goes before what only waits for somebody to ask.
-    if (!(await giveBackMember(write, { nodes, need: asked, overcommit: policy.overcommit }))) {
+    const given = await giveBackMember(write, { nodes, need: asked, overcommit: policy.overcommit });
+    if (given === undefined) {
       const detail = 'none' in places ? places.none : 'Every node filled up just now.';
       throw new Fault('no_capacity', detail, { retryAfterSeconds: 'none' in places ? 5 : 1 });
     }
-    const still = new Set(nodes.map((node) => node.id));
+    // There and nowhere else: who has the row of one node does not wait for that of another.
     const now = await placementNodes(write.db, services.clock.nowMs(), likeness);
-    nodes = now.filter((node) => still.has(node.id));
+    nodes = now.filter((node) => node.id === given);
   }
 }
 

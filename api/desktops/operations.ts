@@ -225,14 +225,8 @@ async function holdMemory(services: Services, write: Write, view: DesktopView): 
     const nodes = (await placementNodes(write.db, services.clock.nowMs())).filter((node) => node.id === view.nodeId);
     const limits = limitsOf(nodes[0]!, overcommit);
     if (await reserve(write, { nodeId: view.nodeId, limits }, view)) return;
-    if (
-      !(await giveBackMember(write, {
-        nodes,
-        need: { vcpus: view.vcpus, memoryMiB: view.memoryMiB, diskGiB: 0 },
-        overcommit,
-      }))
-    )
-      break;
+    const need = { vcpus: view.vcpus, memoryMiB: view.memoryMiB, diskGiB: 0 };
+    if ((await giveBackMember(write, { nodes, need, overcommit })) === undefined) break;
   }
   throw new Fault('no_capacity', 'The node of this desktop has no room to start it now.', { retryAfterSeconds: 5 });
 }

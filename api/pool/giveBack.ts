@@ -15,12 +15,12 @@ interface Need {
 
 /**
  * Gives the room of one waiting machine to somebody who asks, on a node where that can be enough. Its memory is promised
- * again at once, while the machine still ends. @returns whether there was one
+ * again at once, while the machine still ends. @returns its node, whose row this transaction has from then on
  */
 export async function giveBackMember(
   write: Write,
   wish: { nodes: readonly PlacementNode[]; need: Need; overcommit: Overcommit },
-): Promise<boolean> {
+): Promise<string | undefined> {
   const members = Map.groupBy(await listMembers(write.db), (member) => member.nodeId);
   for (const node of wish.nodes) {
     const there = members.get(node.id) ?? [];
@@ -28,13 +28,13 @@ export async function giveBackMember(
     for (const { id, nodeId } of there) {
       const dropped = await attempt(write, () => dropMember(write, { id, nodeId }));
       if (dropped === undefined) continue;
-      if (dropped.holdsMemory === 0) return true;
+      if (dropped.holdsMemory === 0) return nodeId;
       await releaseReserved(write, nodeId, dropped);
       await write.db.updateTable('assignments').set({ holdsMemory: 0 }).where('id', '=', id).execute();
-      return true;
+      return nodeId;
     }
   }
-  return false;
+  return undefined;
 }
 
 function canBeEnough(

@@ -42,8 +42,16 @@ export function describeLive(at: () => Lived): void {
     await look(tab, 'visible');
     await tab.waitForSelector('text=renamed meanwhile');
     await expect.poll(() => open.size).toBe(1);
+    // One that was opened in the background has missed what happened since.
+    const behind = await context.newPage();
+    await behind.addInitScript(state('hidden'));
+    await behind.goto(`${service.publicUrl}/app`);
+    await behind.waitForSelector('text=renamed meanwhile');
     await call(service, 'PATCH', { path: `/v1/desktops/${id}`, body: { name } });
     await tab.waitForSelector(`h2 >> text=${name}`);
+    expect(await behind.locator('text=renamed meanwhile').count()).toBeGreaterThan(0);
+    await look(behind, 'visible');
+    await behind.waitForSelector(`h2 >> text=${name}`);
     await context.close();
   });
 
@@ -75,11 +83,16 @@ export function describeLive(at: () => Lived): void {
       (await tab.evaluate<string>(`document.querySelector('.xterm-rows').innerText`))
         .split('\n')
         .map((line) => line.trim());
+    const turnTo = async (line: string, by: number) => {
+      const turn = async () => {
+        await tab.mouse.wheel(0, by);
+        return lines();
+      };
+      await expect.poll(turn, { interval: 20, timeout: 20_000 }).toContain(line);
+    };
     await expect.poll(lines).toContain('line-300');
-    for (let turns = 0; turns < 60; turns++) await tab.mouse.wheel(0, -200);
-    await expect.poll(lines).toContain('line-10');
-    for (let turns = 0; turns < 60; turns++) await tab.mouse.wheel(0, 200);
-    await expect.poll(lines).toContain('line-300');
+    await turnTo('line-10', -200);
+    await turnTo('line-300', 200);
     // Its policy allows no style of an element that is written as text, with which a terminal paints what is selected.
     const { x, y, width, height } = (await tab.locator('.xterm-rows .xterm-bg-1').last().boundingBox())!;
     await tab.mouse.dblclick(x + width / 2, y + height / 2);
@@ -91,8 +104,9 @@ export function describeLive(at: () => Lived): void {
   });
 }
 
-async function look(tab: Page, state: 'hidden' | 'visible'): Promise<void> {
-  await tab.evaluate(`
-    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${state}' });
-    document.dispatchEvent(new Event('visibilitychange'));`);
+const state = (name: 'hidden' | 'visible') =>
+  `Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${name}' });`;
+
+async function look(tab: Page, name: 'hidden' | 'visible'): Promise<void> {
+  await tab.evaluate(`${state(name)} document.dispatchEvent(new Event('visibilitychange'));`);
 }

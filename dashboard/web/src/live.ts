@@ -9,7 +9,8 @@ type Listener = (event: Event) => void;
 const listeners = new Set<Listener>();
 const resyncs = new Set<() => void>();
 let source: EventSource | undefined;
-let opened = false;
+/** Something may have happened that this page was not told. */
+let mayHaveMissed = false;
 
 /** Every event of the workspace as it happens. @returns the end of it */
 export function onEvent(listener: Listener): () => void {
@@ -37,7 +38,10 @@ export function connect(): void {
   isWanted = true;
   source?.close();
   source = undefined;
-  if (document.visibilityState === 'hidden') return;
+  if (document.visibilityState === 'hidden') {
+    mayHaveMissed = true;
+    return;
+  }
   const opening = new EventSource('/v1/events');
   source = opening;
   opening.addEventListener('open', () => {
@@ -45,8 +49,8 @@ export function connect(): void {
     worry = undefined;
     failures = 0;
     connection.set('live');
-    if (opened) for (const again of resyncs) again();
-    opened = true;
+    if (mayHaveMissed) for (const again of resyncs) again();
+    mayHaveMissed = true;
   });
   opening.addEventListener('error', () => {
     worry ??= setTimeout(() => connection.set('lost'), quietMs);

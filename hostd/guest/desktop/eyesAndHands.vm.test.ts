@@ -70,11 +70,11 @@ describe.skipIf(missing.length > 0)(
       const arrived = await textField(async () => {
         desktop.slow(60);
         await act({ action: 'key', keys: ['x'] }, { action: 'key', keys: ['shift+x'] }, { action: 'type', text: 'y' });
-        await act({ action: 'key', keys: ['Return'] });
+        await act({ action: 'key', keys: ['1', '!'] }, { action: 'key', keys: ['Return'] });
         desktop.slow(0);
       });
       await desktop.run(['xset', 'r', 'rate', '660', '25']);
-      expect(arrived).toBe('xXy');
+      expect(arrived).toBe('xXy1!');
     });
 
     test('keys that repeat, or do not, are left as they were', async () => {

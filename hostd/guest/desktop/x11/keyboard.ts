@@ -78,6 +78,8 @@ export class X11Keyboard {
   }
 
   private down(keysym: number, stroke: Stroke, layout: Layout): void {
+    // A server takes no key that is down already: what holds it for another character lets go of it.
+    for (const [other, { keycode }] of this.held) if (keycode === stroke.keycode) this.up(other);
     const shiftHeld = [...this.held.values()].some(({ keycode }) => keycode === layout.shiftKeycode);
     const keycodes = stroke.shift && !shiftHeld ? [layout.shiftKeycode, stroke.keycode] : [stroke.keycode];
     for (const keycode of keycodes) this.xtest.key(keycode, true);
