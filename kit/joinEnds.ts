@@ -17,9 +17,10 @@ export interface JoinOptions {
  */
 export function joinEnds(viewer: StreamEnd, viewed: StreamEnd, options: JoinOptions): void {
   const { clock, stallLimitMs, heldLimitMs } = options;
-  const ends = { viewer, viewed };
+  const ends: Ends = { viewer, viewed, stalls: [] };
   const stall = new Stall(ends, { waits: viewed, clock, limitMs: stallLimitMs });
   const hold = new Stall(ends, { waits: viewer, clock, limitMs: heldLimitMs });
+  ends.stalls.push(stall, hold);
   viewer.listen(new FromViewer(ends, stall, hold));
   viewed.listen(new FromViewed(ends, stall, hold));
 }
@@ -29,6 +30,7 @@ export function joinEnds(viewer: StreamEnd, viewed: StreamEnd, options: JoinOpti
 interface Ends {
   readonly viewer: StreamEnd;
   readonly viewed: StreamEnd;
+  readonly stalls: Stall[];
 }
 
 /** How long one of them has taken nothing, while the other waits. */
@@ -52,8 +54,11 @@ class Stall {
     this.#waiting = waiting;
     void clock.sleep(limitMs, waiting.signal).then(() => {
       if (waiting.signal.aborted) return;
-      this.#ends.viewed.close(closeCodes.stalled, 'stalled');
-      this.#ends.viewer.close(closeCodes.stalled, 'stalled');
+      const { viewer, viewed, stalls } = this.#ends;
+      // Whoever closes an end hears no more of it.
+      for (const each of stalls) each.over();
+      viewed.close(closeCodes.stalled, 'stalled');
+      viewer.close(closeCodes.stalled, 'stalled');
     });
   }
 
@@ -82,8 +87,7 @@ abstract class Side {
   }
 
   protected over(): void {
-    this.stall.over();
-    this.hold.over();
+    for (const each of this.ends.stalls) each.over();
   }
 }
 

@@ -8,6 +8,7 @@ import { invalid } from '../http/validate.ts';
 import type { Caller } from '../keys/auth.ts';
 import { newAssignment } from '../nodes/newAssignment.ts';
 import {
+  type PlacementPolicy,
   type Placement,
   type PlacementNode,
   type PlacementWish,
@@ -190,10 +191,16 @@ async function takePlace(
       const detail = 'none' in places ? places.none : 'Every node filled up just now.';
       throw new Fault('no_capacity', detail, { retryAfterSeconds: 'none' in places ? 5 : 1 });
     }
-    // There and nowhere else: who has the row of one node does not wait for that of another.
+    const still = new Set(nodes.map((node) => node.id));
     const now = await placementNodes(write.db, services.clock.nowMs(), likeness);
-    nodes = now.filter((node) => node.id === given);
+    // There first: who has the row of one node had better not wait for that of another.
+    const there = now.filter((node) => node.id === given);
+    nodes = canTake(asked, there, policy) ? there : now.filter((node) => still.has(node.id));
   }
+}
+
+function canTake(asked: PlacementWish, nodes: readonly PlacementNode[], policy: PlacementPolicy): boolean {
+  return !('none' in placeDesktop(asked, nodes, policy));
 }
 
 function newDesktop(wish: Wish, at: { workspaceId: string; nowMs: number }): DesktopRow {

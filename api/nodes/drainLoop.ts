@@ -37,7 +37,7 @@ async function drainOne(services: Services, write: Write, seen: NodeRow): Promis
   const plan = planDrain(seen, open, services.clock.nowMs());
   const isQuiet = plan.stop.length + plan.callOff.length === 0 && !plan.isOver;
   if (isQuiet && plan.move.length === 0) return;
-  if (plan.move.length > 0) await lockNodes(write, await clusterOf(write, seen));
+  if (plan.move.length > 0) await lockNodes(services, write, await clusterOf(write, seen));
   const node = await lockDrain(write, seen, isQuiet);
   if (node === undefined) return;
   if (plan.isOver) return finish(services, write, node);

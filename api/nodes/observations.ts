@@ -24,7 +24,7 @@ export async function takeReport(
   from: { peer: NodePeer; report: Static<typeof ObservationReport> },
 ): Promise<Static<typeof ObservationReceipt>> {
   const { report } = from;
-  await lockPartners(write, report);
+  await lockPartners(services, write, from);
   const node = await acceptReport(services, write, from);
   if (node === undefined)
     return { refused: report.observations.map(({ assignmentId }) => ({ assignmentId, reason: 'older_seq' })) };
@@ -45,14 +45,23 @@ export async function takeReport(
  * The rows of this node and of those to or from which it tells that desktops moved: both ends of a move report at the same
  * moment. Most reports tell of none.
  */
-async function lockPartners(write: Write, report: Static<typeof ObservationReport>): Promise<void> {
+async function lockPartners(
+  services: Services,
+  write: Write,
+  { peer, report }: { peer: NodePeer; report: Static<typeof ObservationReport> },
+): Promise<void> {
   const told = report.observations.filter(
     (seen) => seen.movedTo !== undefined || seen.moveFault !== undefined || seen.presence === 'absent',
   );
   const owners = report.strangers.flatMap(({ owner }) => owner ?? []);
   if (told.length + owners.length === 0) return;
-  const own = await write.db.selectFrom('nodes').select('id').where('epoch', '=', report.epoch).executeTakeFirst();
+  const own = await write.db
+    .selectFrom('nodes')
+    .select(['id', 'joinedMs'])
+    .where('epoch', '=', report.epoch)
+    .executeTakeFirst();
   if (own === undefined) return;
+  demandOwn(peer, own);
   const orders = await write.db
     .selectFrom('assignments')
     .select(['nodeId', 'moveNodeId'])
@@ -62,6 +71,7 @@ async function lockPartners(write: Write, report: Static<typeof ObservationRepor
     .where('closedMs', 'is', null)
     .execute();
   await lockNodes(
+    services,
     write,
     orders.flatMap(({ nodeId, moveNodeId }) => [nodeId, moveNodeId!]),
   );

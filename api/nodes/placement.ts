@@ -63,7 +63,7 @@ export interface Placement {
 }
 
 /** A node with less free disk than this gets no new desktop. */
-const diskFloorMiB = 2048;
+export const diskFloorMiB = 2048;
 /** Nodes whose share of free memory differs by less than one part of this many are equals. */
 const parts = 20;
 

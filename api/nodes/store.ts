@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
+import { attempt } from '../db/attempt.ts';
 import type { Static } from '../http/schema.ts';
+import type { Services } from '../services.ts';
 import type { Reader, Write } from '../db/database.ts';
 import type { AssignmentRow, NodeRow } from '../db/tables.ts';
 import type { Placement } from './placement.ts';
@@ -39,7 +41,8 @@ export function reserve(write: Write, place: Place, hardware: Omit<Hardware, 'di
  * change. @returns whether it had
  */
 export async function reserveAll(write: Write, place: Place, hardware: Hardware): Promise<boolean> {
-  const isTaken = await take(write, place, hardware);
+  // One that was overtaken keeps the row that it waited for, or not, as Postgres likes.
+  const isTaken = (await attempt(write, async () => (await take(write, place, hardware)) || undefined)) === true;
   if (isTaken) write.wake(orderTopic(place.nodeId));
   return isTaken;
 }
@@ -111,14 +114,17 @@ export async function orderChanged(write: Write, nodeId: string): Promise<void> 
   write.wake(orderTopic(nodeId));
 }
 
-/** Locks the rows of several nodes in one and the same order, so that of those who need some of them none waits for another who waits for it. */
-export async function lockNodes({ db }: Write, nodeIds: Iterable<string>): Promise<void> {
-  for (const id of [...new Set(nodeIds)].toSorted())
-    await db
-      .updateTable('nodes')
-      .set({ revision: sql<number>`"revision"` })
-      .where('id', '=', id)
-      .execute();
+/**
+ * Locks the rows of several nodes in the order that everybody takes who needs several, so that none of them waits for
+ * another who waits for it. With SQLite one transaction writes at a time.
+ */
+export async function lockNodes(
+  { database }: Pick<Services, 'database'>,
+  { db }: Write,
+  nodeIds: readonly string[],
+): Promise<void> {
+  if (database.flavour === 'sqlite' || nodeIds.length === 0) return;
+  await db.selectFrom('nodes').select('id').where('id', 'in', nodeIds).orderBy('id').forUpdate().execute();
 }
 
 export function orderTopic(nodeId: string): string {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { attempt } from '../db/attempt.ts';
 import type { Write } from '../db/database.ts';
 import type { AssignmentRow } from '../db/tables.ts';
-import { type Overcommit, type PlacementNode, limitsOf } from '../nodes/placement.ts';
+import { diskFloorMiB, type Overcommit, type PlacementNode, limitsOf } from '../nodes/placement.ts';
 import { orderChanged, releaseReserved } from '../nodes/store.ts';
 import { listMembers } from './store.ts';
 
@@ -47,6 +47,7 @@ function canBeEnough(
     members.reduce((total, member) => total + (member.holdsMemory === 1 ? of(member) : 0), 0);
   return (
     node.reservedDiskGiB + wish.need.diskGiB <= limits.diskGiB &&
+    (wish.need.diskGiB === 0 || node.diskFreeMiB >= diskFloorMiB) &&
     node.reservedVcpus - sum((member) => member.vcpus) + wish.need.vcpus <= limits.vcpus &&
     node.reservedMemoryMiB - sum((member) => member.memoryMiB) + wish.need.memoryMiB <= limits.memoryMiB
   );

@@ -26,7 +26,8 @@ export async function keepPool(services: Services, settings: PoolSettings): Prom
     const nowMs = clock.nowMs();
     await takeTurn(write);
     const { plan: now, nodes } = await lookAndPlan(services, settings, write.db);
-    const busy = now.add.length === 0 ? undefined : await listBusyNodes(write.db, nowMs - busyMaxMs);
+    const dropped = now.drop.map(({ assignmentId }) => assignmentId);
+    const busy = now.add.length === 0 ? undefined : await listBusyNodes(write.db, nowMs - busyMaxMs, dropped);
     const calm = nodes.filter((node) => node.heard && !node.cordoned && busy?.has(node.id) === false);
     const drops = now.drop.map(({ assignmentId, nodeId }) => {
       const act = () => attempt(write, () => dropMember(write, { id: assignmentId, nodeId }));

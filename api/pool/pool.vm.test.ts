@@ -138,6 +138,27 @@ describe('the pool', () => {
     await api.expect('createDesktop', 503, { method: 'POST', path: '/v1/desktops', body: {} });
   });
 
+  test('nobody’s room is taken on a node whose disk is full', async () => {
+    const full = await start({ name: 'a-full', hello: { memoryMiB: 2048 } });
+    const other = await api.node({ name: 'b-other', hello: { memoryMiB: 2048 } });
+    await wait((await create()).id, 'ready');
+    await wait((await create()).id, 'ready');
+    const { database, demand } = api.api.services;
+    demand.note({ templateId, vcpus: 1, memoryMiB: 1024, diskGiB: 8, network: 'internet' }, 20);
+    await demand.writeDown(database);
+    const filled = async () => {
+      await round();
+      return (await waiting()).filter((row) => row.ready === 1).length;
+    };
+    await expect.poll(filled).toBe(2);
+    await database.write(({ db }) =>
+      db.updateTable('nodes').set({ diskFreeMiB: 100 }).where('id', '=', full.nodeId).execute(),
+    );
+    const { id } = await create({ network: 'none' });
+    expect((await rows()).find((row) => row.desktopId === id)).toMatchObject({ nodeId: other.nodeId });
+    expect((await waiting()).map((row) => row.nodeId)).toEqual([full.nodeId]);
+  });
+
   test('a pool that is switched off is given back', async () => {
     const node = await start();
     await wait((await create()).id, 'ready');

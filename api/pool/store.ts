@@ -23,18 +23,21 @@ export function listMembers(db: Reader): Promise<AssignmentRow[]> {
     .execute();
 }
 
-/** Nodes on which something is on its way to being ready, so that nothing else is made there meanwhile. */
-export async function listBusyNodes(db: Reader, sinceMs: number): Promise<Set<string>> {
+/**
+ * Nodes on which something is on its way to being ready, so that nothing else is made there meanwhile.
+ * @param dropped what goes in this round, and holds nobody up
+ */
+export async function listBusyNodes(db: Reader, sinceMs: number, dropped: readonly string[]): Promise<Set<string>> {
+  const going = new Set(dropped);
   const rows = await db
     .selectFrom('assignments')
-    .select('nodeId')
-    .distinct()
+    .select(['id', 'nodeId'])
     .where('closedMs', 'is', null)
     .where('desired', '=', 'running')
     .where('ready', '=', 0)
     .where((where) => where.or([where('observedMs', 'is', null), where('observedMs', '>', sinceMs)]))
     .execute();
-  return new Set(rows.map((row) => row.nodeId));
+  return new Set(rows.filter(({ id }) => !going.has(id)).map((row) => row.nodeId));
 }
 
 /** Members of this kind that can be claimed, oldest first. */

@@ -66,8 +66,9 @@ function bridgeLines({ bridge, guestNetwork }: ProxmoxSettings): string[] {
     'END',
     `  ifreload -a`,
     `elif [ -f ${file} ] && ! grep -qF '${setMac}' ${file}; then`,
-    `  sed -i 's|^    bridge-fd 0$|&\\n    post-up ${setMac}|' ${file}`,
+    `  sed -i '/^iface ${bridge} /,/^auto /s|^    bridge-fd 0$|&\\n    post-up ${setMac}|' ${file}`,
     `  ${setMac}`,
+    `  grep -qF '${setMac}' ${file} || echo 'Add to ${bridge} in ${file}: post-up ${setMac}'`,
     'fi',
   ];
 }

@@ -26,6 +26,7 @@ export function onResync(again: () => void): () => void {
 
 /** A stream that breaks is there again at once, mostly; only one that is not is worth a word. */
 const quietMs = 1500;
+const askLimitMs = 5000;
 let worry: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
 let isWanted = false;
@@ -53,6 +54,7 @@ export function connect(): void {
     mayHaveMissed = true;
   });
   opening.addEventListener('error', () => {
+    mayHaveMissed = true;
     worry ??= setTimeout(() => connection.set('lost'), quietMs);
     if (opening.readyState === EventSource.CLOSED) void beginAnew(opening);
   });
@@ -67,11 +69,15 @@ export function connect(): void {
 async function beginAnew(ended: EventSource): Promise<void> {
   const pauseMs = failures++ === 0 ? 0 : 2000 + Math.random() * 3000;
   await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  const known = await loadSession().catch(() => undefined);
-  if (source === ended && known?.user !== null) connect();
+  const known = await loadSession(AbortSignal.timeout(askLimitMs)).catch(() => undefined);
+  if (source !== ended) return;
+  if (known?.user !== null) return connect();
+  isWanted = false;
+  leave();
 }
 
 function leave(): void {
+  mayHaveMissed = true;
   clearTimeout(worry);
   worry = undefined;
   source?.close();

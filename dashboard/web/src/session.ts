@@ -24,8 +24,8 @@ export const onlyWatches = computed(session, (known) => known?.user?.role === 'v
 /** Who is shown what admins may do; the API sees to it. */
 export const administers = computed(session, (known) => known?.user?.role === 'owner' || known?.user?.role === 'admin');
 
-export async function loadSession(): Promise<Session> {
-  const response = await fetch('/gateway/session');
+export async function loadSession(signal?: AbortSignal): Promise<Session> {
+  const response = await fetch('/gateway/session', { signal: signal ?? null });
   if (!response.ok) throw new Error(`the session could not be read (${response.status})`);
   const loaded = (await response.json()) as Session;
   session.set(loaded);

@@ -77,15 +77,6 @@ describe.skipIf(missing.length > 0)(
       expect(arrived).toBe('xXy1!');
     });
 
-    test('keys that repeat, or do not, are left as they were', async () => {
-      const set = async () => /auto repeat:\s+(\w+)/.exec(await desktop.run(['xset', 'q']))?.[1];
-      for (const wanted of ['off', 'on']) {
-        await desktop.run(['xset', 'r', wanted]);
-        await act({ action: 'key', keys: ['shift'] }, { action: 'type', text: ' ' });
-        expect(await set()).toBe(wanted);
-      }
-    });
-
     test('paste puts the former clipboard back', async () => {
       await desktop.eyesAndHands.setClipboard('kept é😀');
       await textField(() => act({ action: 'type', text: 'x', method: 'paste', pressEnter: true }));

@@ -64,17 +64,17 @@ export class X11Keyboard {
    * to see the second half at once would take a single ctrl+d for several.
    */
   async chord(keysyms: readonly number[]): Promise<void> {
-    const [layout, repeats] = await Promise.all([this.readLayout(), this.repeats()]);
+    const layout = await this.readLayout();
     const strokes = await this.strokesFor(keysyms, layout);
     const pressed: number[] = [];
-    if (repeats) this.repeat(false);
+    this.repeat(false);
     for (const [at, keysym] of keysyms.entries()) {
       if (this.held.has(keysym)) continue;
       this.down(keysym, strokes[at]!, layout);
       pressed.push(keysym);
     }
     for (const keysym of pressed.reverse()) this.up(keysym);
-    if (repeats) this.repeat(true);
+    this.repeat(true);
   }
 
   private down(keysym: number, stroke: Stroke, layout: Layout): void {
@@ -104,12 +104,11 @@ export class X11Keyboard {
 
   async type(text: string, { delayMs, signal }: { delayMs: number; signal?: AbortSignal }): Promise<void> {
     // A key must not repeat because the machine is too busy to let go of it in time.
-    const repeats = await this.repeats();
-    if (repeats) this.repeat(false);
+    this.repeat(false);
     try {
       await this.typeKeysyms(Array.from(text).map(keysymOfCharacter), { delayMs, signal });
     } finally {
-      if (repeats && !this.x11.failure) this.repeat(true);
+      if (!this.x11.failure) this.repeat(true);
     }
   }
 
@@ -130,12 +129,10 @@ export class X11Keyboard {
     }
   }
 
-  /** GetKeyboardControl: whether keys repeat while they are held, as somebody on the desktop may not want. */
-  private async repeats(): Promise<boolean> {
-    return (await this.x11.call(103, 0, Buffer.alloc(0)))[1] === 1;
-  }
-
-  /** ChangeKeyboardControl: whether keys repeat while they are held. */
+  /**
+   * ChangeKeyboardControl: whether keys repeat while they are held. They do afterwards, whatever was before: a connection
+   * that broke in between has left them off, and nothing tells that from what somebody wants.
+   */
   private repeat(on: boolean): void {
     const autoRepeatMode = 0x80;
     this.x11.send(102, 0, words(autoRepeatMode, on ? 1 : 0));
