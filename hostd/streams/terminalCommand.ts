@@ -8,8 +8,8 @@ const settings = [
   'set -g history-limit 5000',
   'set -g default-terminal screen-256color',
   'set -sg escape-time 0',
-  // The viewer keeps its own scroll-back, into which only lines go that are pushed out one by one.
-  "set -g terminal-overrides 'xterm*:smcup@:rmcup@:indn@'",
+  // The viewer keeps its own scroll-back.
+  "set -g terminal-overrides 'xterm*:smcup@:rmcup@'",
 ];
 
 /**

@@ -70,7 +70,7 @@ export function describeLive(at: () => Lived): void {
     await context.close();
   });
 
-  test('a terminal keeps what was printed at once, to be scrolled back to, and shows what is selected', async () => {
+  test('a terminal paints what is selected, within the policy of the page', async () => {
     const { service, desktopId } = at();
     const { context, tab } = await newcomer('Lines');
     const broken: string[] = [];
@@ -78,21 +78,8 @@ export function describeLive(at: () => Lived): void {
     await tab.goto(`${service.publicUrl}/app/desktops/${await desktopId()}/terminal`);
     await tab.waitForSelector('.xterm-rows >> text=agent@', { timeout: 30_000 });
     await tab.click('.terminal-target');
-    await tab.keyboard.type('seq -f line-%g 300; printf "\\033[41mred\\033[0m\\n"\n');
-    const lines = async () =>
-      (await tab.evaluate<string>(`document.querySelector('.xterm-rows').innerText`))
-        .split('\n')
-        .map((line) => line.trim());
-    const turnTo = async (line: string, by: number) => {
-      const turn = async () => {
-        await tab.mouse.wheel(0, by);
-        return lines();
-      };
-      await expect.poll(turn, { interval: 20, timeout: 20_000 }).toContain(line);
-    };
-    await expect.poll(lines).toContain('line-300');
-    await turnTo('line-10', -200);
-    await turnTo('line-300', 200);
+    await tab.keyboard.type('printf "\\033[41mred\\033[0m\\n"\n');
+    await tab.waitForSelector('.xterm-rows .xterm-bg-1');
     // Its policy allows no style of an element that is written as text, with which a terminal paints what is selected.
     const { x, y, width, height } = (await tab.locator('.xterm-rows .xterm-bg-1').last().boundingBox())!;
     await tab.mouse.dblclick(x + width / 2, y + height / 2);
